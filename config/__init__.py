@@ -1,0 +1,1 @@
+"""Settings: TOML files become typed, checked values once, here."""

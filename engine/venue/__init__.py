@@ -1,0 +1,1 @@
+"""Adapters that speak the venue's protocol as a client: wire decoding, sockets, order entry, catalogue."""

@@ -1,0 +1,1 @@
+"""Tests, layered by the shape of what they test."""
