@@ -1,0 +1,69 @@
+"""The venue's account as read over REST: open orders, trades, balance. Values only, already parsed."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from engine.domain.ids import ConditionId, OrderId, TokenId, TradeId
+from engine.domain.market import Side
+from engine.domain.order import Settlement
+from engine.domain.units import Ms, Price, Size, Usdc
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOrder:
+    """One order resting at the venue under our key."""
+
+    order_id: OrderId
+    condition_id: ConditionId
+    token_id: TokenId
+    side: Side
+    price: Price
+    original_size: Size
+    matched_size: Size
+
+
+@dataclass(frozen=True, slots=True)
+class MakerMatch:
+    """One maker's part of a trade, as the taker's token sees it: price and cash are the taker's."""
+
+    order_id: OrderId
+    token_id: TokenId
+    side: Side
+    price: Price
+    """The maker's own price on its own token."""
+    size: Size
+
+
+@dataclass(frozen=True, slots=True)
+class VenueTrade:
+    """One trade that involves our key, as taker or as maker."""
+
+    trade_id: TradeId
+    condition_id: ConditionId
+    taker_order_id: OrderId
+    token_id: TokenId
+    side: Side
+    size: Size
+    matched_ms: Ms
+    settlement: Settlement
+    makers: tuple[MakerMatch, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """One complete read; a partial read is a failure, never a smaller account."""
+
+    open_orders: tuple[OpenOrder, ...]
+    trades: tuple[VenueTrade, ...]
+    """Trades since the asked watermark, oldest first."""
+    balance: Usdc
+    """Collateral, reservations included."""
+
+
+class CancelReply(Enum):
+    """What a cancel's answer said about one id."""
+
+    CANCELLED = "cancelled"
+    MATCHED = "already matched or cancelled"
+    NOT_FOUND = "not found"
+    OTHER = "not cancelled"

@@ -1,0 +1,192 @@
+"""Every output of the core, frozen. Effects are performed by `engine.runtime.perform`, in order.
+
+Durable effects (`Save...`, `SendBatch`'s commit) finish before the next effect begins; network effects
+are started and answer with an event.
+"""
+
+from dataclasses import dataclass
+
+from engine.domain.ids import ConditionId, OrderId, TokenId
+from engine.domain.order import Fill, OrderIntent, OrderRecord
+from engine.domain.plan import Plan
+from engine.domain.ticket import Approved, Claim, Grant, Operator, Ticket
+from engine.domain.units import Ms
+from engine.domain.views import Alert, TicketView, View
+
+
+@dataclass(frozen=True, slots=True)
+class FetchBooks:
+    """Read these books over REST, batched; `reason` labels the metric."""
+
+    tokens: tuple[TokenId, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    """The set of tokens the market socket must carry from now on."""
+
+    tokens: tuple[TokenId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCatalogue:
+    """Read the catalogue and the trading terms of every market."""
+
+
+@dataclass(frozen=True, slots=True)
+class SaveTicket:
+    """Store a ticket. With a claim the row changes only if it still stands as claimed."""
+
+    ticket: Ticket
+    claim: Claim | None
+
+
+@dataclass(frozen=True, slots=True)
+class SendBatch:
+    """Sign, commit everything in one transaction together with the ticket's claim, then POST.
+
+    Both witnesses are demanded by type: no order leaves without a risk approval and a grant.
+    """
+
+    claim: Claim
+    ticket: Ticket
+    plan: Plan
+    intents: tuple[OrderIntent, ...]
+    approved: Approved
+    grant: Grant
+
+
+@dataclass(frozen=True, slots=True)
+class ResendOrders:
+    """Send the same stored bytes again, each under a new attempt row committed first."""
+
+    order_ids: tuple[OrderId, ...]
+    approved: Approved
+    grant: Grant
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOrders:
+    """Cancel by id."""
+
+    order_ids: tuple[OrderId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CancelEverything:
+    """Cancel all orders of the account, every market."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookUpOrder:
+    """Ask for one order by id: the open order and the trades of its market."""
+
+    order_id: OrderId
+    condition_id: ConditionId
+    since_ms: Ms
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAccount:
+    """Read open orders, trades since `since_ms` and the balance, completely."""
+
+    since_ms: Ms
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SaveProgress:
+    """Store what was learned about orders and fills, in one commit."""
+
+    orders: tuple[OrderRecord, ...]
+    fills: tuple[Fill, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SaveHalt:
+    """Store that the desk is halted and why; None lifts it."""
+
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SaveFreeze:
+    """Store that an event takes no new plans until a person has looked; `reason` is shown."""
+
+    event_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """Append one line to the audit: who, what, about which ids."""
+
+    at_ms: Ms
+    who: Operator | None
+    what: str
+    subject: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    """Post `TimerDue(name)` at `due_ms`; a timer of the same name is replaced."""
+
+    name: str
+    due_ms: Ms
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Answer to the command with this request number."""
+
+    request: int
+    view: View
+
+
+@dataclass(frozen=True, slots=True)
+class ShowTicket:
+    """Bring a ticket's card up to date; `aloud` asks for a new message, because a human must look."""
+
+    view: TicketView
+    aloud: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RaiseAlert:
+    """Tell every operator."""
+
+    alert: Alert
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Add to a counter of `engine.metrics`."""
+
+    metric: str
+    label: str
+    by: int = 1
+
+
+Effect = (
+    FetchBooks
+    | Subscribe
+    | ReadCatalogue
+    | SaveTicket
+    | SendBatch
+    | ResendOrders
+    | CancelOrders
+    | CancelEverything
+    | LookUpOrder
+    | ReadAccount
+    | SaveProgress
+    | SaveHalt
+    | SaveFreeze
+    | Audit
+    | SetTimer
+    | Reply
+    | ShowTicket
+    | RaiseAlert
+    | Count
+)

@@ -1,0 +1,217 @@
+"""Every input of the core, frozen. `at_ms` is desk time at which the shell learned of it."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from engine.domain.account import AccountState, CancelReply, OpenOrder, VenueTrade
+from engine.domain.commands import Command
+from engine.domain.failure import LegAnswer
+from engine.domain.frames import BookSnapshot
+from engine.domain.ids import OrderId, TicketId, TokenId
+from engine.domain.market import EventGroup
+from engine.domain.order import Fill, OrderRecord
+from engine.domain.ticket import Operator, Ticket
+from engine.domain.units import Ms, Usdc
+
+
+class Job(Enum):
+    """Rows of the JOBS table that post an event."""
+
+    RECONCILE = "reconcile"
+    DUTCH_SCAN = "dutch_scan"
+    CATALOGUE_REFRESH = "catalogue_refresh"
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What storage held at the start. Grants are not among it: none survives a restart."""
+
+    at_ms: Ms
+    tickets: tuple[Ticket, ...]
+    orders: tuple[OrderRecord, ...]
+    fills: tuple[Fill, ...]
+    frozen_events: tuple[str, ...]
+    halted: str | None
+    """Reason of a durable halt."""
+    spent_today: Usdc
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueRead:
+    """The catalogue as just read, whole."""
+
+    at_ms: Ms
+    events: tuple[EventGroup, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueFailed:
+    """The catalogue could not be read; the last one stays in force."""
+
+    at_ms: Ms
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BooksTouched:
+    """Books changed since the last of these; conflated, so it carries the sequence it saw."""
+
+    at_ms: Ms
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class BooksRead:
+    """Answer to FetchBooks; tokens the venue left out are in `asked` only."""
+
+    at_ms: Ms
+    asked: tuple[TokenId, ...]
+    snapshots: tuple[BookSnapshot, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BooksReadFailed:
+    """FetchBooks got no answer."""
+
+    at_ms: Ms
+    asked: tuple[TokenId, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An operator's command. `entropy` is the shell's randomness for a new ticket id."""
+
+    at_ms: Ms
+    request: int
+    operator: Operator
+    chat_id: int
+    command: Command
+    entropy: int
+
+
+@dataclass(frozen=True, slots=True)
+class CardShown:
+    """The chat placed a ticket's card: presses are valid from this message only."""
+
+    at_ms: Ms
+    ticket_id: TicketId
+    message_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchCommitted:
+    """Claim, reservation, intents, signed bytes, ids and first attempts are durable in one commit."""
+
+    at_ms: Ms
+    ticket: Ticket
+    orders: tuple[OrderRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRefused:
+    """The commit did not happen: nothing was sent and nothing will be."""
+
+    at_ms: Ms
+    ticket: Ticket
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PostAnswered:
+    """One POST's judgement, one answer per order of the batch."""
+
+    at_ms: Ms
+    answers: tuple[LegAnswer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAnswered:
+    """A cancel's answer by id."""
+
+    at_ms: Ms
+    replies: tuple[tuple[OrderId, CancelReply], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CancelFailed:
+    """A cancel got no usable answer: it proves nothing."""
+
+    at_ms: Ms
+    order_ids: tuple[OrderId, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLookedUp:
+    """One order asked for by id: the open order if it rests, and every trade that names it."""
+
+    at_ms: Ms
+    order_id: OrderId
+    open_order: OpenOrder | None
+    trades: tuple[VenueTrade, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LookUpFailed:
+    """A look-up got no usable answer: it proves nothing."""
+
+    at_ms: Ms
+    order_id: OrderId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRead:
+    """A complete read of the account. `asked_ms` is when the read began: later sends are not judged by it."""
+
+    at_ms: Ms
+    asked_ms: Ms
+    account: AccountState
+
+
+@dataclass(frozen=True, slots=True)
+class AccountReadFailed:
+    """The account could not be read completely."""
+
+    at_ms: Ms
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobDue:
+    """A job of the JOBS table."""
+
+    at_ms: Ms
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class TimerDue:
+    """A timer set by an effect; `name` is the core's own."""
+
+    at_ms: Ms
+    name: str
+
+
+Event = (
+    Restored
+    | CatalogueRead
+    | CatalogueFailed
+    | BooksTouched
+    | BooksRead
+    | BooksReadFailed
+    | Asked
+    | CardShown
+    | BatchCommitted
+    | BatchRefused
+    | PostAnswered
+    | CancelAnswered
+    | CancelFailed
+    | OrderLookedUp
+    | LookUpFailed
+    | AccountRead
+    | AccountReadFailed
+    | JobDue
+    | TimerDue
+)

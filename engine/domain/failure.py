@@ -1,0 +1,110 @@
+"""What an answer to a POST means, as two columns, and the venue's documented refusals in operator's words.
+
+"May be sent again" is not the opposite of "outcome unknown": an unanswered order is neither failed nor
+safe to repeat (reliability E3). Texts are the documented ones (protocol 4.5).
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from engine.domain.ids import OrderId, TradeId
+from engine.domain.units import Size, Usdc
+
+
+class PostClass(Enum):
+    """Evidence class of one order's answer."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    DUPLICATED = "duplicated"
+    """The venue knows this id: neither alive nor dead is proven."""
+    DEFERRED = "deferred"
+    """The venue did not take orders just now: 425, 429, known 503."""
+    NOT_SENT = "not_sent"
+    """No byte left: the connection was never made."""
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class PostRule:
+    """The two columns of the failure table."""
+
+    same_bytes_may_follow: bool
+    outcome_unknown: bool
+
+
+POST_RULES: dict[PostClass, PostRule] = {
+    PostClass.ACCEPTED: PostRule(same_bytes_may_follow=False, outcome_unknown=False),
+    PostClass.REFUSED: PostRule(same_bytes_may_follow=False, outcome_unknown=False),
+    PostClass.DUPLICATED: PostRule(same_bytes_may_follow=False, outcome_unknown=True),
+    PostClass.DEFERRED: PostRule(same_bytes_may_follow=True, outcome_unknown=False),
+    PostClass.NOT_SENT: PostRule(same_bytes_may_follow=True, outcome_unknown=False),
+    PostClass.UNKNOWN: PostRule(same_bytes_may_follow=False, outcome_unknown=True),
+}
+
+
+class Placed(Enum):
+    """The status word of an accepted order."""
+
+    LIVE = "live"
+    MATCHED = "matched"
+    DELAYED = "delayed"
+    UNMATCHED = "unmatched"
+
+
+@dataclass(frozen=True, slots=True)
+class LegAnswer:
+    """What one POST told about one order."""
+
+    order_id: OrderId
+    kind: PostClass
+    placed: Placed | None
+    """Only for ACCEPTED."""
+    filled: Size
+    """Shares executed at once, 0 if none or not told."""
+    cash: Usdc
+    """Collateral of those shares without fee."""
+    trade_ids: tuple[TradeId, ...]
+    reason: str
+    """The venue's words; empty for ACCEPTED."""
+    foreign_id: OrderId | None = None
+    """An accepted id that is not ours: the desk halts (reliability B 13)."""
+
+
+@dataclass(frozen=True, slots=True)
+class VenueFailure:
+    """A read or a cancel that got no usable answer. It proves nothing; `reason` names what happened."""
+
+    reason: str
+
+
+REJECT_SENTENCES: tuple[tuple[str, str], ...] = (
+    ("not enough balance / allowance", "balance or allowance is too small: check the wallet and allowances"),
+    ("breaks minimum tick size rule", "the price is off the market's tick: the tick changed, plan again"),
+    ("lower than the minimum", "the size is below the market's minimum: plan more sets"),
+    ("min size: $1", "the order is below one dollar: plan more sets"),
+    ("crosses the book", "a post-only order would have crossed the book"),
+    ("order crosses book", "a post-only order would have crossed the book"),
+    ("not yet ready to process new orders", "the market does not take orders yet: try later"),
+    ("no orders found to match", "nothing was on offer at the limit any more"),
+    ("fully filled or killed", "not all of it was on offer at the limit"),
+    ("invalid expiration", "the expiration was refused: check this machine's clock"),
+    ("address in closed only mode", "this account may only close positions"),
+    ("address banned", "this account is banned by the venue"),
+    ("deposit wallet flow", "the venue wants a deposit wallet (wallet_type 3) for this account"),
+    ("order_version_mismatch", "the venue changed its order version: update the desk"),
+    ("owner of the API KEY", "the API key does not belong to this wallet: check the secrets file"),
+    ("address of the API KEY", "the API key does not belong to this wallet: check the secrets file"),
+    ("Invalid order payload", "the venue could not read the order: report this"),
+    ("invalid nonce", "the venue refused the nonce: report this"),
+    ("order canceled in the CTF exchange contract", "the order was cancelled on chain"),
+    ("match delayed due to market conditions", "the match was delayed by the venue: look at the order list"),
+    ("Invalid api key", "the API key is refused: check the secrets file and this machine's clock"),
+    ("Too many orders in payload", "more legs than the venue takes in one request"),
+)
+"""Fragment of the documented text, and what it means for the operator. Order matters: first match wins."""
+
+
+def reject_sentence(venue_text: str) -> str | None:
+    """Return the operator's sentence for a documented refusal, None for an undocumented text."""
+    return next((sentence for fragment, sentence in REJECT_SENTENCES if fragment in venue_text), None)

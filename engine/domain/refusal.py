@@ -1,0 +1,49 @@
+"""Why we say no: one row per reason, with the counter's label and the sentence's subject.
+
+"Refuse" is ours, "reject" is the venue's. Every refusal is a value with a sentence that tells what was
+expected, what was found and what happens next.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class RefusalKind(Enum):
+    """The bounded set of refusals; values are metric labels and never change their meaning."""
+
+    UNKNOWN_CODE = "unknown_code"
+    STRUCTURE = "structure"
+    AUGMENTED = "augmented"
+    PLACEHOLDER = "placeholder"
+    NOT_REVIEWED = "not_reviewed"
+    RULES_CHANGED = "rules_changed"
+    NOT_TRADABLE = "not_tradable"
+    TAKER_DELAY = "taker_delay"
+    FEE_UNKNOWN = "fee_unknown"
+    BOOK_NOT_LIVE = "book_not_live"
+    BOOK_AGE = "book_age"
+    NO_EDGE = "no_edge"
+    MIN_PROFIT = "min_profit"
+    MIN_SIZE = "min_size"
+    CAPS = "caps"
+    TOO_MANY_LEGS = "too_many_legs"
+    LEG_LOSS = "leg_loss"
+    FROZEN = "frozen"
+    IN_FLIGHT = "in_flight"
+    HALTED = "halted"
+    GATE_CLOSED = "gate_closed"
+    MOVED = "moved"
+    NOT_OWNER = "not_owner"
+    STALE_BUTTON = "stale_button"
+    TOO_FAST = "too_fast"
+    EXPIRED = "expired"
+    TICKET_LIMIT = "ticket_limit"
+    ROLE = "role"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One refusal: its kind for the counter, its sentence for the operator."""
+
+    kind: RefusalKind
+    text: str

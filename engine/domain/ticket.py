@@ -1,0 +1,162 @@
+"""A ticket: one dry -> confirm -> live flow of one operator, as a value and a table of moves.
+
+A button is a request; the ticket's row decides, once. `engine.core.ticket` applies the table and
+`storage` enforces it again with a conditional update.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from engine.domain.ids import PlanId, TicketId, UserId
+from engine.domain.plan import Plan
+from engine.domain.units import Ms, Usdc
+
+
+class Role(Enum):
+    """What a person may do; each role includes the ones before it."""
+
+    VIEWER = "viewer"
+    TRADER = "trader"
+    ADMIN = "admin"
+
+    def allows(self, needed: "Role") -> bool:
+        """Tell whether this role is at least `needed`."""
+        order = list(Role)
+        return order.index(self) >= order.index(needed)
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """An allowlisted person."""
+
+    user_id: UserId
+    name: str
+    role: Role
+
+
+class TicketKind(Enum):
+    """What a ticket asks for."""
+
+    DUTCH = "dutch"
+    RESUME = "resume"
+
+
+class TicketState(Enum):
+    """Stages of a ticket; the value is the stage word on its card."""
+
+    DRY = "dry"
+    ARMED = "confirm"
+    SENDING = "sending"
+    DONE = "done"
+    BROKEN = "broken"
+    MISSED = "missed"
+    """Sent, and nothing was filled: it cost nothing."""
+    DROPPED = "dropped"
+    EXPIRED = "expired"
+    REFUSED = "refused"
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether a press can still move it."""
+        return self in (TicketState.DRY, TicketState.ARMED)
+
+
+class Move(Enum):
+    """What moves a ticket; the first five are buttons, their values travel in the payload."""
+
+    CONFIRM = "cf"
+    SEND = "go"
+    DROP = "dr"
+    BACK = "bk"
+    REQUOTE = "rq"
+    WORSE = "worse"
+    """The press found worse terms than the card's: the card is shown again with the difference."""
+    REFUSE = "refuse"
+    EXPIRE = "expire"
+    ALL_FILLED = "all filled"
+    SOME_FILLED = "some filled"
+    NONE_FILLED = "none filled"
+
+
+BUTTONS = frozenset({Move.CONFIRM, Move.SEND, Move.DROP, Move.BACK, Move.REQUOTE})
+
+_T, _M = TicketState, Move
+
+MOVES: dict[tuple[TicketState, Move], TicketState] = {
+    (_T.DRY, _M.CONFIRM): _T.ARMED,
+    (_T.DRY, _M.REQUOTE): _T.DRY,
+    (_T.DRY, _M.WORSE): _T.DRY,
+    (_T.DRY, _M.DROP): _T.DROPPED,
+    (_T.DRY, _M.REFUSE): _T.REFUSED,
+    (_T.DRY, _M.EXPIRE): _T.EXPIRED,
+    (_T.ARMED, _M.SEND): _T.SENDING,
+    (_T.ARMED, _M.BACK): _T.DRY,
+    (_T.ARMED, _M.WORSE): _T.DRY,
+    (_T.ARMED, _M.DROP): _T.DROPPED,
+    (_T.ARMED, _M.REFUSE): _T.REFUSED,
+    (_T.ARMED, _M.EXPIRE): _T.EXPIRED,
+    (_T.SENDING, _M.ALL_FILLED): _T.DONE,
+    (_T.SENDING, _M.SOME_FILLED): _T.BROKEN,
+    (_T.SENDING, _M.NONE_FILLED): _T.MISSED,
+    # Late fills are legal: what was judged missed or broken can turn out fuller than thought.
+    (_T.MISSED, _M.SOME_FILLED): _T.BROKEN,
+    (_T.MISSED, _M.ALL_FILLED): _T.DONE,
+    (_T.BROKEN, _M.SOME_FILLED): _T.BROKEN,
+    (_T.BROKEN, _M.ALL_FILLED): _T.DONE,
+}
+"""State after a move. A missing row is a refusal: the button is older than the ticket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """One ticket as stored. `version` counts every card shown; a press names the version it read."""
+
+    ticket_id: TicketId
+    kind: TicketKind
+    owner: Operator
+    chat_id: int
+    state: TicketState
+    version: int
+    plan: Plan | None
+    """The plan on the card; None for a resume."""
+    previous: Plan | None
+    """The plan of the card before, for the line that tells the difference."""
+    wanted_sets: int | None
+    """Micro-shares asked for, None for "as many as pay"."""
+    note: str
+    """One sentence under the verdict: why it moved, why it was refused, who dropped it."""
+    created_ms: Ms
+    rendered_ms: Ms
+    """When the present card was made; a Send within 0.8 s of it is refused."""
+    expires_ms: Ms
+    message_id: int | None
+    """The message that carries the card; a press from any other message is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The conditional update that decides a press once: applies only to this state and version."""
+
+    ticket_id: TicketId
+    state: TicketState
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The right to place one plan live, minted from a confirmed Send by `engine.core.ticket` alone."""
+
+    ticket_id: TicketId
+    plan_id: PlanId
+    user_id: UserId
+    spend_max: Usdc
+    expires_ms: Ms
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """Witness that `engine.core.risk` reviewed this plan against caps and exposure, made only there."""
+
+    plan_id: PlanId
+    spend_max: Usdc
+    reviewed_ms: Ms

@@ -1,0 +1,155 @@
+"""What the core shows to people: facts only, no wording of cards, no chat types.
+
+`bot.cards` renders each view into one card. Every number here can be traced by its ids.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from engine.domain.ids import OrderId
+from engine.domain.order import OrderState
+from engine.domain.refusal import Refusal
+from engine.domain.ticket import Operator, Ticket
+from engine.domain.units import Ms, Price, Size, Usdc
+
+
+@dataclass(frozen=True, slots=True)
+class LegResult:
+    """One leg of a sent ticket."""
+
+    name: str
+    order_id: OrderId
+    state: OrderState
+    wanted: Size
+    filled: Size
+    cash: Usdc
+    fee: Usdc
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TicketResult:
+    """What a sent ticket has come to; sums are over the fills known, to the micro-dollar."""
+
+    legs: tuple[LegResult, ...]
+    sets: Size
+    """Complete sets held: the smallest filled size."""
+    cash: Usdc
+    fees: Usdc
+    unknown: int
+    """Legs whose outcome is not proven."""
+    settled: bool
+    """Every fill is confirmed by the venue."""
+    accounted: bool
+    """Every matched share has been read back as a trade, so cash and fees are final."""
+    sent_ms: Ms
+    ended_ms: Ms | None
+
+    @property
+    def margin_if_held(self) -> Usdc:
+        """Sets at 1 USDC minus all cash paid; sets count at 1 only once merged or resolved."""
+        return Usdc(self.sets - self.cash - self.fees)
+
+
+@dataclass(frozen=True, slots=True)
+class TicketView:
+    """A ticket and, once sent, its result."""
+
+    ticket: Ticket
+    result: TicketResult | None
+    wallet: Usdc | None
+    """Free collateral when the card was made; None if not read yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanRow:
+    """One event of the scan."""
+
+    code: str
+    title: str
+    ask_sum: Price | None
+    """Sum of the best YES asks; None without a live book on every leg."""
+    margin: Usdc | None
+    """Net margin of the best plan; None if refused."""
+    sets: Size | None
+    refusal: Refusal | None
+
+
+@dataclass(frozen=True, slots=True)
+class ScanView:
+    """Every watched event, best first."""
+
+    rows: tuple[ScanRow, ...]
+
+
+class Gate(Enum):
+    """Whether new orders may leave; the value is the operator's word."""
+
+    RUN = "RUN"
+    STARTING = "STARTING"
+    HALTED = "HALTED"
+
+
+@dataclass(frozen=True, slots=True)
+class StatusView:
+    """The dashboard's facts."""
+
+    gate: Gate
+    gate_reason: str
+    feeds_live: int
+    feeds_total: int
+    feed_problems: tuple[str, ...]
+    events_watched: int
+    open_orders: int
+    unknown_orders: int
+    tickets_open: int
+    spent_today: Usdc
+    cap_day: Usdc
+    wallet: Usdc | None
+    resyncs: int
+    rejects: int
+    holdings: tuple[str, ...]
+    """One line per event held: code, sets and cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class KillView:
+    """How far a kill has come; it never claims what the venue has not confirmed."""
+
+    by: Operator
+    at_ms: Ms
+    asked: int
+    """Orders believed open at the kill."""
+    open_now: int | None
+    """Orders open by the newest complete read since; None before the first."""
+    still_held: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalView:
+    """A command that was not carried out, and why."""
+
+    subject: str
+    refusal: Refusal
+
+
+View = TicketView | ScanView | StatusView | KillView | RefusalView
+
+
+class Severity(Enum):
+    """How loudly an alert speaks."""
+
+    INFO = "INFO"
+    WARN = "WARN"
+    CRIT = "CRIT"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something a human must know. Alerts with one `key` are one incident: counted, not repeated."""
+
+    key: str
+    severity: Severity
+    subject: str
+    text: str
+    next_step: str

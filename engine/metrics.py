@@ -1,0 +1,108 @@
+"""The METRICS table and the one collector that exports it; prometheus-client lives here and nowhere else.
+
+Counters are exported under exactly the names of the table, because dashboards hold them; pairs
+`x_ms_sum` / `x_ms_count` are one summary `x_ms`. Label values come from bounded sets.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric, SummaryMetricFamily
+from prometheus_client.registry import Collector
+
+
+class Kind(Enum):
+    """How a row is exported."""
+
+    COUNTER = "counter"
+    SUMMARY = "summary"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One metric: its name for ever, its one label ("" for none), and what it tells."""
+
+    name: str
+    kind: Kind
+    label: str
+    help: str
+
+
+METRICS: tuple[Row, ...] = (
+    Row("engine_place_call_ms", Kind.SUMMARY, "", "whole call of a POST of orders"),
+    Row("engine_ack_ms", Kind.SUMMARY, "", "request sent to answer read, per POST"),
+    Row("engine_errors", Kind.COUNTER, "where", "faults caught at a named boundary"),
+    Row("service_task_errors", Kind.COUNTER, "task", "tasks that died and were restarted or ended the desk"),
+    Row("relayer_acks_total", Kind.COUNTER, "status", "order answers by class or status"),
+    Row("relayer_cancel_count", Kind.COUNTER, "", "cancel requests"),
+    Row("relayer_cancel_ms", Kind.SUMMARY, "", "duration of cancel requests"),
+    Row("relayer_cancel_errors_total", Kind.COUNTER, "", "cancels without a usable answer"),
+    Row("dutch_orders_placed", Kind.COUNTER, "", "orders committed for Dutch plans"),
+    Row("dutch_rulehash_changed", Kind.COUNTER, "", "events whose rules changed against the reviewed ones"),
+    Row("dutch_refused_total", Kind.COUNTER, "reason", "plans and presses refused, by reason"),
+    Row("feed_frames_total", Kind.COUNTER, "kind", "market frames by kind"),
+    Row("feed_malformed_total", Kind.COUNTER, "reason", "market frames refused, by reason"),
+    Row("feed_resync_total", Kind.COUNTER, "reason", "books dropped and fetched again, by reason"),
+    Row("feed_hash_checks_total", Kind.COUNTER, "result", "book checksums compared"),
+    Row("orders_unknown_total", Kind.COUNTER, "", "orders whose answer told nothing"),
+    Row("orders_resent_total", Kind.COUNTER, "", "re-sends of the same bytes"),
+    Row("orders_foreign_total", Kind.COUNTER, "", "orders at the venue that this desk did not send"),
+    Row("fills_total", Kind.COUNTER, "settlement", "fills by settlement step"),
+    Row("fee_adjustments_total", Kind.COUNTER, "", "differences between booked fees and the balance"),
+    Row("bot_updates_total", Kind.COUNTER, "outcome", "Telegram updates by what became of them"),
+    Row("bot_sends_total", Kind.COUNTER, "outcome", "calls to Telegram by outcome"),
+    Row("alerts_total", Kind.COUNTER, "severity", "alerts raised"),
+)
+
+_BY_NAME = {row.name: row for row in METRICS}
+
+
+class Metrics(Collector):
+    """All counters of one desk. Adding to a name that is not in the table is an error of ours."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, defaultdict[str, int]] = {row.name: defaultdict(int) for row in METRICS}
+        self._counts: dict[str, int] = {row.name: 0 for row in METRICS if row.kind is Kind.SUMMARY}
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+
+    def count(self, name: str, label: str = "", by: int = 1) -> None:
+        """Add `by` to a counter."""
+        row = _BY_NAME[name]
+        assert row.kind is Kind.COUNTER, f"expected a counter, {name} is a {row.kind.value}"
+        assert bool(row.label) == bool(label), f"expected label {row.label!r} for {name}, was {label!r}"
+        self._values[name][label] += by
+
+    def observe_us(self, name: str, duration_us: int) -> None:
+        """Add one duration in microseconds to a summary (exported in milliseconds)."""
+        assert _BY_NAME[name].kind is Kind.SUMMARY, f"expected a summary, was {name}"
+        self._values[name][""] += duration_us
+        self._counts[name] += 1
+
+    def value(self, name: str, label: str = "") -> int:
+        """Return a counter's value, or a summary's sum in microseconds."""
+        return self._values[name][label]
+
+    def total(self, name: str) -> int:
+        """Return the sum of a counter over all its labels."""
+        return sum(self._values[name].values())
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every row that has a value, in table order."""
+        for row in METRICS:
+            if row.kind is Kind.SUMMARY:
+                total_ms = self._values[row.name][""] / 1000
+                yield SummaryMetricFamily(row.name, row.help, self._counts[row.name], total_ms)
+                continue
+            # Not the library's counter type: it would append "_total" to names that dashboards hold.
+            family = GaugeMetricFamily(row.name, row.help, labels=[row.label] if row.label else None)
+            for label, value in sorted(self._values[row.name].items()):
+                family.add_metric([label] if row.label else [], value)
+            yield family
+
+    def exposition(self) -> bytes:
+        """Return the text format that a scrape reads."""
+        return generate_latest(self._registry)

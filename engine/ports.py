@@ -1,0 +1,188 @@
+"""What the runtime needs from the outside, as protocols. Adapters meet only in `bot.app`."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from engine.domain.account import AccountState, CancelReply, OpenOrder, VenueTrade
+from engine.domain.effects import Audit
+from engine.domain.events import Restored
+from engine.domain.failure import LegAnswer, VenueFailure
+from engine.domain.frames import BookSnapshot, Frame
+from engine.domain.ids import ConditionId, OrderId, TokenId
+from engine.domain.market import EventGroup
+from engine.domain.order import Fill, OrderIntent, OrderRecord
+from engine.domain.plan import Plan
+from engine.domain.ticket import Approved, Claim, Grant, Ticket
+from engine.domain.units import Ms
+from engine.domain.views import Alert, TicketView
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedOrder:
+    """A signed order: its id and the exact JSON bytes that will be sent for it, now and on a re-send."""
+
+    order_id: OrderId
+    intent: OrderIntent
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitReport:
+    """What one POST told, and how long it took. Durations in whole microseconds."""
+
+    answers: tuple[LegAnswer, ...]
+    request_id: str
+    """Ours, for log and audit: the venue returns none."""
+    place_call_us: int
+    """The whole call: headers, request, answer, judgement."""
+    ack_latency_us: int
+    """From the request's first byte to the answer's last; 0 if nothing was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundOrder:
+    """A look-up's answer: the order if it rests, and every trade of its market that names it."""
+
+    open_order: OpenOrder | None
+    trades: tuple[VenueTrade, ...]
+
+
+class Relayer(Protocol):
+    """Places, cancels and reads orders at a venue. No method raises for what the venue or network did."""
+
+    def prepare(self, intents: Sequence[OrderIntent]) -> tuple[PreparedOrder, ...]:
+        """Sign: deterministic, the same intent always gives the same id and bytes."""
+        ...
+
+    async def submit(
+        self, prepared: Sequence[PreparedOrder], *, approved: Approved, grant: Grant
+    ) -> SubmitReport:
+        """POST at most 15 orders once and judge every leg; asserts that both witnesses name the plan."""
+        ...
+
+    async def cancel(
+        self, order_ids: Sequence[OrderId]
+    ) -> tuple[tuple[OrderId, CancelReply], ...] | VenueFailure:
+        """Cancel by id, in requests of at most 100."""
+        ...
+
+    async def cancel_all(self) -> tuple[tuple[OrderId, CancelReply], ...] | VenueFailure:
+        """Cancel every order of the account."""
+        ...
+
+    async def look_up(
+        self, order_id: OrderId, condition_id: ConditionId, since_ms: Ms
+    ) -> FoundOrder | VenueFailure:
+        """Ask for one order by id and for the trades of its market since then."""
+        ...
+
+    async def read_account(self, since_ms: Ms) -> AccountState | VenueFailure:
+        """Read every page of open orders and trades, and the balance; a partial read is a failure."""
+        ...
+
+
+class MarketReads(Protocol):
+    """Public reads of the venue."""
+
+    async def read_books(self, tokens: Sequence[TokenId]) -> tuple[BookSnapshot, ...] | VenueFailure:
+        """Read books in batches; unknown tokens are left out, order is not promised."""
+        ...
+
+    async def read_catalogue(self) -> tuple[EventGroup, ...] | VenueFailure:
+        """Read every listed event with the trading terms of each market."""
+        ...
+
+    async def read_time_ms(self) -> Ms | VenueFailure:
+        """Read the venue's clock (whole seconds, in ms)."""
+        ...
+
+
+class MarketFeed(Protocol):
+    """The market socket: runs until cancelled, reconnects by itself."""
+
+    async def run(
+        self, on_frames: Callable[[tuple[Frame, ...]], None], on_link: Callable[[bool], None]
+    ) -> None:
+        """Call `on_frames` for every message and `on_link` on connect (True) and disconnect (False)."""
+        ...
+
+    def subscribe(self, tokens: Sequence[TokenId]) -> None:
+        """Carry exactly these tokens from now on."""
+        ...
+
+    def heard_ms(self) -> Ms | None:
+        """Return when the present connection last delivered anything, PONG included; None when down."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One send of one order, for the durable attempt row."""
+
+    order_id: OrderId
+    number: int
+    body_sha256: str
+    at_ms: Ms
+
+
+class StoreError(Exception):
+    """The disk or the database refused: nothing of the attempted commit is durable."""
+
+
+class Store(Protocol):
+    """The ledger. Every method is one transaction, durable when it returns; raises StoreError."""
+
+    async def load(self, at_ms: Ms) -> Restored:
+        """Read what the core needs to go on: open tickets, orders not final or of open tickets, fills."""
+        ...
+
+    async def save_ticket(self, ticket: Ticket, claim: Claim | None) -> bool:
+        """Insert or update; with a claim return False (and change nothing) unless the row still stands so."""
+        ...
+
+    async def commit_batch(
+        self, claim: Claim, ticket: Ticket, plan: Plan, orders: Sequence[tuple[OrderRecord, PreparedOrder]]
+    ) -> bool:
+        """Store claim, plan, intents, bytes, ids, attempts in one commit; False if the claim is lost."""
+        ...
+
+    async def begin_resend(self, order_ids: Sequence[OrderId], at_ms: Ms) -> tuple[PreparedOrder, ...]:
+        """Append an attempt row for each order and return the stored bytes."""
+        ...
+
+    async def finish_attempts(self, report: SubmitReport, at_ms: Ms) -> None:
+        """Record what the newest attempt of each order was told, with its timings."""
+        ...
+
+    async def save_progress(self, orders: Sequence[OrderRecord], fills: Sequence[Fill]) -> None:
+        """Update orders and insert or advance fills, unique by (trade id, order id)."""
+        ...
+
+    async def save_halt(self, reason: str | None) -> None:
+        """Store or lift the halt."""
+        ...
+
+    async def save_freeze(self, event_id: str, reason: str) -> None:
+        """Store that an event takes no new plans."""
+        ...
+
+    async def append_audit(self, line: Audit) -> None:
+        """Append one audit line."""
+        ...
+
+    async def save_catalogue(self, events: Sequence[EventGroup], at_ms: Ms) -> None:
+        """Replace the stored catalogue (market file, not the ledger)."""
+        ...
+
+
+class Chat(Protocol):
+    """The way to people. Methods return at once; delivery has its own lanes."""
+
+    def show_ticket(self, view: TicketView, *, aloud: bool) -> None:
+        """Bring a ticket's card up to date."""
+        ...
+
+    def raise_alert(self, alert: Alert) -> None:
+        """Tell every operator."""
+        ...
