@@ -44,7 +44,7 @@ class Redactor:
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, and the fields passed as `extra={"fields": …}`."""
+    """One JSON object a line: time, level, logger, message, and fields passed as `extra={"fields": …}`."""
 
     def __init__(self, redactor: Redactor) -> None:
         super().__init__()

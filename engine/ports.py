@@ -15,7 +15,7 @@ from engine.domain.order import Fill, OrderIntent, OrderRecord
 from engine.domain.plan import Plan
 from engine.domain.ticket import Approved, Claim, Grant, Ticket
 from engine.domain.units import Ms
-from engine.domain.views import Alert, TicketView
+from engine.domain.views import Alert, TicketView, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,10 @@ class FoundOrder:
 
 class Relayer(Protocol):
     """Places, cancels and reads orders at a venue. No method raises for what the venue or network did."""
+
+    def set_venue_offset(self, offset_ms: Ms) -> None:
+        """Take the venue's clock minus desk time, for the timestamps it reads."""
+        ...
 
     def prepare(self, intents: Sequence[OrderIntent]) -> tuple[PreparedOrder, ...]:
         """Sign: deterministic, the same intent always gives the same id and bytes."""
@@ -109,10 +113,6 @@ class MarketFeed(Protocol):
 
     def subscribe(self, tokens: Sequence[TokenId]) -> None:
         """Carry exactly these tokens from now on."""
-        ...
-
-    def heard_ms(self) -> Ms | None:
-        """Return when the present connection last delivered anything, PONG included; None when down."""
         ...
 
 
@@ -181,6 +181,10 @@ class Chat(Protocol):
 
     def show_ticket(self, view: TicketView, *, aloud: bool) -> None:
         """Bring a ticket's card up to date."""
+        ...
+
+    def announce(self, view: View) -> None:
+        """Show a view to every operator, unasked."""
         ...
 
     def raise_alert(self, alert: Alert) -> None:

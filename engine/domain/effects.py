@@ -154,6 +154,13 @@ class ShowTicket:
 
 
 @dataclass(frozen=True, slots=True)
+class Announce:
+    """Show a view to every operator, unasked."""
+
+    view: View
+
+
+@dataclass(frozen=True, slots=True)
 class RaiseAlert:
     """Tell every operator."""
 
@@ -187,6 +194,7 @@ Effect = (
     | SetTimer
     | Reply
     | ShowTicket
+    | Announce
     | RaiseAlert
     | Count
 )

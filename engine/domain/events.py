@@ -7,11 +7,11 @@ from engine.domain.account import AccountState, CancelReply, OpenOrder, VenueTra
 from engine.domain.commands import Command
 from engine.domain.failure import LegAnswer
 from engine.domain.frames import BookSnapshot
-from engine.domain.ids import OrderId, TicketId, TokenId
+from engine.domain.ids import EventId, OrderId, TicketId, TokenId
 from engine.domain.market import EventGroup
 from engine.domain.order import Fill, OrderRecord
-from engine.domain.ticket import Operator, Ticket
-from engine.domain.units import Ms, Usdc
+from engine.domain.ticket import Approved, Grant, Operator, Ticket
+from engine.domain.units import Ms
 
 
 class Job(Enum):
@@ -30,10 +30,10 @@ class Restored:
     tickets: tuple[Ticket, ...]
     orders: tuple[OrderRecord, ...]
     fills: tuple[Fill, ...]
-    frozen_events: tuple[str, ...]
+    frozen_events: tuple[tuple[EventId, str], ...]
+    """Event and why it takes no new plans."""
     halted: str | None
     """Reason of a durable halt."""
-    spent_today: Usdc
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,8 @@ class CatalogueRead:
 
     at_ms: Ms
     events: tuple[EventGroup, ...]
+    venue_offset_ms: int
+    """Venue clock minus desk clock, as measured beside the read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,8 @@ class BatchCommitted:
     at_ms: Ms
     ticket: Ticket
     orders: tuple[OrderRecord, ...]
+    approved: Approved
+    grant: Grant
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +151,8 @@ class OrderLookedUp:
     """One order asked for by id: the open order if it rests, and every trade that names it."""
 
     at_ms: Ms
+    asked_ms: Ms
+    """When the read began: it proves nothing about what came later."""
     order_id: OrderId
     open_order: OpenOrder | None
     trades: tuple[VenueTrade, ...]
@@ -173,6 +179,14 @@ class AccountRead:
 @dataclass(frozen=True, slots=True)
 class AccountReadFailed:
     """The account could not be read completely."""
+
+    at_ms: Ms
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFailed:
+    """The ledger refused a commit: what it was to hold is not durable."""
 
     at_ms: Ms
     reason: str
@@ -212,6 +226,7 @@ Event = (
     | LookUpFailed
     | AccountRead
     | AccountReadFailed
+    | StoreFailed
     | JobDue
     | TimerDue
 )

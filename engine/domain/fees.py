@@ -7,7 +7,17 @@ plans round up, the desk books what was charged (design, section 7).
 
 from dataclasses import dataclass
 
-from engine.domain.units import FEE_STEP, PRICE_ONE, SIZE_ONE, Price, Rounding, Size, Usdc, divide
+from engine.domain.units import (
+    FEE_STEP,
+    PRICE_ONE,
+    SIZE_ONE,
+    Price,
+    Rounding,
+    Size,
+    Usdc,
+    divide,
+    notional,
+)
 
 RATE_ONE = 1_000_000
 """A rate of 1.0 (100 %) in the units of `FeeCurve.rate`."""
@@ -41,3 +51,13 @@ def taker_fee(curve: FeeCurve, price: Price, size: Size, rounding: Rounding) -> 
     denominator = RATE_ONE * (PRICE_ONE * PRICE_ONE) ** curve.exponent * FEE_STEP
     assert SIZE_ONE == RATE_ONE, "micro-shares times a dollar fee per share are micro-dollars"
     return Usdc(divide(numerator, denominator, rounding) * FEE_STEP)
+
+
+def outlay_bound(curve: FeeCurve, limit: Price, size: Size) -> Usdc:
+    """Return the most a BUY of `size` at or below `limit` can cost, fee included, rounded up.
+
+    The fee per share peaks at p = 0.5, so below a dearer limit the dearest fee is the one at 0.5.
+    """
+    dearest = Price(min(limit, PRICE_ONE // 2))
+    cost = notional(limit, size, Rounding.UP)
+    return Usdc(cost + taker_fee(curve, dearest, size, Rounding.UP))

@@ -18,7 +18,7 @@ OrderId = NewType("OrderId", str)
 TradeId = NewType("TradeId", str)
 PlanId = NewType("PlanId", str)
 TicketId = NewType("TicketId", str)
-"""What a person reads on a card: `T-` and four letters or digits."""
+"""What a person reads on a card: `T-` and six letters or digits."""
 UserId = NewType("UserId", int)
 """A Telegram user, never a chat."""
 
@@ -27,10 +27,10 @@ TICKET_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 
 
 def ticket_id(entropy: int) -> TicketId:
-    """Return `T-xxxx` from at least 20 bits of entropy made by the shell."""
+    """Return `T-xxxxxx` from at least 32 bits of entropy made by the shell."""
     assert entropy >= 0, f"expected non-negative entropy, was {entropy}"
     letters = []
-    for _ in range(4):
+    for _ in range(6):
         entropy, digit = divmod(entropy, len(TICKET_ALPHABET))
         letters.append(TICKET_ALPHABET[digit])
     return TicketId("T-" + "".join(letters))

@@ -164,8 +164,8 @@ class OrderIntent:
 
     @property
     def key(self) -> str:
-        """Identity of the intent for ever: `plan:leg:generation`."""
-        return f"{self.plan_id}:{self.leg}:{self.generation}"
+        """Identity of the intent for ever: `ticket:plan:leg:generation`."""
+        return f"{self.ticket_id}:{self.plan_id}:{self.leg}:{self.generation}"
 
 
 class Settlement(Enum):

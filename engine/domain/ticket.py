@@ -72,10 +72,11 @@ class Move(Enum):
     WORSE = "worse"
     """The press found worse terms than the card's: the card is shown again with the difference."""
     REFUSE = "refuse"
+    """The commit of a Send did not happen: nothing left."""
     EXPIRE = "expire"
-    ALL_FILLED = "all filled"
-    SOME_FILLED = "some filled"
-    NONE_FILLED = "none filled"
+    COMPLETE = "complete"
+    SHORT = "short"
+    NOTHING = "nothing"
 
 
 BUTTONS = frozenset({Move.CONFIRM, Move.SEND, Move.DROP, Move.BACK, Move.REQUOTE})
@@ -87,22 +88,21 @@ MOVES: dict[tuple[TicketState, Move], TicketState] = {
     (_T.DRY, _M.REQUOTE): _T.DRY,
     (_T.DRY, _M.WORSE): _T.DRY,
     (_T.DRY, _M.DROP): _T.DROPPED,
-    (_T.DRY, _M.REFUSE): _T.REFUSED,
     (_T.DRY, _M.EXPIRE): _T.EXPIRED,
     (_T.ARMED, _M.SEND): _T.SENDING,
     (_T.ARMED, _M.BACK): _T.DRY,
     (_T.ARMED, _M.WORSE): _T.DRY,
     (_T.ARMED, _M.DROP): _T.DROPPED,
-    (_T.ARMED, _M.REFUSE): _T.REFUSED,
     (_T.ARMED, _M.EXPIRE): _T.EXPIRED,
-    (_T.SENDING, _M.ALL_FILLED): _T.DONE,
-    (_T.SENDING, _M.SOME_FILLED): _T.BROKEN,
-    (_T.SENDING, _M.NONE_FILLED): _T.MISSED,
+    (_T.SENDING, _M.REFUSE): _T.REFUSED,
+    (_T.SENDING, _M.COMPLETE): _T.DONE,
+    (_T.SENDING, _M.SHORT): _T.BROKEN,
+    (_T.SENDING, _M.NOTHING): _T.MISSED,
     # Late fills are legal: what was judged missed or broken can turn out fuller than thought.
-    (_T.MISSED, _M.SOME_FILLED): _T.BROKEN,
-    (_T.MISSED, _M.ALL_FILLED): _T.DONE,
-    (_T.BROKEN, _M.SOME_FILLED): _T.BROKEN,
-    (_T.BROKEN, _M.ALL_FILLED): _T.DONE,
+    (_T.MISSED, _M.SHORT): _T.BROKEN,
+    (_T.MISSED, _M.COMPLETE): _T.DONE,
+    (_T.BROKEN, _M.SHORT): _T.BROKEN,
+    (_T.BROKEN, _M.COMPLETE): _T.DONE,
 }
 """State after a move. A missing row is a refusal: the button is older than the ticket."""
 
