@@ -1,0 +1,69 @@
+"""A market's trading parameters as the order service serves them (protocol 5.1)."""
+
+from engine.domain.units import PRICE_ONE, complement
+from engine.simulator.catalogue import Event, Market
+from engine.simulator.catalogue_seed import ChildState
+from engine.simulator.gamma import RATE_DECIMALS, Json, json_number
+
+
+def clob_market_json(market: Market) -> Json:
+    """Return the compact trading parameters of `/clob-markets/{condition}` (protocol 5.1)."""
+    spec = market.spec
+    legacy_fee = 1000 if spec.fee.rate else 0
+    record: Json = {
+        "c": spec.condition_id,
+        "t": [{"t": token, "o": outcome} for token, outcome in zip(spec.tokens, spec.outcomes, strict=True)],
+        "mts": json_number(spec.tick, 4),
+        "mos": spec.min_size // 1_000_000,
+        "mbf": legacy_fee,
+        "tbf": legacy_fee,
+        "ao": spec.accepting,
+        "v": "v1",
+    }
+    if spec.neg_risk:
+        record["nr"] = True
+    if spec.fee.rate:
+        rate = json_number(spec.fee.rate, RATE_DECIMALS)
+        record["fd"] = {"r": rate, "e": spec.fee.exponent, "to": True}
+    if spec.taker_delay:
+        record["itode"] = True
+    return record
+
+
+def clob_long_json(event: Event, market: Market) -> Json:
+    """Return the long form of `/markets/{condition}`."""
+    spec = market.spec
+    closed = market.seed.state is ChildState.CLOSED
+    prices = (market.seed.fair, complement(market.seed.fair))
+    return {
+        "condition_id": spec.condition_id,
+        "question_id": market.question_id,
+        "question": market.seed.question,
+        "description": event.seed.rules,
+        "market_slug": market.slug,
+        "end_date_iso": event.seed.end_date,
+        "active": True,
+        "closed": closed,
+        "archived": False,
+        "accepting_orders": spec.accepting,
+        "enable_order_book": market.has_book,
+        "minimum_order_size": spec.min_size // 1_000_000,
+        "minimum_tick_size": json_number(spec.tick, 4),
+        "neg_risk": spec.neg_risk,
+        "neg_risk_market_id": event.neg_risk_market_id,
+        "neg_risk_request_id": market.request_id if spec.neg_risk else "",
+        "seconds_delay": 1 if spec.taker_delay else 0,
+        "maker_base_fee": 0,
+        "taker_base_fee": 0,
+        "rewards": {"rates": None, "min_size": 0, "max_spread": 0},
+        "tags": [event.seed.tag],
+        "tokens": [
+            {
+                "token_id": token,
+                "outcome": outcome,
+                "price": json_number(price, 4),
+                "winner": closed and price == PRICE_ONE,
+            }
+            for token, outcome, price in zip(spec.tokens, spec.outcomes, prices, strict=True)
+        ],
+    }

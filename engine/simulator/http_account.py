@@ -1,0 +1,172 @@
+"""Keys and private reads: open orders, trades, balances (protocol 3 and 4.6)."""
+
+import base64
+import binascii
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from engine.simulator import answers
+from engine.simulator.answers import END_CURSOR, PAGE_SIZE, Json
+from engine.simulator.auth import ApiKey
+from engine.simulator.orders import Order, OrderState, Trade
+from engine.simulator.refusals import INVALID_PAYLOAD, Refusal
+from engine.simulator.replies import authenticate, refuse
+from engine.simulator.venue import Venue
+
+_Handler = Callable[[web.Request], Awaitable[web.Response]]
+_Read = Callable[[web.Request, ApiKey], web.Response]
+
+
+def account_routes(venue: Venue) -> list[web.RouteDef]:
+    """Return the routes of keys, own orders, own trades and balances."""
+    keys, reads = _Keys(venue), _AccountReads(venue)
+
+    def private(read: _Read) -> _Handler:
+        async def handler(request: web.Request) -> web.Response:
+            key = authenticate(venue, request, await request.read())
+            return refuse(key) if isinstance(key, Refusal) else read(request, key)
+
+        return handler
+
+    return [
+        web.post("/auth/api-key", keys.create),
+        web.get("/auth/derive-api-key", keys.derive),
+        web.get("/auth/api-keys", private(keys.listed)),
+        web.delete("/auth/api-key", private(keys.revoke)),
+        web.get("/auth/ban-status/closed-only", private(keys.closed_only)),
+        web.get("/data/orders", private(reads.orders)),
+        web.get("/data/order/{id}", private(reads.order)),
+        web.get("/data/trades", private(reads.trades)),
+        web.get("/balance-allowance", private(reads.balance)),
+        web.get("/balance-allowance/update", private(reads.refresh_balance)),
+    ]
+
+
+class _Keys:
+    """Issue and list API keys; the first key of an address opens and funds its account."""
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+
+    async def create(self, request: web.Request) -> web.Response:
+        return self._issued(self._venue.keys.create(request.headers))
+
+    async def derive(self, request: web.Request) -> web.Response:
+        return self._issued(self._venue.keys.derive(request.headers))
+
+    def listed(self, _request: web.Request, key: ApiKey) -> web.Response:
+        return web.json_response({"apiKeys": self._venue.keys.owners_of(key.address)})
+
+    def revoke(self, _request: web.Request, key: ApiKey) -> web.Response:
+        self._venue.keys.revoke(key)
+        return web.json_response("OK")
+
+    def closed_only(self, _request: web.Request, _key: ApiKey) -> web.Response:
+        return web.json_response({"closed_only": False})
+
+    def _issued(self, key: ApiKey | Refusal) -> web.Response:
+        if isinstance(key, Refusal):
+            return refuse(key)
+        self._venue.entry.account_of(key, 0, self._venue.now_ms())
+        return web.json_response({"apiKey": key.owner, "secret": key.secret, "passphrase": key.passphrase})
+
+
+class _AccountReads:
+    """Reads of one key's accounts, all wallets of its address together."""
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+
+    def orders(self, request: web.Request, key: ApiKey) -> web.Response:
+        rows = [self._order_row(order) for order in self._open(key)]
+        return _paged(
+            request, _filtered(rows, request, {"id": "id", "market": "market", "asset_id": "asset_id"})
+        )
+
+    def order(self, request: web.Request, key: ApiKey) -> web.Response:
+        """Return an open order; one that is filled, cancelled, foreign or unknown is null."""
+        order = self._venue.exchange.orders.get(request.match_info["id"])
+        own = {account.id for account in self._venue.entry.accounts_of(key)}
+        if order is None or order.state is not OrderState.LIVE or order.terms.account_id not in own:
+            return web.json_response(None)
+        return web.json_response(self._order_row(order))
+
+    def trades(self, request: web.Request, key: ApiKey) -> web.Response:
+        """Return own trades, newest first; `after` and `before` are seconds and include their own second."""
+        own = {account.id for account in self._venue.entry.accounts_of(key)}
+        bounds = [
+            request.query.get(name, fallback) for name, fallback in (("after", "0"), ("before", "9" * 12))
+        ]
+        if not all(bound.isascii() and bound.isdigit() for bound in bounds):
+            return refuse(INVALID_PAYLOAD)
+        after, before = (int(bound) for bound in bounds)
+        rows = [
+            self._trade_row(trade, own)
+            for trade in reversed(self._venue.exchange.trades)
+            if trade.account_ids & own and after <= trade.matched_ms // 1000 <= before
+        ]
+        filters = {"id": "id", "market": "market", "asset_id": "asset_id", "maker_address": "maker_address"}
+        return _paged(request, _filtered(rows, request, filters))
+
+    def balance(self, request: web.Request, key: ApiKey) -> web.Response:
+        """Return collateral or shares in base units, open orders not deducted."""
+        signature_type = request.query.get("signature_type", "0")
+        if signature_type not in ("0", "1", "2", "3"):
+            return refuse(INVALID_PAYLOAD)
+        account = self._venue.entry.account_of(key, int(signature_type), self._venue.now_ms())
+        asset_type = request.query.get("asset_type", "")
+        if asset_type == "COLLATERAL":
+            return web.json_response(answers.balance(account.usdc, account))
+        if asset_type not in ("CONDITIONAL", "CONDITIONAL-V2"):
+            return refuse(INVALID_PAYLOAD)
+        shares = account.shares.get(request.query.get("token_id", ""), 0)
+        return web.json_response(answers.balance(shares, account))
+
+    def refresh_balance(self, _request: web.Request, _key: ApiKey) -> web.Response:
+        """Do nothing: balances here are never stale."""
+        return web.json_response({})
+
+    def _open(self, key: ApiKey) -> list[Order]:
+        accounts = self._venue.entry.accounts_of(key)
+        return [order for account in accounts for order in self._venue.exchange.open_orders(account.id)]
+
+    def _order_row(self, order: Order) -> Json:
+        market = self._venue.exchange.markets[order.terms.condition_id]
+        return answers.open_order(order, market, self._venue.exchange.bank.accounts[order.terms.account_id])
+
+    def _trade_row(self, trade: Trade, own: set[str]) -> Json:
+        market = self._venue.exchange.markets[trade.condition_id]
+        accounts = self._venue.exchange.bank.accounts
+        return answers.trade_record(trade, market, accounts, as_maker=trade.takers[0].account_id not in own)
+
+
+def _filtered(rows: list[Json], request: web.Request, filters: dict[str, str]) -> list[Json]:
+    """Keep rows that equal every filter given; addresses are compared without letter case.
+
+    A trade also matches by what one of its maker orders says, because own orders may stand there.
+    """
+    wanted = {
+        field: request.query[name].lower() for name, field in filters.items() if request.query.get(name)
+    }
+    return [row for row in rows if all(_says(row, field, value) for field, value in wanted.items())]
+
+
+def _says(row: Json, field: str, value: str) -> bool:
+    makers = row.get("maker_orders", [])
+    assert isinstance(makers, list), "maker orders are a list"
+    return any(str(part.get(field, "")).lower() == value for part in (row, *makers))
+
+
+def _paged(request: web.Request, rows: list[Json]) -> web.Response:
+    """Cut one page; cursors are base64 of the offset, "MA==" is the first and "LTE=" ends the list."""
+    cursor = request.query.get("next_cursor", "MA==")
+    try:
+        start = int(base64.b64decode(cursor, validate=True))
+    except (binascii.Error, ValueError):
+        return refuse(INVALID_PAYLOAD)
+    if start < 0:
+        return web.json_response(answers.page([], END_CURSOR))
+    end = start + PAGE_SIZE
+    following = base64.b64encode(str(end).encode()).decode() if end < len(rows) else END_CURSOR
+    return web.json_response(answers.page(rows[start:end], following))

@@ -1,0 +1,101 @@
+"""The exchange's record of one trader, for tests and checkers: base units, nothing left out."""
+
+from engine.simulator.bank import Account
+from engine.simulator.orders import Fill, Order, Trade
+from engine.simulator.request_log import RequestEntry
+from engine.simulator.venue import Venue
+
+Json = dict[str, object]
+
+
+def ledger(venue: Venue, address: str) -> Json:
+    """Return everything known about an address (all its wallets), or about everybody outside.
+
+    Amounts are micro-units, prices 1e-4. A trade appears once for each own order and match it holds.
+    """
+    accounts = [account for account in venue.exchange.bank.accounts.values() if _concerns(account, address)]
+    own = {account.id for account in accounts}
+    return {
+        "address": address,
+        "now_ms": venue.now_ms(),
+        "accounts": [_account(account) for account in accounts],
+        "orders": [
+            _order(venue, order) for order in venue.exchange.orders.values() if order.terms.account_id in own
+        ],
+        "trades": [row for trade in venue.exchange.trades for row in _fills(venue, trade, own)],
+        "deposits": [
+            {"account": deposit.account_id, "usdc": deposit.amount, "at_ms": deposit.at_ms}
+            for deposit in venue.exchange.bank.deposits
+            if deposit.account_id in own
+        ],
+        "requests": [_request(entry) for entry in venue.log.entries(address)],
+    }
+
+
+def _concerns(account: Account, address: str) -> bool:
+    known = (account.holder.lower(), account.address.lower())
+    return not account.insider and (not address or address.lower() in known)
+
+
+def _account(account: Account) -> Json:
+    return {
+        "account": account.id,
+        "wallet": account.address,
+        "usdc": account.usdc,
+        "reserved_usdc": account.reserved_usdc,
+        "shares": {token: shares for token, shares in account.shares.items() if shares},
+        "reserved_shares": {token: shares for token, shares in account.reserved_shares.items() if shares},
+    }
+
+
+def _order(venue: Venue, order: Order) -> Json:
+    terms = order.terms
+    return {
+        "id": terms.id,
+        "account": terms.account_id,
+        "market": terms.condition_id,
+        "token": venue.exchange.markets[terms.condition_id].tokens[terms.token_index],
+        "side": terms.side.value,
+        "type": terms.order_type.value,
+        "price": terms.price,
+        "size": terms.size,
+        "filled": order.filled,
+        "state": order.state.value,
+        "placed_ms": order.placed_ms,
+        "ended_ms": order.ended_ms,
+    }
+
+
+def _fills(venue: Venue, trade: Trade, own: set[str]) -> list[Json]:
+    rows = [("TAKER", fill) for fill in trade.takers] + [("MAKER", fill) for fill in trade.makers]
+    return [_fill(venue, trade, role, fill) for role, fill in rows if fill.account_id in own]
+
+
+def _fill(venue: Venue, trade: Trade, role: str, fill: Fill) -> Json:
+    return {
+        "trade": trade.id,
+        "order": fill.order_id,
+        "account": fill.account_id,
+        "role": role,
+        "token": venue.exchange.markets[trade.condition_id].tokens[fill.token_index],
+        "side": fill.side.value,
+        "price": fill.price,
+        "size": fill.size,
+        "cash": fill.cash,
+        "fee": fill.fee,
+        "status": trade.status.value,
+        "matched_ms": trade.matched_ms,
+    }
+
+
+def _request(entry: RequestEntry) -> Json:
+    return {
+        "arrival": entry.arrival,
+        "at_ms": entry.at_ms,
+        "method": entry.method,
+        "path": entry.path,
+        "body_sha256": entry.body_sha256,
+        "legs": [{"order": leg.order_id, "outcome": leg.outcome} for leg in entry.legs],
+        "status": entry.status,
+        "note": entry.note,
+    }

@@ -1,0 +1,88 @@
+"""The market channel: book snapshots, level changes, trades (protocol 5.2, spec page book-hash)."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from engine.domain.units import format_scaled
+from engine.simulator.books import WireBook, price_change_text, price_text
+from engine.simulator.facts import LevelSet, Traded
+from engine.simulator.faults import FaultDirector
+from engine.simulator.sockets import Socket
+
+
+class MarketStream:
+    """Subscriptions by token, and frames for them."""
+
+    def __init__(self, books: Mapping[str, WireBook], faults: FaultDirector) -> None:
+        self._books = books
+        self._by_token = {
+            token: (book, index) for book in books.values() for index, token in enumerate(book.market.tokens)
+        }
+        self._faults = faults
+        self._subscribers: defaultdict[str, set[Socket]] = defaultdict(set)
+        self.frames_sent = 0
+
+    def on_frame(self, socket: Socket, frame: object) -> bool:
+        """Subscribe or unsubscribe; False for a frame that is neither."""
+        if not isinstance(frame, dict) or not isinstance(frame.get("assets_ids"), list):
+            return False
+        tokens = [token for token in frame["assets_ids"] if token in self._by_token]
+        if frame.get("operation") == "unsubscribe":
+            for token in tokens:
+                self._subscribers[token].discard(socket)
+            return True
+        if frame.get("type") != "market" and frame.get("operation") != "subscribe":
+            return False
+        fresh = [token for token in tokens if socket not in self._subscribers[token]]
+        for token in fresh:
+            self._subscribers[token].add(socket)
+        if fresh and frame.get("initial_dump", True) is not False:
+            socket.send(f"[{','.join(self._dump(token) for token in fresh)}]")
+        return True
+
+    def forget(self, socket: Socket) -> None:
+        """Drop every subscription of a closed connection."""
+        for sockets in self._subscribers.values():
+            sockets.discard(socket)
+
+    def level_changed(self, fact: LevelSet) -> None:
+        """Send one level change to whoever follows either token, unless a fault swallows it."""
+        book = self._books[fact.condition_id]
+        receivers = self._receivers(book.market.tokens)
+        if not receivers or self._faults.drops_delta(book.market.tokens, fact.at_ms):
+            return
+        self._send(receivers, price_change_text(book, fact, mirror_first=self.frames_sent % 3 == 0))
+
+    def traded(self, fact: Traded) -> None:
+        """Send both whole books, then the trades themselves."""
+        book = self._books[fact.condition_id]
+        for index, token in enumerate(book.market.tokens):
+            if self._subscribers[token]:
+                self._send(self._subscribers[token], book.event_text(index))
+        for trade in fact.trades:
+            taker = trade.takers[0]
+            token = book.market.tokens[taker.token_index]
+            record = {
+                "market": book.market.condition_id,
+                "asset_id": token,
+                "price": price_text(taker.price),
+                "size": format_scaled(trade.size, 6),
+                "fee_rate_bps": "0",
+                "side": taker.side.value,
+                "timestamp": str(fact.at_ms),
+                "event_type": "last_trade_price",
+            }
+            self._send(self._subscribers[token], json.dumps(record, separators=(",", ":")))
+
+    def _dump(self, token: str) -> str:
+        book, index = self._by_token[token]
+        return book.dump_text(index)
+
+    def _receivers(self, tokens: Iterable[str]) -> set[Socket]:
+        return set().union(*(self._subscribers[token] for token in tokens))
+
+    def _send(self, receivers: set[Socket], text: str) -> None:
+        self.frames_sent += 1
+        for socket in receivers:
+            socket.send(text)

@@ -1,0 +1,93 @@
+"""The whole state of the local exchange, and the one place where facts become books and frames."""
+
+from typing import assert_never
+
+from engine.clock import Clock
+from engine.domain.units import Ms, Usdc
+from engine.simulator.auth import KeyRing
+from engine.simulator.books import WireBook
+from engine.simulator.catalogue import Catalogue, Event, Market, build_catalogue
+from engine.simulator.exchange import Exchange
+from engine.simulator.facts import LevelSet, OrderChanged, Traded, TradeMoved
+from engine.simulator.faults import FaultDirector
+from engine.simulator.flow import Flow
+from engine.simulator.gamma_lists import Gamma
+from engine.simulator.market_stream import MarketStream
+from engine.simulator.order_entry import OrderEntry
+from engine.simulator.request_log import RequestLog
+from engine.simulator.user_stream import UserStream
+
+
+class Venue:
+    """Everything the HTTP and WebSocket edges act on. Owns no task and no socket."""
+
+    def __init__(
+        self, *, seed: int, clock: Clock, frames_per_s: int, confirm_delay_ms: int, start_balance: Usdc
+    ) -> None:
+        self.clock = clock
+        self.catalogue: Catalogue = build_catalogue(seed)
+        with_book = [market.spec for market in self.catalogue.markets if market.has_book]
+        self.exchange = Exchange(with_book, id_seed=str(seed), confirm_delay_ms=confirm_delay_ms)
+        self.keys = KeyRing(str(seed))
+        self.entry = OrderEntry(self.exchange, start_balance)
+        self.faults = FaultDirector()
+        self.log = RequestLog()
+        self.gamma = Gamma(self.catalogue)
+        self.books = {market.condition_id: WireBook(market, self.now_ms()) for market in with_book}
+        self.market_stream = MarketStream(self.books, self.faults)
+        self.user_stream = UserStream(self.keys, self.exchange.bank.accounts, self.exchange.markets)
+        self.flow = Flow(
+            self.exchange, self.catalogue, seed=seed, frames_per_s=frames_per_s, now_ms=self.now_ms()
+        )
+        self._by_condition = {
+            market.spec.condition_id: (event, market)
+            for event in self.catalogue.events
+            for market in event.markets
+        }
+        self._by_token = {
+            token: pair for pair in self._by_condition.values() for token in pair[1].spec.tokens
+        }
+        self.publish()
+
+    def now_ms(self) -> Ms:
+        """Return the venue's time."""
+        return self.clock.now_ms()
+
+    def find_condition(self, condition_id: str) -> tuple[Event, Market] | None:
+        """Return a market by its condition, closed ones included."""
+        return self._by_condition.get(condition_id)
+
+    def find_token(self, token_id: str) -> tuple[Event, Market] | None:
+        """Return a market by one of its tokens, closed ones included."""
+        return self._by_token.get(token_id)
+
+    def find_book(self, token_id: str) -> tuple[WireBook, int] | None:
+        """Return a token's book and its index in the market, or None where no book is kept."""
+        found = self.exchange.tokens.get(token_id)
+        return None if found is None else (self.books[found[0].condition_id], found[1])
+
+    def advance(self) -> None:
+        """Do what time brings: settlement, expiry, order flow, windows; then publish."""
+        now_ms = self.now_ms()
+        self.exchange.settle(now_ms)
+        self.flow.advance(now_ms)
+        self.publish()
+
+    def publish(self) -> None:
+        """Turn every new fact into book state and frames, in the order it happened."""
+        for fact in self.exchange.take_facts():
+            match fact:
+                case LevelSet():
+                    self.books[fact.condition_id].apply(fact)
+                    if not fact.by_trade:
+                        self.market_stream.level_changed(fact)
+                case Traded():
+                    last = fact.trades[-1].takers[-1]
+                    self.books[fact.condition_id].traded(last.token_index, last.side, last.price, fact.at_ms)
+                    self.market_stream.traded(fact)
+                case OrderChanged():
+                    self.user_stream.order_changed(fact)
+                case TradeMoved():
+                    self.user_stream.trade_moved(fact)
+                case _:
+                    assert_never(fact)
