@@ -1,0 +1,164 @@
+"""The trading terms of a market: what /clob-markets says, held against what the catalogue says. Pure.
+
+The CLOB is the authority (protocol 5.1); the catalogue's copy may be minutes old. Where the two name
+different tokens or exchanges nothing may be traded; where they differ on the tick, no orders for now.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+import msgspec
+
+from engine.domain.fees import FREE, RATE_ONE, FeeCurve
+from engine.domain.ids import ConditionId, TokenId
+from engine.domain.market import Market, Terms
+from engine.domain.units import Price, Size
+from engine.venue.endpoints import TICKS
+from engine.venue.gamma import GammaMarket, SkipError, SkipReason
+from engine.venue.strict_json import OddAnswer, condition_id, decode, scaled_number, token_id
+
+_RATE_DECIMALS = len(str(RATE_ONE)) - 1
+
+
+class _FeeDetails(msgspec.Struct, frozen=True, rename={"rate": "r", "exponent": "e", "taker_only": "to"}):
+    rate: Decimal
+    exponent: Decimal
+    taker_only: bool
+
+
+class _Token(msgspec.Struct, frozen=True, rename={"token": "t"}):
+    token: str
+
+
+class _ClobMarket(
+    msgspec.Struct,
+    frozen=True,
+    rename={
+        "condition": "c",
+        "tokens": "t",
+        "tick": "mts",
+        "min_size": "mos",
+        "neg_risk": "nr",
+        "fee": "fd",
+        "accepting": "ao",
+        "delayed": "itode",
+        "version": "v",
+    },
+):
+    condition: str
+    tokens: list[_Token]
+    tick: Decimal
+    min_size: Decimal
+    accepting: bool
+    neg_risk: bool = False
+    delayed: bool = False
+    fee: msgspec.Raw = msgspec.Raw()
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClobTerms:
+    """One market's parameters at the CLOB. `fee` is None when its schedule cannot be computed exactly."""
+
+    condition_id: ConditionId
+    tokens: tuple[TokenId, ...]
+    tick: Price
+    min_size: Size
+    fee: FeeCurve | None
+    neg_risk: bool
+    accepting: bool
+    delayed: bool
+
+
+def read_terms(raw: bytes) -> ClobTerms:
+    """Return the answer of /clob-markets/{condition}; raises OddAnswer when it cannot be read."""
+    market = decode(raw, _ClobMarket)
+    return ClobTerms(
+        condition_id=condition_id(market.condition),
+        tokens=tuple(token_id(token.token) for token in market.tokens),
+        tick=Price(scaled_number(market.tick, 4)),
+        min_size=Size(scaled_number(market.min_size, 6)),
+        fee=FREE if bytes(market.fee) in (b"", b"null") else _fee(market.fee),
+        neg_risk=market.neg_risk,
+        accepting=market.accepting and market.version in (None, "v1"),
+        delayed=market.delayed,
+    )
+
+
+def _fee(raw: msgspec.Raw) -> FeeCurve | None:
+    """Return the curve, or None for anything but a taker-only rate in 1e-6 with a small whole exponent."""
+    try:
+        details = decode(raw, _FeeDetails)
+        if not details.taker_only:
+            return None
+        return FeeCurve(scaled_number(details.rate, _RATE_DECIMALS), scaled_number(details.exponent, 0))
+    except ValueError:
+        return None
+
+
+def market_with(listed: GammaMarket, clob: ClobTerms | None) -> Market:
+    """Return the market with its terms; `clob` is None for a child that takes no orders by the catalogue.
+
+    Raises SkipError when the two sources do not mean the same market.
+    """
+    if clob is not None:
+        _check_identity(listed, clob)
+    return Market(
+        condition_id=listed.condition_id,
+        question_id=listed.question_id,
+        question=listed.question,
+        name=listed.name,
+        rules_text=listed.rules_text,
+        resolution_source=listed.resolution_source,
+        end_date=listed.end_date,
+        yes=listed.yes,
+        no=listed.no,
+        neg_risk=listed.neg_risk,
+        neg_risk_id=listed.neg_risk_id,
+        is_other=listed.is_other,
+        terms=_terms(listed, clob),
+    )
+
+
+def _terms(listed: GammaMarket, clob: ClobTerms | None) -> Terms:
+    if clob is None:
+        return Terms(
+            tick=listed.tick,
+            min_size=listed.min_size,
+            fee=None,
+            active=listed.active,
+            closed=listed.closed,
+            accepting=False,
+            taker_delay=listed.delayed,
+            resolution_status=listed.resolution_status,
+        )
+    # The catalogue says that a fee is charged and the CLOB tells none: unknown, never free.
+    fee = None if clob.fee is FREE and listed.charges_fee else clob.fee
+    return Terms(
+        tick=clob.tick,
+        min_size=clob.min_size,
+        fee=fee,
+        active=listed.active,
+        closed=listed.closed,
+        accepting=clob.accepting and listed.accepting and clob.tick == listed.tick and clob.tick in TICKS,
+        taker_delay=clob.delayed or listed.delayed,
+        resolution_status=listed.resolution_status,
+    )
+
+
+def _check_identity(listed: GammaMarket, clob: ClobTerms) -> None:
+    expected = (listed.condition_id, (listed.yes, listed.no), listed.neg_risk)
+    found = (clob.condition_id, clob.tokens, clob.neg_risk)
+    if expected != found:
+        raise SkipError(
+            SkipReason.SOURCES_DISAGREE,
+            f"expected condition, tokens and neg-risk flag {expected}, found {found} at the CLOB",
+        )
+
+
+def terms_or_skip(raw: bytes) -> ClobTerms:
+    """Return the terms, or raise SkipError in place of OddAnswer."""
+    try:
+        return read_terms(raw)
+    except OddAnswer as error:
+        raise SkipError(SkipReason.MALFORMED_TERMS, str(error)) from error

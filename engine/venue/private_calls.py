@@ -1,0 +1,45 @@
+"""Private calls to the CLOB: each signed with the L2 key at the moment it leaves. Judges no answer."""
+
+from collections.abc import Mapping
+
+from engine.clock import Clock
+from engine.domain.failure import VenueFailure
+from engine.venue.auth import L2Signer
+from engine.venue.http_client import HttpAnswer, HttpClient, HttpFailure
+
+_REASON_MAX = 200
+
+
+class PrivateCalls:
+    """Signs and sends. `venue_offset_ms` is the venue's clock minus desk time, set by whoever measures it."""
+
+    def __init__(self, http: HttpClient, clob: str, signer: L2Signer, clock: Clock) -> None:
+        self._http = http
+        self._clob = clob
+        self._signer = signer
+        self._clock = clock
+        self.venue_offset_ms = 0
+
+    async def send(
+        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> HttpAnswer | HttpFailure:
+        """Send one request; the signature covers method, bare path and exact body bytes."""
+        timestamp_s = (self._clock.now_ms() + self.venue_offset_ms) // 1000
+        headers = self._signer.headers(timestamp_s, method, path, body or b"")
+        return await self._http.request(method, self._clob + path, query=query, headers=headers, body=body)
+
+    async def read(
+        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> bytes | VenueFailure:
+        """Send one request and return the body of a 200, or why there is none."""
+        return body_of(await self.send(method, path, query=query, body=body), f"{method} {path}")
+
+
+def body_of(answer: HttpAnswer | HttpFailure, call: str) -> bytes | VenueFailure:
+    """Return the body of a 200 that is not a page, else a failure that names the call."""
+    if isinstance(answer, HttpFailure):
+        return VenueFailure(f"{call}: {answer.reason}")
+    if answer.status != 200 or answer.is_html:
+        told = "a page instead of an answer" if answer.is_html else answer.body.decode("utf-8", "replace")
+        return VenueFailure(f"{call}: HTTP {answer.status}, {told}"[:_REASON_MAX])
+    return answer.body

@@ -1,0 +1,116 @@
+"""Our order entry at the CLOB: the `Relayer` of `engine.ports`. Signs, sends once, judges; repeats nothing.
+
+It holds the only reference to the POST of orders, and that call demands both witnesses by type and by id.
+"""
+
+import json
+import secrets
+from collections.abc import Sequence
+
+from engine.clock import Clock, perf_us
+from engine.domain.account import AccountState, CancelReply
+from engine.domain.failure import VenueFailure
+from engine.domain.ids import ConditionId, OrderId
+from engine.domain.order import OrderIntent
+from engine.domain.ticket import Approved, Grant
+from engine.domain.units import Ms
+from engine.ports import FoundOrder, PreparedOrder, SubmitReport
+from engine.venue import account_reads
+from engine.venue.account_wire import read_cancels
+from engine.venue.auth import ApiCredentials, L2Signer
+from engine.venue.endpoints import CANCELS_PER_REQUEST, ORDERS_PER_POST, VenueHosts
+from engine.venue.http_client import HttpClient
+from engine.venue.order_body import TradingAccount, prepare_order
+from engine.venue.order_wire import judge
+from engine.venue.private_calls import PrivateCalls
+
+_Replies = tuple[tuple[OrderId, CancelReply], ...]
+
+
+class ClobRelayer:
+    """Places, cancels and reads orders of one account. The HTTP client is the caller's, who closes it."""
+
+    def __init__(
+        self,
+        *,
+        http: HttpClient,
+        hosts: VenueHosts,
+        account: TradingAccount,
+        credentials: ApiCredentials,
+        install_secret: bytes,
+        clock: Clock,
+    ) -> None:
+        assert len(install_secret) >= 16, "expected an install secret of at least 16 bytes"
+        self._account = account
+        self._owner = credentials.key
+        self._install_secret = install_secret
+        self._calls = PrivateCalls(http, hosts.clob, L2Signer(account.key.address, credentials), clock)
+
+    def set_venue_offset(self, offset_ms: Ms) -> None:
+        """Set the venue's clock minus desk time; it is added to every signed request's timestamp."""
+        self._calls.venue_offset_ms = offset_ms
+
+    def prepare(self, intents: Sequence[OrderIntent]) -> tuple[PreparedOrder, ...]:
+        """Sign: deterministic, the same intent always gives the same id and bytes."""
+        return tuple(
+            prepare_order(intent, self._account, owner=self._owner, install_secret=self._install_secret)
+            for intent in intents
+        )
+
+    async def submit(
+        self, prepared: Sequence[PreparedOrder], *, approved: Approved, grant: Grant
+    ) -> SubmitReport:
+        """POST at most 15 orders once and judge every leg; asserts that both witnesses name the plan."""
+        assert 1 <= len(prepared) <= ORDERS_PER_POST, f"expected 1 to 15 orders, was {len(prepared)}"
+        assert len({order.order_id for order in prepared}) == len(prepared), "expected every order once"
+        assert approved.plan_id == grant.plan_id, f"expected one plan: {approved.plan_id}, {grant.plan_id}"
+        for order in prepared:
+            intent = order.intent
+            assert intent.plan_id == grant.plan_id, f"expected plan {grant.plan_id}, was {intent.plan_id}"
+            assert intent.ticket_id == grant.ticket_id, f"expected ticket {grant.ticket_id}, {intent.key}"
+        started_us = perf_us()
+        body = b"[" + b",".join(order.body for order in prepared) + b"]"
+        answer = await self._calls.send("POST", "/orders", body=body)
+        answers = judge(prepared, answer)
+        return SubmitReport(
+            answers=answers,
+            request_id=secrets.token_hex(8),
+            place_call_us=perf_us() - started_us,
+            ack_latency_us=answer.taken_us,
+        )
+
+    async def cancel(self, order_ids: Sequence[OrderId]) -> _Replies | VenueFailure:
+        """Cancel by id, at most 100 a request; all are sent, and one without an answer fails the call."""
+        replies: list[tuple[OrderId, CancelReply]] = []
+        failure: VenueFailure | None = None
+        for start in range(0, len(order_ids), CANCELS_PER_REQUEST):
+            chunk = order_ids[start : start + CANCELS_PER_REQUEST]
+            told = await self._cancel("/orders", json.dumps(chunk, separators=(",", ":")).encode())
+            if isinstance(told, VenueFailure):
+                failure = failure or told
+            else:
+                replies.extend(reply for reply in told if reply[0] in chunk)
+        return failure or tuple(replies)
+
+    async def cancel_all(self) -> _Replies | VenueFailure:
+        """Cancel every order of the account, in every market."""
+        return await self._cancel("/cancel-all", None)
+
+    async def look_up(
+        self, order_id: OrderId, condition_id: ConditionId, since_ms: Ms
+    ) -> FoundOrder | VenueFailure:
+        """Ask for one order by id and for the trades of its market since then."""
+        return await account_reads.look_up(self._calls, order_id, condition_id, since_ms)
+
+    async def read_account(self, since_ms: Ms) -> AccountState | VenueFailure:
+        """Read every page of open orders and trades, and the balance; a partial read is a failure."""
+        return await account_reads.read_account(self._calls, self._account.signature_type, since_ms)
+
+    async def _cancel(self, path: str, body: bytes | None) -> _Replies | VenueFailure:
+        raw = await self._calls.read("DELETE", path, body=body)
+        if isinstance(raw, VenueFailure):
+            return raw
+        try:
+            return read_cancels(raw)
+        except ValueError as error:
+            return VenueFailure(f"DELETE {path}: {error}")

@@ -1,0 +1,385 @@
+import json
+from typing import Any
+
+import pytest
+
+from engine.domain.failure import VenueFailure
+from engine.domain.frames import (
+    BookDelta,
+    BookSnapshot,
+    BookTerms,
+    Ignored,
+    LastTrade,
+    LevelChange,
+    Malformed,
+    TickChange,
+    WireLevel,
+)
+from engine.domain.market import Side
+from engine.domain.units import Ms, Price, Size
+from engine.venue.wire import decode_books, decode_market
+from tests.support.market_stream import CONDITION, NO, START_MS, YES, seeded_venue
+
+HASH = "56ab" * 10
+OTHER_HASH = "91cd" * 10
+BOOK = {
+    "event_type": "book",
+    "market": CONDITION,
+    "asset_id": YES,
+    "timestamp": str(START_MS),
+    "hash": HASH,
+    "bids": [{"price": "0.49", "size": "25"}, {"price": "0.50", "size": "100.5"}],
+    "asks": [{"price": "0.52", "size": "12.250000"}],
+}
+CHANGE: dict[str, Any] = {
+    "event_type": "price_change",
+    "market": CONDITION,
+    "timestamp": str(START_MS + 123),
+    "price_changes": [
+        {
+            "asset_id": YES,
+            "price": "0.50",
+            "size": "80.5",
+            "side": "BUY",
+            "hash": HASH,
+            "best_bid": "0.50",
+            "best_ask": "0.52",
+        },
+        {
+            "asset_id": NO,
+            "price": "0.50",
+            "size": "0",
+            "side": "SELL",
+            "hash": OTHER_HASH,
+            "best_bid": "0",
+            "best_ask": "1",
+        },
+    ],
+}
+TRADE = {
+    "event_type": "last_trade_price",
+    "market": CONDITION,
+    "asset_id": YES,
+    "price": "0.5",
+    "size": "12.345678",
+    "side": "BUY",
+    "fee_rate_bps": "0",
+    "timestamp": str(START_MS),
+}
+TICK = {
+    "event_type": "tick_size_change",
+    "market": CONDITION,
+    "asset_id": YES,
+    "old_tick_size": "0.01",
+    "new_tick_size": "0.001",
+    "timestamp": str(START_MS),
+}
+
+
+def level(price: int, size: int, price_text: str, size_text: str) -> WireLevel:
+    return WireLevel(Price(price), Size(size), price_text, size_text)
+
+
+def raw(value: object) -> bytes:
+    return json.dumps(value).encode()
+
+
+def entry(**changed: object) -> bytes:
+    """The change frame with its first entry altered; None takes a field out."""
+    first = {k: v for k, v in (CHANGE["price_changes"][0] | changed).items() if v is not None}
+    return raw(CHANGE | {"price_changes": [first, CHANGE["price_changes"][1]]})
+
+
+def read(octets: bytes) -> tuple[BookSnapshot, ...]:
+    """The books of a REST answer that is as documented."""
+    books = decode_books(octets)
+    assert isinstance(books, tuple), books
+    return books
+
+
+def reason(octets: bytes | str) -> str:
+    (frame,) = decode_market(octets)
+    assert isinstance(frame, Malformed), frame
+    assert frame.detail
+    assert len(frame.detail) < 400
+    return frame.reason
+
+
+def test_book_is_decoded_with_every_text_verbatim():
+    (frame,) = decode_market(raw(BOOK))
+
+    assert frame == BookSnapshot(
+        condition_id=CONDITION,
+        token_id=YES,
+        venue_ms=START_MS,
+        timestamp_text=str(START_MS),
+        hash=HASH,
+        bids=(level(4900, 25_000_000, "0.49", "25"), level(5000, 100_500_000, "0.50", "100.5")),
+        asks=(level(5200, 12_250_000, "0.52", "12.250000"),),
+        terms=BookTerms(None, None, None, None),
+    )
+
+
+def test_book_on_subscribing_tells_the_terms_it_has():
+    (frame,) = decode_market(raw(BOOK | {"tick_size": "0.01", "last_trade_price": ""}))
+
+    assert isinstance(frame, BookSnapshot)
+    assert frame.terms == BookTerms(None, "0.01", None, "")
+
+
+def test_price_change_is_decoded_in_order_with_empty_sides_as_none():
+    (frame,) = decode_market(raw(CHANGE))
+
+    assert frame == BookDelta(
+        condition_id=CONDITION,
+        venue_ms=Ms(START_MS + 123),
+        timestamp_text=str(START_MS + 123),
+        changes=(
+            LevelChange(
+                YES, Side.BUY, level(5000, 80_500_000, "0.50", "80.5"), HASH, Price(5000), Price(5200)
+            ),
+            LevelChange(NO, Side.SELL, level(5000, 0, "0.50", "0"), OTHER_HASH, None, None),
+        ),
+    )
+
+
+def test_trade_and_tick_change_are_decoded():
+    assert decode_market(raw(TRADE)) == (LastTrade(CONDITION, YES, "0.5", START_MS),)
+    assert decode_market(raw(TICK)) == (TickChange(CONDITION, YES, Price(10), "0.001", START_MS),)
+
+
+def test_array_gives_its_messages_in_order():
+    frames = decode_market(raw([BOOK, TRADE, CHANGE, {"event_type": "new_market"}]))
+
+    assert [type(frame) for frame in frames] == [BookSnapshot, LastTrade, BookDelta, Ignored]
+
+
+def test_text_and_bytes_are_read_alike():
+    assert decode_market(json.dumps(CHANGE)) == decode_market(raw(CHANGE))
+
+
+def test_order_of_keys_blanks_and_new_fields_do_not_matter():
+    turned = dict(reversed(CHANGE.items())) | {"server_id": "x", "flags": {"a": [1, 2.5, None]}}
+
+    assert decode_market(json.dumps(turned, indent=3)) == decode_market(raw(CHANGE))
+
+
+@pytest.mark.parametrize("pong", [b"PONG", "PONG"])
+def test_pong_is_ignored_by_name(pong: bytes | str):
+    assert decode_market(pong) == (Ignored("pong"),)
+
+
+@pytest.mark.parametrize("kind", ["best_bid_ask", "new_market", "market_resolved"])
+def test_documented_messages_without_a_use_are_ignored_by_name(kind: str):
+    assert decode_market(raw({"event_type": kind, "market": CONDITION, "id": 5})) == (Ignored(kind),)
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ({"event_type": "comet"}, "other"),
+        ({"channel": "l2", "data": {"bids": []}}, "envelope"),
+        ({"data": [BOOK]}, "envelope"),
+        ({"channel": "trades", "market": CONDITION}, "channel"),
+        ({"type": "subscribed"}, "channel"),
+    ],
+)
+def test_messages_of_other_kinds_are_ignored_under_few_labels(message: dict[str, object], kind: str):
+    assert decode_market(raw(message)) == (Ignored(kind),)
+    assert decode_market(raw([message, TRADE]))[0] == Ignored(kind)
+
+
+def test_empty_array_gives_nothing():
+    assert decode_market(b"[]") == ()
+
+
+def test_one_bad_message_of_an_array_does_not_touch_the_others():
+    bad = BOOK | {"bids": [{"price": "1.5", "size": "1"}]}
+
+    frames = decode_market(raw([BOOK, bad, {"event_type": "book"}, 7, CHANGE]))
+
+    assert [type(frame) for frame in frames] == [BookSnapshot, Malformed, Malformed, Malformed, BookDelta]
+    assert [frame.reason for frame in frames if isinstance(frame, Malformed)] == ["price", "shape", "shape"]
+
+
+def test_one_bad_level_refuses_its_whole_message():
+    levels = [*BOOK["bids"], {"price": "0.51", "size": "-1"}]
+
+    assert reason(raw(BOOK | {"bids": levels})) == "size"
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"price": "0"}, "price"),
+        ({"price": "1"}, "price"),
+        ({"price": "1.0"}, "price"),
+        ({"price": "2"}, "price"),
+        ({"price": "-0.5"}, "price"),
+        ({"price": "+0.5"}, "price"),
+        ({"price": ""}, "price"),
+        ({"price": "0.50001"}, "price"),
+        ({"price": "5e-1"}, "price"),
+        ({"price": "NaN"}, "price"),
+        ({"price": "0.\u0665"}, "price"),
+        ({"price": "0.5" + "0" * 60}, "price"),
+        ({"price": 0.5}, "shape"),
+        ({"price": None}, "shape"),
+        ({"size": "-1"}, "size"),
+        ({"size": "1e3"}, "size"),
+        ({"size": "Infinity"}, "size"),
+        ({"size": "0.1234567"}, "size"),
+        ({"size": "9" * 13}, "size"),
+        ({"size": "9" * 5000}, "size"),
+        ({"size": 5}, "shape"),
+        ({"side": "buy"}, "shape"),
+        ({"side": "HOLD"}, "shape"),
+        ({"hash": "56AB" * 10}, "hash"),
+        ({"hash": ""}, "hash"),
+        ({"hash": "5" * 41}, "hash"),
+        ({"best_bid": "1.01"}, "touch"),
+        ({"best_ask": ""}, "touch"),
+        ({"best_ask": "-1"}, "touch"),
+        ({"best_bid": None}, "shape"),
+        ({"asset_id": "0x12"}, "token"),
+        ({"asset_id": ""}, "token"),
+        ({"asset_id": "9" * 79}, "token"),
+        ({"asset_id": 12}, "shape"),
+    ],
+)
+def test_change_with_a_field_not_as_documented_is_malformed(changed: dict[str, object], expected: str):
+    assert reason(entry(**changed)) == expected
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (CHANGE | {"market": "0x12"}, "market"),
+        (CHANGE | {"market": CONDITION + "0"}, "market"),
+        (CHANGE | {"timestamp": START_MS}, "shape"),
+        (CHANGE | {"timestamp": ""}, "timestamp"),
+        (CHANGE | {"timestamp": "-5"}, "timestamp"),
+        (CHANGE | {"timestamp": "9" * 16}, "timestamp"),
+        (CHANGE | {"price_changes": []}, "shape"),
+        (CHANGE | {"price_changes": {}}, "shape"),
+        (BOOK | {"bids": [{"price": "0.5", "size": "0"}]}, "size"),
+        (BOOK | {"bids": None}, "shape"),
+        (BOOK | {"bids": [["0.5", "1"]]}, "shape"),
+        (BOOK | {"tick_size": "0.003"}, "tick"),
+        (BOOK | {"tick_size": "0"}, "price"),
+        (BOOK | {"tick_size": 0.01}, "shape"),
+        (BOOK | {"neg_risk": "true"}, "shape"),
+        (BOOK | {"last_trade_price": "1.5"}, "price"),
+        (BOOK | {"min_order_size": "five"}, "size"),
+        (TICK | {"new_tick_size": "0.007"}, "tick"),
+        (TRADE | {"price": "1"}, "price"),
+        ({"event_type": 5}, "shape"),
+        ({}, "shape"),
+        (5, "shape"),
+        (None, "shape"),
+        ("PONG", "shape"),
+    ],
+)
+def test_message_not_as_documented_is_malformed(message: object, expected: str):
+    assert reason(raw(message)) == expected
+
+
+@pytest.mark.parametrize(
+    ("octets", "expected"),
+    [
+        (b"", "json"),
+        (b" ", "json"),
+        (b"PONG ", "json"),
+        (b"{", "json"),
+        (raw(CHANGE)[:-1], "json"),
+        (raw(CHANGE) + b"x", "json"),
+        (raw(CHANGE).replace(b'"80.5"', b"NaN"), "json"),
+        (raw(CHANGE).replace(b'"80.5"', b"Infinity"), "json"),
+        (raw(CHANGE).replace(b'"80.5"', b"1e999"), "shape"),
+        (raw(CHANGE).replace(b'"80.5"', b"1" * 5000), "shape"),
+        (raw(CHANGE).replace(b'"80.5"', b'"\\ud800"'), "json"),
+        (raw(CHANGE).replace(b'"80.5"', b'"8\xff"'), "encoding"),
+        (b"\xef\xbb\xbf" + raw(CHANGE), "json"),
+        (b"[" * 100_000, "shape"),
+        (b'{"event_type":"book","x":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "depth"),
+        (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "depth"),
+        ("\ud800", "encoding"),
+        (b"[" + b"0," * 5000 + b"0]", "shape"),
+    ],
+)
+def test_bytes_that_are_no_message_are_malformed(octets: bytes | str, expected: str):
+    assert reason(octets) == expected
+
+
+@pytest.mark.parametrize(
+    ("octets", "old", "new"),
+    [
+        (raw(CHANGE), b'"size": "80.5"', b'"size": "80.5", "size": "9"'),
+        (raw(CHANGE), b'"price_changes"', b'"timestamp": "1", "price_changes"'),
+        (raw(BOOK), b'"size": "25"', b'"size": "25", "size": "25"'),
+        (raw(BOOK), b'"bids"', b'"asks": [], "bids"'),
+        (raw(TRADE), b'"price"', b'"price": "0.1", "price"'),
+    ],
+)
+def test_key_that_stands_twice_refuses_the_message(octets: bytes, old: bytes, new: bytes):
+    assert reason(octets.replace(old, new, 1)) == "repeated_key"
+
+
+def test_key_that_stands_twice_refuses_only_its_own_message_of_an_array():
+    doubled = raw(BOOK).replace(b'"hash"', b'"hash": "", "hash"')
+
+    frames = decode_market(b"[" + raw(CHANGE) + b"," + doubled + b"," + raw(TRADE) + b"]")
+
+    assert [type(frame) for frame in frames] == [BookDelta, Malformed, LastTrade]
+
+
+def test_colons_inside_texts_are_not_taken_for_keys():
+    (frame,) = decode_market(raw(CHANGE | {"note": 'a":"b":'}))
+
+    assert isinstance(frame, BookDelta)
+
+
+def test_rest_answer_is_read_as_one_book_or_many():
+    venue = seeded_venue(last_trade="0.510")
+    one, many = raw(venue.book(YES)), raw([venue.book(YES), venue.book(NO)])
+
+    book, *others = read(one)
+    books = read(many)
+
+    assert others == []
+    assert books[0] == book
+    assert book.terms == BookTerms("5", "0.01", True, "0.510")
+    assert book.hash == venue.book(YES)["hash"]
+    assert [level.price for level in book.bids] == [4700, 4800, 4900], "best last, as on the wire"
+    assert decode_books(b"[]") == ()
+
+
+def test_large_rest_book_is_ordinary():
+    venue = seeded_venue(tick=1)
+    for step in range(1, 2001):
+        venue.bids[step] = venue.asks[10_000 - step] = f"{step}.25"
+
+    (book,) = read(raw(venue.book(YES)))
+
+    assert len(book.bids) == len(book.asks) == 2003
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"",
+        b"<html>busy</html>",
+        b'{"error":"No orderbook exists for the requested token id"}',
+        raw([BOOK | {"asks": [{"price": "0.5", "size": "-1"}]}]),
+        raw([BOOK, BOOK | {"market": "?"}]),
+        raw(BOOK).replace(b'"hash"', b'"hash": "", "hash"'),
+        b'{"x":' * 100_000 + b"1" + b"}" * 100_000,
+        b"null",
+    ],
+)
+def test_rest_answer_not_as_documented_is_a_failure_in_words(octets: bytes):
+    answer = decode_books(octets)
+
+    assert isinstance(answer, VenueFailure)
+    assert answer.reason.startswith("books: ")
+    assert len(answer.reason) < 500
