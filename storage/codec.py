@@ -1,0 +1,79 @@
+"""Plans, intents and audit lines as canonical JSON, and back to exactly the same value.
+
+The text is `[kind, {...}]`: sorted keys, no spaces, ASCII only, integers in base units. The kind carries a
+version; a text of another version or shape is refused, never guessed at. msgspec is used here alone.
+"""
+
+import hashlib
+import json
+from typing import TypeVar
+
+import msgspec
+
+from engine.domain.effects import Audit
+from engine.domain.market import canonical_json
+from engine.domain.order import OrderIntent
+from engine.domain.plan import Plan
+from engine.ports import StoreError
+
+_PLAN, _INTENT, _AUDIT = "plan/1", "intent/1", "audit/1"
+
+_Shape = TypeVar("_Shape")
+
+
+def encode_plan(plan: Plan) -> str:
+    """Return the plan's one text."""
+    return _encode(_PLAN, plan)
+
+
+def decode_plan(text: str) -> Plan:
+    """Return the plan of a text made by `encode_plan`; raises StoreError."""
+    return _decode(_PLAN, Plan, text)
+
+
+def encode_intent(intent: OrderIntent) -> str:
+    """Return the intent's one text; everything that would be sent is in it, signed or not."""
+    return _encode(_INTENT, intent)
+
+
+def decode_intent(text: str) -> OrderIntent:
+    """Return the intent of a text made by `encode_intent`; raises StoreError."""
+    return _decode(_INTENT, OrderIntent, text)
+
+
+def encode_audit(line: Audit) -> str:
+    """Return the audit line's one text, the payload of the chain."""
+    return _encode(_AUDIT, line)
+
+
+def decode_audit(text: str) -> Audit:
+    """Return the audit line of a text made by `encode_audit`; raises StoreError."""
+    return _decode(_AUDIT, Audit, text)
+
+
+def fingerprint(text: str) -> str:
+    """Return the SHA-256 hex of a canonical text: what a checker recomputes from the stored payload."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _encode(kind: str, value: object) -> str:
+    return canonical_json([kind, msgspec.to_builtins(value)])
+
+
+def _decode(kind: str, shape: type[_Shape], text: str) -> _Shape:
+    try:
+        tagged = json.loads(text)
+        value = msgspec.convert(tagged[1], shape) if tagged[0] == kind else None
+    except (ValueError, LookupError, TypeError, msgspec.ValidationError) as error:
+        raise StoreError(_unreadable(kind, str(error))) from error
+    # Writing it again proves that nothing was dropped: an unknown key would be ignored by the reader.
+    if value is None or _encode(kind, value) != text:
+        raise StoreError(_unreadable(kind, f"found {text[:60]!r}"))
+    return value
+
+
+def _unreadable(kind: str, found: str) -> str:
+    return (
+        f"ledger.db: expected a stored {kind}, {found}: start the version that wrote it or restore a backup; "
+        "nothing was changed"
+    )

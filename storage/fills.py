@@ -1,0 +1,74 @@
+"""Fills: unique by (trade id, order id), amounts fixed, settlement only forward; and what a day has cost."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from engine.domain.ids import OrderId, TokenId, TradeId
+from engine.domain.market import Side
+from engine.domain.order import Fill, Settlement
+from engine.domain.units import Ms
+from storage.db import SqlValue, Transaction
+
+DAY_MS = 24 * 3600 * 1000
+
+# A fill that comes again is no surprise: streams and reads overlap. Only a provisional one can still move.
+_SAVE = """
+INSERT INTO fills (trade_id, order_id, token_id, side, size, cash, fee, settlement, matched_ms)
+VALUES (:trade_id, :order_id, :token_id, :side, :size, :cash, :fee, :settlement, :matched_ms)
+ON CONFLICT (trade_id, order_id) DO UPDATE SET settlement = excluded.settlement
+WHERE settlement = 'provisional' AND excluded.settlement <> 'provisional'
+"""
+_LOAD = """
+SELECT f.* FROM fills AS f JOIN orders AS o USING (order_id) JOIN intents AS i USING (intent_key)
+WHERE i.ticket_id IN (SELECT value FROM json_each(?)) ORDER BY f.seq
+"""
+DAY_SUMS = """
+SELECT count(*) AS fills, coalesce(sum(CASE side WHEN 'BUY' THEN cash ELSE 0 END + fee), 0) AS spent
+FROM fills WHERE settlement <> 'voided' AND matched_ms >= :day AND matched_ms < :day + :length
+"""
+"""Fills of one UTC day, voided ones left out, and what they cost: purchases and every fee, micro-dollars."""
+
+
+async def save_fills(transaction: Transaction, fills: Sequence[Fill]) -> None:
+    """Insert new fills and advance the settlement of known ones; other amounts than stored are refused."""
+    await transaction.run_many(_SAVE, [fill_row(fill) for fill in fills])
+
+
+async def load_fills(transaction: Transaction, ticket_ids: str) -> tuple[Fill, ...]:
+    """Return the fills of these tickets (a JSON array of ids), oldest first."""
+    return tuple(fill_of(row) for row in await transaction.rows(_LOAD, (ticket_ids,)))
+
+
+def day_of(at_ms: Ms) -> dict[str, SqlValue]:
+    """Return the parameters of `DAY_SUMS` for the UTC day that holds `at_ms`."""
+    return {"day": at_ms - at_ms % DAY_MS, "length": DAY_MS}
+
+
+def fill_row(fill: Fill) -> dict[str, SqlValue]:
+    """Return the columns of a fill."""
+    return {
+        "trade_id": fill.trade_id,
+        "order_id": fill.order_id,
+        "token_id": fill.token_id,
+        "side": fill.side.value,
+        "size": fill.size,
+        "cash": fill.cash,
+        "fee": fill.fee,
+        "settlement": fill.settlement.value,
+        "matched_ms": fill.matched_ms,
+    }
+
+
+def fill_of(row: sqlite3.Row) -> Fill:
+    """Return the fill of a row."""
+    return Fill(
+        trade_id=TradeId(row["trade_id"]),
+        order_id=OrderId(row["order_id"]),
+        token_id=TokenId(row["token_id"]),
+        side=Side(row["side"]),
+        size=row["size"],
+        cash=row["cash"],
+        fee=row["fee"],
+        settlement=Settlement(row["settlement"]),
+        matched_ms=row["matched_ms"],
+    )

@@ -1,0 +1,132 @@
+"""What the command line reads of a desk, running or stopped, without disturbing it.
+
+Opens `mode=ro`: it never writes, never migrates, never checkpoints, and the desk never waits for it.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from engine.domain.units import Ms, Size, Usdc
+from engine.ports import StoreError
+from storage.audit import CHAIN, ChainBroken, ChainIntact, verify_chain
+from storage.db import translated
+from storage.files import LEDGER_FILE, MARKET_FILE
+from storage.fills import DAY_SUMS, day_of
+from storage.migrate import shipped
+from storage.profile import BUSY_TIMEOUT_MS
+from storage.stops import HALT
+
+
+@dataclass(frozen=True, slots=True)
+class TicketLine:
+    """A ticket that is open or sending."""
+
+    ticket_id: str
+    kind: str
+    state: str
+    owner: str
+    expires_ms: Ms
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """An order that may still execute."""
+
+    order_id: str
+    ticket_id: str
+    leg: int
+    state: str
+    side: str
+    size: Size
+    filled: Size
+    sends: int
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaLine:
+    """One file's schema: `current` is what it has, `newest` what this program knows."""
+
+    file: str
+    current: int
+    newest: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerStatus:
+    """The ledger at one moment."""
+
+    halted: str | None
+    frozen_events: tuple[str, ...]
+    tickets: tuple[TicketLine, ...]
+    orders: tuple[OrderLine, ...]
+    fills_today: int
+    spent_today: Usdc
+    """Cash of purchases and fees of this UTC day, micro-dollars."""
+
+
+def read_status(folder: Path, at_ms: Ms) -> LedgerStatus:
+    """Return the ledger of a data folder as one consistent picture; raises StoreError."""
+    with _reading(folder / LEDGER_FILE) as ledger:
+        halt = ledger.execute(HALT).fetchone()
+        frozen = ledger.execute("SELECT event_id FROM freezes ORDER BY event_id").fetchall()
+        tickets = ledger.execute(
+            "SELECT ticket_id, kind, state, owner_name, expires_ms FROM tickets "
+            "WHERE state IN ('dry', 'confirm', 'sending') ORDER BY created_ms, ticket_id"
+        ).fetchall()
+        orders = ledger.execute(
+            "SELECT order_id, ticket_id, leg, state, side, size, filled, sends FROM v_order "
+            "WHERE is_final = 0 ORDER BY ticket_id, leg"
+        ).fetchall()
+        day = ledger.execute(DAY_SUMS, day_of(at_ms)).fetchone()
+    return LedgerStatus(
+        halted=None if halt is None else halt["reason"],
+        frozen_events=tuple(row["event_id"] for row in frozen),
+        tickets=tuple(TicketLine(*row) for row in tickets),
+        orders=tuple(OrderLine(*row) for row in orders),
+        fills_today=day["fills"],
+        spent_today=Usdc(day["spent"]),
+    )
+
+
+def read_schemas(folder: Path) -> tuple[SchemaLine, ...]:
+    """Return the schema of both files; raises StoreError."""
+    return tuple(
+        _schema(folder / file, name) for file, name in ((LEDGER_FILE, "ledger"), (MARKET_FILE, "market"))
+    )
+
+
+def verify_audit(folder: Path) -> ChainIntact | ChainBroken:
+    """Walk the whole audit chain and name the first bad line; raises StoreError if it cannot be read."""
+    with _reading(folder / LEDGER_FILE) as ledger:
+        return verify_chain(ledger.execute(CHAIN))
+
+
+def _schema(path: Path, name: str) -> SchemaLine:
+    with _reading(path) as database:
+        row = database.execute("SELECT coalesce(max(number), 0) FROM migrations").fetchone()
+    return SchemaLine(file=path.name, current=row[0], newest=len(shipped(name)))
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """Give one read transaction on an existing file."""
+    if not path.exists():
+        raise StoreError(f"expected {path.name} in {path.parent}, found none: no desk has run there")
+    with (
+        translated(path),
+        closing(
+            sqlite3.connect(
+                f"file:{quote(path.resolve().as_posix())}?mode=ro",
+                uri=True,
+                isolation_level=None,
+                timeout=BUSY_TIMEOUT_MS / 1000,
+            )
+        ) as connection,
+    ):
+        connection.row_factory = sqlite3.Row
+        connection.execute("BEGIN")
+        yield connection

@@ -1,0 +1,135 @@
+"""The ledger behind `engine.ports.Store`: every method one transaction, durable when it returns.
+
+Each raises StoreError, with nothing stored, when disk or database refuses. The SQL stands beside its
+mapper in the modules of this folder; here is only what belongs into one commit.
+"""
+
+from collections.abc import Sequence
+
+from engine.clock import Clock
+from engine.domain.effects import Audit
+from engine.domain.events import Restored
+from engine.domain.ids import EventId, OrderId
+from engine.domain.market import EventGroup, canonical_json
+from engine.domain.order import Fill, OrderRecord, OrderState
+from engine.domain.plan import Plan
+from engine.domain.ticket import Claim, Ticket
+from engine.domain.units import Ms
+from engine.ports import PreparedOrder, SubmitReport
+from storage.attempts import begin_resends, finish, insert_first_sends
+from storage.audit import append_line
+from storage.catalogue import load_codes, save_read
+from storage.db import Database
+from storage.fills import load_fills, save_fills
+from storage.orders import insert_orders, insert_plan, load_orders, update_orders
+from storage.stops import load_freezes, load_halt, record_freeze, record_halt
+from storage.tickets import (
+    Confirm,
+    armed_until,
+    claim_ticket,
+    insert_confirm,
+    load_tickets,
+    upsert_ticket,
+)
+
+
+class LedgerStore:
+    """Implements `engine.ports.Store` on `ledger.db` and, for the catalogue, `market.db`."""
+
+    def __init__(self, ledger: Database, market: Database, clock: Clock) -> None:
+        self._ledger = ledger
+        self._market = market
+        self._clock = clock
+
+    async def load(self, at_ms: Ms) -> Restored:
+        """Read what the core needs to go on, as one consistent picture."""
+        async with self._ledger.transaction() as transaction:
+            tickets = await load_tickets(transaction, at_ms)
+            ids = canonical_json([ticket.ticket_id for ticket in tickets])
+            return Restored(
+                at_ms=at_ms,
+                tickets=tickets,
+                orders=await load_orders(transaction, ids),
+                fills=await load_fills(transaction, ids),
+                frozen_events=await load_freezes(transaction),
+                halted=await load_halt(transaction),
+            )
+
+    async def save_ticket(self, ticket: Ticket, claim: Claim | None) -> bool:
+        """Insert or update; False, with nothing changed, if the claim is lost or the id is taken."""
+        now_ms = self._clock.now_ms()
+        async with self._ledger.transaction() as transaction:
+            if claim is None:
+                return await upsert_ticket(transaction, ticket, now_ms)
+            return await claim_ticket(transaction, claim, ticket, now_ms)
+
+    async def commit_batch(
+        self, claim: Claim, ticket: Ticket, plan: Plan, orders: Sequence[tuple[OrderRecord, PreparedOrder]]
+    ) -> bool:
+        """Store claim, plan, intents, bytes, ids, attempts in one commit; False if the claim is lost."""
+        _assert_first_sends(orders)
+        records = [record for record, _ in orders]
+        sent_ms = records[0].last_send_ms
+        async with self._ledger.transaction() as transaction:
+            armed_until_ms = await armed_until(transaction, claim)
+            if armed_until_ms is None:
+                return False
+            claimed = await claim_ticket(transaction, claim, ticket, self._clock.now_ms())
+            assert claimed, f"the row of {ticket.ticket_id} stood as claimed in this very transaction"
+            plan_hash = await insert_plan(transaction, plan, sent_ms)
+            confirm = Confirm(claim, ticket, plan.plan_id, plan_hash, armed_until_ms, sent_ms)
+            await insert_confirm(transaction, confirm)
+            await insert_orders(transaction, records)
+            await insert_first_sends(transaction, [prepared for _, prepared in orders], sent_ms)
+        return True
+
+    async def begin_resend(self, order_ids: Sequence[OrderId], at_ms: Ms) -> tuple[PreparedOrder, ...]:
+        """Append an attempt row for each order and return the stored bytes, in the order asked."""
+        async with self._ledger.transaction() as transaction:
+            return await begin_resends(transaction, order_ids, at_ms)
+
+    async def finish_attempts(self, report: SubmitReport, at_ms: Ms) -> None:
+        """Record what the newest attempt of each order was told, with its timings."""
+        async with self._ledger.transaction() as transaction:
+            await finish(transaction, report, at_ms)
+
+    async def save_progress(self, orders: Sequence[OrderRecord], fills: Sequence[Fill]) -> None:
+        """Update orders and insert or advance fills, unique by (trade id, order id)."""
+        async with self._ledger.transaction() as transaction:
+            await update_orders(transaction, orders)
+            await save_fills(transaction, fills)
+
+    async def save_halt(self, reason: str | None) -> None:
+        """Store or lift the halt."""
+        async with self._ledger.transaction() as transaction:
+            await record_halt(transaction, reason, self._clock.now_ms())
+
+    async def save_freeze(self, event_id: str, reason: str) -> None:
+        """Store that an event takes no new plans."""
+        async with self._ledger.transaction() as transaction:
+            await record_freeze(transaction, event_id, reason, self._clock.now_ms())
+
+    async def append_audit(self, line: Audit) -> None:
+        """Append one audit line to the chain."""
+        async with self._ledger.transaction() as transaction:
+            await append_line(transaction, line)
+
+    async def save_catalogue(self, events: Sequence[EventGroup], at_ms: Ms) -> None:
+        """Replace the stored catalogue; the code an event was first given stays."""
+        async with self._market.transaction() as transaction:
+            await save_read(transaction, events, at_ms)
+
+    async def known_codes(self) -> dict[EventId, str]:
+        """Return the short code of every event ever stored, for the catalogue client to keep."""
+        async with self._market.transaction() as transaction:
+            return await load_codes(transaction)
+
+
+def _assert_first_sends(orders: Sequence[tuple[OrderRecord, PreparedOrder]]) -> None:
+    """Check what persistence relies on: one id and one intent per pair, rows entering as their first send."""
+    assert orders, "expected at least one order in a batch"
+    for record, prepared in orders:
+        assert record.order_id == prepared.order_id, f"two ids for one order: {record.order_id}"
+        assert record.intent == prepared.intent, f"two intents for order {record.order_id}"
+        assert record.state is OrderState.SENDING, f"expected SENDING, {record.order_id} is {record.state}"
+        assert record.sends == 1, f"expected the first send of {record.order_id}, was number {record.sends}"

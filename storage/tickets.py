@@ -1,0 +1,169 @@
+"""Tickets: one row each, moved by a conditional update that decides a press once; and consumed Sends.
+
+This module does not know which moves are legal: `engine.core` does.
+"""
+
+import sqlite3
+from dataclasses import dataclass
+
+from engine.domain.ids import PlanId, TicketId, UserId
+from engine.domain.ticket import Claim, Operator, Role, Ticket, TicketKind, TicketState
+from engine.domain.units import Ms
+from storage.codec import decode_plan, encode_plan
+from storage.db import SqlValue, Transaction
+
+KEPT_MS = 24 * 3600 * 1000
+"""Ended tickets stay in the desk's memory this long: the watch on dead orders (reliability E2)."""
+
+_INSERT = """
+INSERT INTO tickets (
+    ticket_id, kind, state, version, owner_id, owner_name, owner_role, chat_id, message_id, plan, previous,
+    wanted_sets, note, created_ms, rendered_ms, expires_ms, updated_ms
+) VALUES (
+    :ticket_id, :kind, :state, :version, :owner_id, :owner_name, :owner_role, :chat_id, :message_id, :plan,
+    :previous, :wanted_sets, :note, :created_ms, :rendered_ms, :expires_ms, :updated_ms
+)
+"""
+_CHANGES = """
+    state = :state, version = :version, message_id = :message_id, plan = :plan, previous = :previous,
+    wanted_sets = :wanted_sets, note = :note, rendered_ms = :rendered_ms, expires_ms = :expires_ms,
+    updated_ms = :updated_ms
+"""
+# Ticket ids are short and come again after some thousand tickets: a new ticket never takes an old one's row.
+_UPSERT = f"""
+{_INSERT} ON CONFLICT (ticket_id) DO UPDATE SET {_CHANGES}
+WHERE created_ms = :created_ms AND owner_id = :owner_id AND kind = :kind
+"""
+_CLAIM = f"""
+UPDATE tickets SET {_CHANGES}
+WHERE ticket_id = :ticket_id AND state = :claimed_state AND version = :claimed_version
+"""  # noqa: S608 - composed of constants of this module; every value is bound
+_CONFIRM = """
+INSERT INTO confirms (
+    ticket_id, version, user_id, user_name, user_role, chat_id, message_id, plan_id, plan_fingerprint,
+    armed_until_ms, at_ms
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_LOAD = """
+SELECT t.* FROM tickets AS t
+WHERE t.state IN ('dry', 'confirm', 'sending')
+    OR (t.state IN ('broken', 'missed', 'done') AND t.updated_ms >= :kept_since)
+    OR EXISTS (
+        SELECT 1 FROM intents AS i JOIN orders AS o USING (intent_key)
+        WHERE i.ticket_id = t.ticket_id AND (
+            o.is_final = 0
+            OR o.filled > (SELECT coalesce(sum(size), 0) FROM fills AS f WHERE f.order_id = o.order_id)
+            OR EXISTS (
+                SELECT 1 FROM fills AS f WHERE f.order_id = o.order_id AND f.settlement = 'provisional')))
+ORDER BY t.created_ms, t.ticket_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """One consumed Send."""
+
+    claim: Claim
+    ticket: Ticket
+    plan_id: PlanId
+    plan_hash: str
+    """SHA-256 of the plan's canonical text as it stood on the card."""
+    armed_until_ms: Ms
+    """When the card that was pressed would have expired."""
+    at_ms: Ms
+
+
+async def upsert_ticket(transaction: Transaction, ticket: Ticket, at_ms: Ms) -> bool:
+    """Insert the ticket or update its row; False if the id belongs to another ticket."""
+    return await transaction.run(_UPSERT, ticket_row(ticket, at_ms)) == 1
+
+
+async def claim_ticket(transaction: Transaction, claim: Claim, ticket: Ticket, at_ms: Ms) -> bool:
+    """Update the row only if it still stands as claimed; False, with nothing changed, otherwise."""
+    assert claim.ticket_id == ticket.ticket_id, (
+        f"expected a claim on {ticket.ticket_id}, was {claim.ticket_id}"
+    )
+    claimed: dict[str, SqlValue] = {
+        "claimed_state": claim.state.value,
+        "claimed_version": claim.version,
+    }
+    return await transaction.run(_CLAIM, ticket_row(ticket, at_ms) | claimed) == 1
+
+
+async def armed_until(transaction: Transaction, claim: Claim) -> Ms | None:
+    """Return when the card that `claim` names would have expired; None if the row no longer stands so."""
+    row = await transaction.row(
+        "SELECT expires_ms FROM tickets WHERE ticket_id = ? AND state = ? AND version = ?",
+        (claim.ticket_id, claim.state.value, claim.version),
+    )
+    return None if row is None else Ms(row["expires_ms"])
+
+
+async def insert_confirm(transaction: Transaction, confirm: Confirm) -> None:
+    """Record who consumed which card for which plan; once per ticket for ever."""
+    ticket = confirm.ticket
+    await transaction.run(
+        _CONFIRM,
+        (
+            ticket.ticket_id,
+            confirm.claim.version,
+            ticket.owner.user_id,
+            ticket.owner.name,
+            ticket.owner.role.value,
+            ticket.chat_id,
+            ticket.message_id,
+            confirm.plan_id,
+            confirm.plan_hash,
+            confirm.armed_until_ms,
+            confirm.at_ms,
+        ),
+    )
+
+
+async def load_tickets(transaction: Transaction, at_ms: Ms) -> tuple[Ticket, ...]:
+    """Return open and sending tickets, those with unfinished business, and those ended in the last 24 h."""
+    rows = await transaction.rows(_LOAD, {"kept_since": at_ms - KEPT_MS})
+    return tuple(ticket_of(row) for row in rows)
+
+
+def ticket_row(ticket: Ticket, updated_ms: Ms) -> dict[str, SqlValue]:
+    """Return the columns of a ticket."""
+    return {
+        "ticket_id": ticket.ticket_id,
+        "kind": ticket.kind.value,
+        "state": ticket.state.value,
+        "version": ticket.version,
+        "owner_id": ticket.owner.user_id,
+        "owner_name": ticket.owner.name,
+        "owner_role": ticket.owner.role.value,
+        "chat_id": ticket.chat_id,
+        "message_id": ticket.message_id,
+        "plan": None if ticket.plan is None else encode_plan(ticket.plan),
+        "previous": None if ticket.previous is None else encode_plan(ticket.previous),
+        "wanted_sets": ticket.wanted_sets,
+        "note": ticket.note,
+        "created_ms": ticket.created_ms,
+        "rendered_ms": ticket.rendered_ms,
+        "expires_ms": ticket.expires_ms,
+        "updated_ms": updated_ms,
+    }
+
+
+def ticket_of(row: sqlite3.Row) -> Ticket:
+    """Return the ticket of a row."""
+    return Ticket(
+        ticket_id=TicketId(row["ticket_id"]),
+        kind=TicketKind(row["kind"]),
+        owner=Operator(UserId(row["owner_id"]), row["owner_name"], Role(row["owner_role"])),
+        chat_id=row["chat_id"],
+        state=TicketState(row["state"]),
+        version=row["version"],
+        plan=None if row["plan"] is None else decode_plan(row["plan"]),
+        previous=None if row["previous"] is None else decode_plan(row["previous"]),
+        wanted_sets=row["wanted_sets"],
+        note=row["note"],
+        created_ms=row["created_ms"],
+        rendered_ms=row["rendered_ms"],
+        expires_ms=row["expires_ms"],
+        message_id=row["message_id"],
+    )

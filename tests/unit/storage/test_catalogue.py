@@ -1,0 +1,130 @@
+from dataclasses import replace
+
+import pytest
+
+from engine.domain.ids import EventId
+from engine.domain.market import rules_hash, terms_hash
+from engine.domain.units import Ms, Price
+from engine.ports import StoreError
+from storage.files import open_storage
+from tests.unit.storage import builders
+from tests.unit.storage.builders import NOW
+from tests.unit.storage.rows import read
+
+
+async def test_catalogue_is_readable_as_it_was_read(storage, lock):
+    event = builders.event()
+
+    await storage.store.save_catalogue([event], NOW)
+
+    path = lock.folder / "market.db"
+    rows = read(path, "SELECT * FROM v_catalogue ORDER BY position, answer DESC")
+    assert [(r["code"], r["name"], r["answer"], r["token_id"]) for r in rows] == [
+        ("fed5", market.name, answer, token)
+        for market in event.markets
+        for answer, token in (("YES", market.yes), ("NO", market.no))
+    ]
+    kept = read(path, "SELECT rules_hash, terms_hash FROM events")
+    assert kept == [{"rules_hash": rules_hash(event), "terms_hash": terms_hash(event)}]
+    reads = read(path, "SELECT at_ms, events, markets FROM catalogue_reads")
+    assert reads == [{"at_ms": NOW, "events": 1, "markets": 3}]
+
+
+async def test_every_field_of_a_market_is_stored(storage, lock):
+    event = builders.event()
+    terms = replace(event.markets[0].terms, taker_delay=True, closed=True, resolution_status="proposed")
+    market = replace(event.markets[0], is_other=True, neg_risk=False, terms=terms)
+
+    await storage.store.save_catalogue([replace(event, markets=(market,), augmented=True)], NOW)
+
+    row = read(lock.folder / "market.db", "SELECT * FROM markets")[0]
+    assert row == {
+        "condition_id": market.condition_id,
+        "event_id": "35090",
+        "position": 0,
+        "question_id": market.question_id,
+        "question": market.question,
+        "name": market.name,
+        "rules_text": market.rules_text,
+        "resolution_source": market.resolution_source,
+        "end_date": market.end_date,
+        "neg_risk": 0,
+        "neg_risk_id": market.neg_risk_id,
+        "is_other": 1,
+        "tick": 10,
+        "min_size": 5_000_000,
+        "fee_rate": 40_000,
+        "fee_exponent": 1,
+        "active": 1,
+        "closed": 1,
+        "accepting": 1,
+        "taker_delay": 1,
+        "resolution_status": "proposed",
+        "last_read": 1,
+    }
+    assert read(lock.folder / "market.db", "SELECT augmented, neg_risk FROM events") == [
+        {"augmented": 1, "neg_risk": 1}
+    ]
+
+
+async def test_unknown_fee_stays_unknown(storage, lock):
+    event = builders.event(markets=(builders.market(0, fee=None),))
+
+    await storage.store.save_catalogue([event], NOW)
+
+    rows = read(lock.folder / "market.db", "SELECT fee_rate, fee_exponent FROM markets")
+    assert rows == [{"fee_rate": None, "fee_exponent": None}]
+
+
+async def test_second_read_replaces_the_first(storage, lock):
+    event = builders.event()
+    await storage.store.save_catalogue([event, builders.event("2", "old", ())], NOW)
+    terms = replace(event.markets[1].terms, tick=Price(100))
+    fresh = replace(event, title="Renamed", markets=(replace(event.markets[1], terms=terms),))
+
+    await storage.store.save_catalogue([fresh], Ms(NOW + 1))
+
+    rows = read(lock.folder / "market.db", "SELECT DISTINCT title, name, tick FROM v_catalogue")
+    assert rows == [{"title": "Renamed", "name": "1 bps", "tick": 100}]
+
+
+async def test_same_read_twice_keeps_one_row_each(storage, lock):
+    for _ in range(2):
+        await storage.store.save_catalogue([builders.event()], NOW)
+
+    path = lock.folder / "market.db"
+    counts = [read(path, f"SELECT count(*) AS n FROM {t}")[0]["n"] for t in ("events", "markets", "outcomes")]
+    assert counts == [1, 3, 6]
+
+
+async def test_code_stays_with_its_event_through_delisting_and_restart(lock, clock):
+    async with open_storage(lock, clock) as storage:
+        await storage.store.save_catalogue([builders.event("1", "fed5"), builders.event("2", "cup", ())], NOW)
+        await storage.store.save_catalogue([builders.event("2", "cup", ())], NOW)
+
+    async with open_storage(lock, clock) as storage:
+        assert await storage.store.known_codes() == {EventId("1"): "fed5", EventId("2"): "cup"}
+        await storage.store.save_catalogue([builders.event("1", "other")], NOW)
+        assert (await storage.store.known_codes())[EventId("1")] == "fed5"
+
+
+async def test_code_of_a_delisted_event_is_not_given_away(storage):
+    await storage.store.save_catalogue([builders.event("1", "fed5")], NOW)
+    await storage.store.save_catalogue([], NOW)
+
+    with pytest.raises(StoreError, match="the short code already belongs to another event"):
+        await storage.store.save_catalogue([builders.event("2", "fed5", ())], NOW)
+
+    assert await storage.store.known_codes() == {EventId("1"): "fed5"}
+
+
+async def test_empty_store_knows_no_codes(storage):
+    assert await storage.store.known_codes() == {}
+
+
+async def test_catalogue_never_touches_the_ledger(storage, lock):
+    before = (lock.folder / "ledger.db-wal").stat().st_size
+
+    await storage.store.save_catalogue([builders.event()], NOW)
+
+    assert (lock.folder / "ledger.db-wal").stat().st_size == before
