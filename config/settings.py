@@ -1,0 +1,240 @@
+"""The service TOML and its secrets file, parsed once into checked values. No environment variable is read.
+
+Money in the TOML is decimal text ("250.00") or a whole number, never a float. Unknown keys are refused,
+missing caps are refused. What each mode still needs is `config.modes`' business.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from config.secrets_file import SECRETS_NAME, read_secrets
+from engine.domain.ticket import Role
+from engine.domain.units import Usdc, parse_scaled, parse_usdc
+
+
+class SettingsError(Exception):
+    """The configuration cannot be used; the text names every key, what was expected and what was found."""
+
+
+class Mode(Enum):
+    """Where market data comes from and where orders go (docs/architecture.md)."""
+
+    LOCAL = "local"
+    PAPER = "paper"
+    LIVE = "live"
+
+
+def _usdc(value: object) -> Usdc:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return Usdc(value * 1_000_000)
+    if isinstance(value, str):
+        return parse_usdc(value)
+    raise ValueError(f'expected dollars as text like "250.00" or a whole number, was {value!r}')
+
+
+def _millionths(value: object) -> int:
+    if isinstance(value, str):
+        return parse_scaled(value, 6)
+    raise ValueError(f'expected a rate as text like "0.05", was {value!r}')
+
+
+Money = Annotated[int, BeforeValidator(_usdc)]
+"""Micro-dollars, written as decimal text."""
+Rate = Annotated[int, BeforeValidator(_millionths)]
+"""A ratio in 1e-6, written as decimal text."""
+
+
+class Section(BaseModel):
+    """A table of the TOML: every key is known or refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OperatorRow(Section):
+    """One allowlisted person."""
+
+    user_id: Annotated[int, Field(gt=0)]
+    name: Annotated[str, Field(min_length=1, max_length=32)]
+    role: Role
+
+
+class TelegramSection(Section):
+    """The chat's outside. In local mode without a token the stand-in takes Telegram's place."""
+
+    base_url: str = ""
+    """Empty: Telegram when a token is set, otherwise the desk's own stand-in."""
+    token: SecretStr = SecretStr("")
+    webhook_secret: SecretStr = SecretStr("")
+    webhook_url: str = ""
+    """Public https address that reaches `/tg`; not needed with the stand-in."""
+    webhook_host: str = "127.0.0.1"
+    webhook_port: Annotated[int, Field(ge=0, le=65_535)] = 0
+
+
+class CapsSection(Section):
+    """Limits that no chat command can raise. Both are required."""
+
+    ticket_usdc: Money
+    day_usdc: Money
+
+
+class DutchSection(Section):
+    """Knobs of the Dutch planner, by their names in the operator guide."""
+
+    fee_bps: Annotated[int, Field(ge=0, le=10_000)] = 0
+    slippage_ticks: Annotated[int, Field(ge=0, le=100)] = 1
+    safety_margin_usdc: Money = 2_000
+    fixed_cost_usdc: Money = 0
+    min_profit_usdc: Money = 500_000
+    max_set_size: Annotated[int, Field(gt=0)] = 1_000
+    max_leg_usdc: Money = 500_000_000
+    max_book_age_ms: Annotated[int, Field(gt=0)] = 5_000
+    max_leg_skew_ms: Annotated[int, Field(gt=0)] = 5_000
+    allow_other: bool = False
+    carry_rate: Rate = 0
+    """Yearly cost of capital that a set, which pays only at resolution, is charged for `days_locked`."""
+    days_locked: Annotated[int, Field(ge=0, le=3_650)] = 0
+    max_leg_loss_usdc: Money = 150_000_000
+    max_residual_usdc: Money = 250_000_000
+    stress_levels: Annotated[int, Field(ge=0, le=50)] = 1
+
+
+class RulesSection(Section):
+    """Event id = rules hash that a person has read."""
+
+    reviewed: dict[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]] = {}
+
+
+class TicketsSection(Section):
+    """Life times of cards."""
+
+    dry_ttl_s: Annotated[int, Field(gt=0, le=86_400)] = 600
+    armed_ttl_s: Annotated[int, Field(gt=0, le=600)] = 45
+
+
+class RelayerSection(Section):
+    """Order entry."""
+
+    base_url: str = ""
+    """Empty: the mode's own venue (local: a child process). Local mode takes loopback addresses only."""
+    private_key: SecretStr = SecretStr("")
+    timeout_s: Annotated[int, Field(ge=1, le=60)] = 5
+    wallet: str = ""
+    """Address that holds the funds; empty: the key's own address."""
+    wallet_type: Annotated[int, Field(ge=0, le=3)] = 0
+    gtd_margin_s: Annotated[int, Field(ge=10, le=600)] = 40
+    horizon_s: Annotated[int, Field(ge=1, le=600)] = 60
+
+
+class VenueSection(Section):
+    """Where market data and the catalogue come from; empty: the same place as the orders."""
+
+    gamma_url: str = ""
+    market_ws_url: str = ""
+
+
+class JobsSection(Section):
+    """Periods of the JOBS table in seconds."""
+
+    reconcile_s: Annotated[int, Field(ge=1, le=600)] = 10
+    scan_s: Annotated[int, Field(ge=1, le=600)] = 5
+    catalogue_s: Annotated[int, Field(ge=10, le=3_600)] = 300
+
+
+class OpsSection(Section):
+    """The loopback port of /metrics, /health and /ready; 0 lets the system choose one."""
+
+    host: Literal["127.0.0.1", "::1", "localhost"] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 0
+
+
+class LocalSection(Section):
+    """The local exchange. Used in local mode only."""
+
+    seed: int = 1
+
+
+class Settings(BaseSettings):
+    """The whole configuration, frozen."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True)
+
+    mode: Mode
+    operators: Annotated[tuple[OperatorRow, ...], Field(min_length=1)]
+    caps: CapsSection
+    telegram: TelegramSection = TelegramSection()
+    dutch: DutchSection = DutchSection()
+    rules: RulesSection = RulesSection()
+    tickets: TicketsSection = TicketsSection()
+    relayer: RelayerSection = RelayerSection()
+    venue: VenueSection = VenueSection()
+    jobs: JobsSection = JobsSection()
+    ops: OpsSection = OpsSection()
+    local: LocalSection = LocalSection()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library calls with these five names
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read nothing but the values given: no environment, no dotenv, no secrets directory."""
+        return (init_settings,)
+
+
+def load(path: Path) -> Settings:
+    """Return the settings of the TOML at `path`, overlaid by the secrets file beside it.
+
+    Raises SettingsError with one line per fault.
+    """
+    service = read_toml(path)
+    secrets = read_secrets(path.with_name(SECRETS_NAME), parse=read_toml)
+    return parse(_overlaid(service, secrets), source=path.name)
+
+
+def parse(values: Mapping[str, Any], *, source: str) -> Settings:
+    """Return checked settings from parsed TOML values; raises SettingsError."""
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        lines = [_fault_line(fault) for fault in error.errors()]
+        raise SettingsError(f"{source} cannot be used:\n" + "\n".join(lines)) from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return a TOML file's values; raises SettingsError when absent or not TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(
+            f"expected a TOML file at {path}, found none; copy config/service.example.toml"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path.name} is not TOML: {error}") from None
+
+
+def _overlaid(service: dict[str, Any], secrets: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(service)
+    for table, keys in secrets.items():
+        merged[table] = {**merged.get(table, {}), **keys}
+    return merged
+
+
+def _fault_line(fault: Any) -> str:
+    key = ".".join(str(part) for part in fault["loc"]) or "(whole file)"
+    kind = fault["type"]
+    if kind == "missing":
+        return f"- {key}: expected a value, found none; it is required"
+    if kind == "extra_forbidden":
+        return f"- {key}: no such key; a typo? every key is in config/service.example.toml"
+    found = "" if "secret" in key or "key" in key or "token" in key else f", found {fault['input']!r}"
+    return f"- {key}: {fault['msg'].removeprefix('Value error, ')}{found}"

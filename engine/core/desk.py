@@ -1,0 +1,246 @@
+"""`step(desk, event) -> effects`: the whole control flow of the desk in one table.
+
+Same desk, same events, same effects. `step` changes the desk it is given; pure means that nothing else
+enters: no clock, no I/O, no randomness, no logging.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, assert_never
+
+from engine.core import dutch_flow, halt, orders, proof, reconcile, resume_flow, ticket, watch
+from engine.core.settling import review_flight, settle_timer
+from engine.core.state import Desk, Flight, live_orders
+from engine.domain.commands import AskResume, Kill, OpenDutch, Press, ScanDutch, ShowStatus
+from engine.domain.effects import CancelEverything, Count, Effect, ReadCatalogue, ResendOrders, SetTimer
+from engine.domain.events import (
+    AccountRead,
+    AccountReadFailed,
+    Asked,
+    BatchCommitted,
+    BatchRefused,
+    BooksRead,
+    BooksReadFailed,
+    BooksTouched,
+    CancelAnswered,
+    CancelFailed,
+    CardShown,
+    CatalogueFailed,
+    CatalogueRead,
+    Event,
+    Job,
+    JobDue,
+    LookUpFailed,
+    OrderLookedUp,
+    PostAnswered,
+    Restored,
+    StoreFailed,
+    TimerDue,
+)
+from engine.domain.ids import OrderId, TicketId
+from engine.domain.order import Evidence, OrderState, advance
+from engine.domain.refusal import Refusal
+from engine.domain.ticket import TicketKind
+from engine.domain.units import Ms
+from engine.domain.views import Gate
+
+FEED_TIMER = "feed"
+FEED_CHECK_MS = 1_000
+"""Checksums of touched books are compared at least this often (design, section 3)."""
+
+
+def step(desk: Desk, event: Event) -> tuple[Effect, ...]:
+    """Apply one event and return what is to be done, in order."""
+    effects = HANDLERS[type(event)](desk, event)
+    # Looking at a book may have found its checksum wrong: what follows from that waits in the feed core.
+    return (*effects, *desk.feeds.drain())
+
+
+def restored(desk: Desk, event: Restored) -> list[Effect]:
+    """Take up where the last process stopped: nothing is re-sent, the unproven is cancelled and proven."""
+    desk.tickets = {t.ticket_id: t for t in event.tickets}
+    desk.orders = {o.order_id: o for o in event.orders}
+    desk.fills = {(f.trade_id, f.order_id): f for f in event.fills}
+    desk.frozen = dict(event.frozen_events)
+    if event.halted is not None:
+        desk.gate, desk.gate_reason = Gate.HALTED, event.halted
+    effects: list[Effect] = [] if event.halted is None else [CancelEverything()]
+    for order in list(live_orders(desk)):
+        if order.state is OrderState.SENDING:
+            state = advance(order.state, Evidence.UNANSWERED)
+            order = replace(order, state=state, ever_unknown=True)  # noqa: PLW2901 - the record moves on
+            desk.orders[order.order_id] = order
+        effects += proof.prove(desk, order, event.at_ms)
+    _restore_flights(desk, event)
+    for flight in desk.flights.values():
+        effects += review_flight(desk, flight.ticket_id, event.at_ms)
+    for open_ticket in [t for t in desk.tickets.values() if t.state.is_open]:
+        effects += ticket.taken_up(desk, open_ticket, event.at_ms)
+    return [
+        ReadCatalogue(),
+        *effects,
+        reconcile.read_account(desk, event.at_ms, "start"),
+        SetTimer(FEED_TIMER, Ms(event.at_ms + FEED_CHECK_MS)),
+    ]
+
+
+def _restore_flights(desk: Desk, event: Restored) -> None:
+    for sent in event.tickets:
+        mine = sorted(
+            (o for o in event.orders if o.intent.ticket_id == sent.ticket_id), key=lambda o: o.intent.leg
+        )
+        if sent.kind is TicketKind.DUTCH and mine and sent.plan is not None:
+            desk.flights[sent.ticket_id] = Flight(
+                ticket_id=sent.ticket_id,
+                event_id=sent.plan.event_id,
+                order_ids=tuple(o.order_id for o in mine),
+                sent_ms=mine[0].last_send_ms,
+                witnesses=None,
+            )
+
+
+def asked(desk: Desk, event: Asked) -> list[Effect]:
+    """Carry out an operator's command."""
+    match event.command:
+        case ScanDutch():
+            return watch.scan_asked(desk, event)
+        case OpenDutch():
+            return dutch_flow.open_dutch(desk, event, event.command)
+        case Press():
+            return _press(desk, event, event.command)
+        case ShowStatus():
+            return watch.status_asked(desk, event)
+        case Kill():
+            return halt.kill(desk, event)
+        case AskResume():
+            return resume_flow.ask_resume(desk, event)
+        case _:
+            assert_never(event.command)
+
+
+def _press(desk: Desk, event: Asked, press: Press) -> list[Effect]:
+    checked = ticket.check_press(desk, event, press)
+    if isinstance(checked, Refusal):
+        expired = ticket.expire(desk, press.ticket_id, event.at_ms)
+        return [
+            *ticket.refuse(event, press.ticket_id, checked),
+            *expired,
+            *ticket.forged_card(desk, event, press),
+        ]
+    flow = dutch_flow.press_dutch if checked.kind is TicketKind.DUTCH else resume_flow.press_resume
+    return flow(desk, event, press, checked)
+
+
+def post_answered(desk: Desk, event: PostAnswered) -> list[Effect]:
+    """Judge a POST's answers and what its tickets have come to."""
+    effects = orders.take_answers(desk, event.answers, event.at_ms)
+    effects += [Count("relayer_acks_total", answer.kind.value) for answer in event.answers]
+    for ticket_id in {desk.orders[a.order_id].intent.ticket_id for a in event.answers}:
+        effects += review_flight(desk, ticket_id, event.at_ms)
+    return effects
+
+
+def cancel_answered(desk: Desk, event: CancelAnswered) -> list[Effect]:
+    """Apply a cancel's replies by id; replies about orders that are not ours say nothing to us."""
+    effects: list[Effect] = []
+    for order_id, reply in event.replies:
+        effects += proof.cancel_replied(desk, order_id, reply, event.at_ms)
+    return effects
+
+
+def cancel_failed(_desk: Desk, _event: CancelFailed) -> list[Effect]:
+    """Count it; the proof of each order asks again by its own timer."""
+    return [Count("relayer_cancel_errors_total", "")]
+
+
+def books_read(desk: Desk, event: BooksRead) -> list[Effect]:
+    """Give REST books to the feed core."""
+    return list(desk.feeds.books_read(event.asked, event.snapshots, event.at_ms))
+
+
+def books_read_failed(desk: Desk, event: BooksReadFailed) -> list[Effect]:
+    """Tell the feed core that its books did not come."""
+    return [*desk.feeds.books_read_failed(event.asked, event.at_ms), Count("engine_errors", "books_read")]
+
+
+def books_touched(desk: Desk, event: BooksTouched) -> list[Effect]:
+    """Remember how far the books were when the desk last looked, so that a replay looks at the same point."""
+    desk.books_sequence = event.sequence
+    return []
+
+
+def job_due(desk: Desk, event: JobDue) -> list[Effect]:
+    """Carry out a row of the JOBS table."""
+    match event.job:
+        case Job.RECONCILE:
+            return [reconcile.read_account(desk, event.at_ms, "job")]
+        case Job.DUTCH_SCAN:
+            return watch.scan_job(desk, event.at_ms)
+        case Job.CATALOGUE_REFRESH:
+            return [ReadCatalogue()]
+        case _:
+            assert_never(event.job)
+
+
+def timer_due(desk: Desk, event: TimerDue) -> list[Effect]:
+    """Carry out a timer of ours; its name tells whose."""
+    kind, _, key = event.name.partition(":")
+    return TIMERS[kind](desk, key, event.at_ms)
+
+
+def _feed_timer(desk: Desk, _key: str, at_ms: Ms) -> list[Effect]:
+    return [*desk.feeds.check(at_ms), SetTimer(FEED_TIMER, Ms(at_ms + FEED_CHECK_MS))]
+
+
+def _resend_timer(desk: Desk, key: str, at_ms: Ms) -> list[Effect]:
+    """Send deferred orders again if they still may be; give the others to the proof."""
+    flight = desk.flights[TicketId(key)]
+    waiting = [desk.orders[o] for o in flight.order_ids if desk.orders[o].state is OrderState.SENDING]
+    again = desk.gate is Gate.RUN and all(order.intent.resend_until_ms >= at_ms for order in waiting)
+    if not (again and flight.witnesses):
+        return orders.give_up(desk, waiting, at_ms)
+    for order in waiting:
+        desk.orders[order.order_id] = replace(order, sends=order.sends + 1, last_send_ms=at_ms)
+    approved, grant = flight.witnesses
+    ids = tuple(order.order_id for order in waiting)
+    return [ResendOrders(ids, approved, grant), Count("orders_resent_total", "", len(ids))]
+
+
+def store_failed(desk: Desk, event: StoreFailed) -> list[Effect]:
+    """Close the gate: without a durable ledger no order may leave. Cancels still pass."""
+    if desk.gate is Gate.HALTED:
+        return []
+    return halt.halt(desk, f"the ledger cannot be written: {event.reason}", event.at_ms)
+
+
+TIMERS: dict[str, Callable[[Desk, str, Ms], list[Effect]]] = {
+    FEED_TIMER: _feed_timer,
+    "ticket": lambda desk, key, at_ms: ticket.expire(desk, TicketId(key), at_ms),
+    "lookup": lambda desk, key, at_ms: proof.look_up_due(desk, OrderId(key), at_ms),
+    "resend": _resend_timer,
+    "settle": lambda desk, key, at_ms: settle_timer(desk, TicketId(key), at_ms),
+    halt.KILL_TIMER: lambda desk, _key, at_ms: halt.kill_timer(desk, at_ms),
+}
+
+HANDLERS: dict[type, Callable[[Desk, Any], list[Effect]]] = {
+    Restored: restored,
+    CatalogueRead: watch.catalogue_read,
+    CatalogueFailed: watch.catalogue_failed,
+    BooksTouched: books_touched,
+    BooksRead: books_read,
+    BooksReadFailed: books_read_failed,
+    Asked: asked,
+    CardShown: lambda desk, event: ticket.card_shown(desk, event.ticket_id, event.message_id),
+    BatchCommitted: dutch_flow.committed,
+    BatchRefused: dutch_flow.commit_refused,
+    PostAnswered: post_answered,
+    CancelAnswered: cancel_answered,
+    CancelFailed: cancel_failed,
+    OrderLookedUp: reconcile.looked_up,
+    LookUpFailed: reconcile.look_up_failed,
+    AccountRead: reconcile.account_read,
+    AccountReadFailed: reconcile.account_read_failed,
+    StoreFailed: store_failed,
+    JobDue: job_due,
+    TimerDue: timer_due,
+}

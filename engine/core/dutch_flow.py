@@ -1,0 +1,226 @@
+"""The Dutch ticket, press by press: dry, confirm, send. Planned anew each time, never worse than the card.
+
+Every press plans anew on the present books. Terms worse than the card's do not go through: the card is shown
+again with the difference.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from engine.core.dutch import plan_dutch, replan_within, tokens_of
+from engine.core.eligibility import ineligible
+from engine.core.risk import closed, event_busy, review, room
+from engine.core.settling import view_of
+from engine.core.state import Desk, Flight
+from engine.core.ticket import may_open, mint_grant, moved, open_ticket, refuse
+from engine.domain.book import LiveBook, NotLive
+from engine.domain.commands import OpenDutch, Press
+from engine.domain.effects import Audit, Count, Effect, Reply, SaveTicket, SendBatch
+from engine.domain.events import Asked, BatchCommitted, BatchRefused
+from engine.domain.ids import TokenId
+from engine.domain.market import EventGroup
+from engine.domain.order import OrderIntent, TimeInForce
+from engine.domain.plan import Plan, PlanLeg
+from engine.domain.refusal import Refusal, RefusalKind
+from engine.domain.ticket import MOVES, Claim, Move, Ticket, TicketKind
+from engine.domain.units import Ms, Size
+
+VENUE_GTD_MIN_MS = 180_000
+"""The venue takes no GTD order that expires sooner (protocol 4.3)."""
+
+
+def open_dutch(desk: Desk, asked: Asked, command: OpenDutch) -> list[Effect]:
+    """Open a dry ticket for an event, or say why there is nothing to buy."""
+    subject = f"/dutch {command.code}"
+    refusal = may_open(desk, asked)
+    if refusal is not None:
+        return refuse(asked, subject, refusal)
+    event_id = desk.codes.get(command.code)
+    if event_id is None:
+        known = ", ".join(sorted(desk.codes)[:8]) or "none yet"
+        text = (
+            f"expected the code of a watched event, found {command.code!r}; known: {known}. /dutch lists them"
+        )
+        return refuse(asked, subject, Refusal(RefusalKind.UNKNOWN_CODE, text))
+    busy = event_busy(desk, event_id, command.code)
+    planned = busy or plan_now(desk, desk.events[event_id], command.sets, asked.at_ms)
+    if isinstance(planned, Refusal):
+        return refuse(asked, subject, planned)
+    return open_ticket(desk, asked, TicketKind.DUTCH, plan=planned, wanted=command.sets, note="")
+
+
+def plan_now(desk: Desk, event: EventGroup, wanted: Size | None, at_ms: Ms) -> Plan | Refusal:
+    """Plan an event on the present books: guards, books, planner, in this order."""
+    dutch = desk.settings.dutch
+    refusal = ineligible(event, desk.settings.reviewed, allow_other=dutch.allow_other)
+    if refusal is not None:
+        return refusal
+    books = live_books(desk, event, at_ms)
+    if isinstance(books, Refusal):
+        return books
+    return plan_dutch(event, books, wanted=wanted, params=dutch, room=room(desk, at_ms), now_ms=at_ms)
+
+
+def live_books(desk: Desk, event: EventGroup, at_ms: Ms) -> Mapping[TokenId, LiveBook] | Refusal:
+    """Return a proven book for every leg, or which leg's book cannot be planned on and why."""
+    books: dict[TokenId, LiveBook] = {}
+    for token in tokens_of(event):
+        book = desk.feeds.live(token, at_ms)
+        if isinstance(book, NotLive):
+            name = event.market_of(token).name
+            text = f"expected a proven book for {name}, found: {book.value}; try again when the feed is live"
+            return Refusal(RefusalKind.BOOK_NOT_LIVE, text)
+        books[token] = book
+    return books
+
+
+def press_dutch(desk: Desk, asked: Asked, press: Press, ticket: Ticket) -> list[Effect]:
+    """Carry out a press that the machine has let through."""
+    match press.move:
+        case Move.CONFIRM:
+            return _requote(desk, asked, ticket, Move.CONFIRM)
+        case Move.REQUOTE:
+            return _requote(desk, asked, ticket, Move.REQUOTE)
+        case Move.SEND:
+            return _send(desk, asked, ticket)
+        case Move.BACK:
+            return _requote(desk, asked, ticket, Move.BACK)
+        case Move.DROP:
+            after, effects = moved(
+                desk,
+                ticket,
+                Move.DROP,
+                asked.at_ms,
+                note=f"dropped by {asked.operator.name}, nothing was sent",
+            )
+            return [*effects, Reply(asked.request, view_of(desk, after))]
+        case _:
+            raise AssertionError(f"expected a button, was {press.move.name}")
+
+
+def _requote(desk: Desk, asked: Asked, ticket: Ticket, move: Move) -> list[Effect]:
+    """Plan again and show the new plan under `move`; without one the card goes back to dry and says why."""
+    fresh = _plan_again(desk, ticket, asked.at_ms)
+    if isinstance(fresh, Refusal):
+        after, effects = moved(desk, ticket, Move.WORSE, asked.at_ms, note=fresh.text)
+    else:
+        after, effects = moved(desk, ticket, move, asked.at_ms, plan=fresh)
+    return [*effects, Reply(asked.request, view_of(desk, after))]
+
+
+def _plan_again(desk: Desk, ticket: Ticket, at_ms: Ms) -> Plan | Refusal:
+    plan = ticket.plan
+    assert plan is not None, f"expected a Dutch ticket to carry its plan: {ticket.ticket_id}"
+    event = desk.events.get(plan.event_id)
+    if event is None:
+        return Refusal(
+            RefusalKind.STRUCTURE, f"{plan.code} is not in the catalogue any more; nothing was sent"
+        )
+    wanted = None if ticket.wanted_sets is None else Size(ticket.wanted_sets)
+    return plan_now(desk, event, wanted, at_ms)
+
+
+def _send(desk: Desk, asked: Asked, ticket: Ticket) -> list[Effect]:
+    """Send the plan on the card if nothing got worse; otherwise show what moved."""
+    plan = ticket.plan
+    assert plan is not None, f"expected a Dutch ticket to carry its plan: {ticket.ticket_id}"
+    refusal = closed(desk)
+    if refusal is not None:
+        return refuse(asked, ticket.ticket_id, refusal)
+    worse = _worse_than(desk, plan, asked.at_ms)
+    if worse is not None:
+        return _back_to_dry(desk, asked, ticket, worse)
+    approved = review(desk, plan, asked.at_ms)
+    if isinstance(approved, Refusal):
+        return _back_to_dry(desk, asked, ticket, approved)
+    # The machine moves here and now: a second press finds no such move. The row follows in the commit.
+    after, _ = moved(desk, ticket, Move.SEND, asked.at_ms)
+    grant = mint_grant(desk, after, approved, asked.at_ms)
+    desk.requests[ticket.ticket_id] = asked.request
+    claim = Claim(ticket.ticket_id, ticket.state, ticket.version)
+    intents = tuple(_intent(desk, after, plan, leg, asked.at_ms) for leg in plan.legs)
+    return [SendBatch(claim, after, plan, intents, approved, grant)]
+
+
+def _back_to_dry(desk: Desk, asked: Asked, ticket: Ticket, refusal: Refusal) -> list[Effect]:
+    """Show the card again with what moved, on a fresh plan where there is one."""
+    fresh = _plan_again(desk, ticket, asked.at_ms)
+    plan = None if isinstance(fresh, Refusal) else fresh
+    after, effects = moved(desk, ticket, Move.WORSE, asked.at_ms, plan=plan, note=refusal.text)
+    return [
+        *effects,
+        Count("dutch_refused_total", refusal.kind.value),
+        Reply(asked.request, view_of(desk, after)),
+    ]
+
+
+def _worse_than(desk: Desk, plan: Plan, at_ms: Ms) -> Refusal | None:
+    """Return what is worse now than on the card, None if the card's plan can be sent as it is."""
+    event = desk.events.get(plan.event_id)
+    if event is None:
+        return Refusal(RefusalKind.STRUCTURE, f"{plan.code} is not in the catalogue any more")
+    dutch = desk.settings.dutch
+    refusal = ineligible(event, desk.settings.reviewed, allow_other=dutch.allow_other)
+    if refusal is not None:
+        return refusal
+    books = live_books(desk, event, at_ms)
+    if isinstance(books, Refusal):
+        return books
+    return replan_within(plan, event, books, params=dutch, now_ms=at_ms)
+
+
+def _intent(desk: Desk, ticket: Ticket, plan: Plan, leg: PlanLeg, at_ms: Ms) -> OrderIntent:
+    ends_ms = at_ms + VENUE_GTD_MIN_MS + desk.settings.orders.gtd_margin_ms
+    return OrderIntent(
+        plan_id=plan.plan_id,
+        ticket_id=ticket.ticket_id,
+        leg=leg.number,
+        generation=0,
+        token_id=leg.token_id,
+        condition_id=leg.condition_id,
+        name=leg.name,
+        side=leg.side,
+        neg_risk=leg.neg_risk,
+        tick=leg.tick,
+        fee=leg.fee,
+        price=leg.limit,
+        size=leg.size,
+        time_in_force=TimeInForce.GTD,
+        post_only=False,
+        created_ms=Ms(at_ms + desk.venue_offset_ms),
+        expiration_s=(ends_ms + desk.venue_offset_ms) // 1_000,
+        resend_until_ms=Ms(at_ms + desk.settings.dutch.max_book_age_ms),
+    )
+
+
+def committed(desk: Desk, event: BatchCommitted) -> list[Effect]:
+    """Take over the orders that are now durable and on their way."""
+    ticket = event.ticket
+    assert ticket.plan is not None, f"expected a sent ticket to carry its plan: {ticket.ticket_id}"
+    for order in event.orders:
+        desk.orders[order.order_id] = order
+    desk.flights[ticket.ticket_id] = Flight(
+        ticket_id=ticket.ticket_id,
+        event_id=ticket.plan.event_id,
+        order_ids=tuple(order.order_id for order in event.orders),
+        sent_ms=event.at_ms,
+        witnesses=(event.approved, event.grant),
+    )
+    ids = ", ".join(order.order_id for order in event.orders)
+    return [
+        Reply(desk.requests.pop(ticket.ticket_id), view_of(desk, ticket)),
+        Count("dutch_orders_placed", "", len(event.orders)),
+        Audit(event.at_ms, ticket.owner, "ticket sending", ticket.ticket_id, f"{ticket.plan.plan_id}: {ids}"),
+    ]
+
+
+def commit_refused(desk: Desk, event: BatchRefused) -> list[Effect]:
+    """Close a ticket whose commit did not happen: nothing was sent."""
+    note = f"nothing was sent: {event.reason}"
+    refused = replace(event.ticket, state=MOVES[event.ticket.state, Move.REFUSE], note=note)
+    desk.tickets[refused.ticket_id] = refused
+    return [
+        Reply(desk.requests.pop(refused.ticket_id), view_of(desk, refused)),
+        Count("dutch_refused_total", "commit"),
+        SaveTicket(refused, None),
+    ]

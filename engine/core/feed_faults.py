@@ -1,0 +1,75 @@
+"""What can be wrong with one market message, told as a `Fault` with what was expected and found.
+
+Pure judgements; nothing is changed here.
+"""
+
+from collections.abc import Iterable
+
+from engine.core.book import Book
+from engine.core.feed_table import Fault, Reason
+from engine.domain.frames import BookDelta, BookSnapshot, LevelChange
+from engine.domain.ids import ConditionId
+from engine.domain.units import PRICE_ONE, Ms, Price, format_price, parse_price
+
+AHEAD_MS_MAX = 600_000
+"""A venue time further ahead of ours is damage: believed, it would make every later snapshot look old."""
+
+
+def misplaced(condition_id: ConditionId, message: BookDelta | BookSnapshot, at_ms: Ms) -> Fault | None:
+    """Return why a message cannot be about this market now."""
+    if message.condition_id != condition_id:
+        return Fault(Reason.WRONG_MARKET, condition_id, message.condition_id)
+    if message.venue_ms > at_ms + AHEAD_MS_MAX:
+        return Fault(Reason.TIME_AHEAD, f"about {at_ms} ms", f"{message.venue_ms} ms")
+    return None
+
+
+def backwards(seen_ms: Ms, venue_ms: Ms) -> Fault:
+    """Return the fault of a message older than one already seen."""
+    return Fault(Reason.BACKWARDS, f"venue time {seen_ms} or later", f"{venue_ms}")
+
+
+def off_grid(book: Book, changes: Iterable[LevelChange]) -> Fault | None:
+    """Return the fault of the first change whose price the book has no place for."""
+    level = next((change.level for change in changes if not book.fits(change.level.price)), None)
+    if level is None:
+        return None
+    return Fault(Reason.OFF_GRID, f"a multiple of {format_price(book.tick)}", level.price_text)
+
+
+def suspicion(book: Book, last: LevelChange, *, known: bool) -> Fault | None:
+    """Return what makes a changed book doubtful before its checksum is asked.
+
+    `last` is the message's last change of the token, `known` whether every removed level was there.
+    """
+    bid, ask = book.best_bid(), book.best_ask()
+    if bid != last.best_bid or ask != last.best_ask:
+        return Fault(Reason.TOUCH, _touch(last.best_bid, last.best_ask), _touch(bid, ask))
+    if book.crossed():
+        return Fault(Reason.CROSSED, "a bid below the ask", _touch(bid, ask))
+    if not known:
+        return Fault(Reason.UNKNOWN_LEVEL, "a level to remove", f"none at {last.level.price_text}")
+    return None
+
+
+def build_book(snapshot: BookSnapshot, tick: Price) -> Book | Fault:
+    """Return the snapshot as a book; its own tick, when it tells one, goes before `tick`."""
+    told = snapshot.terms.tick_size
+    if told is not None:
+        try:
+            tick = parse_price(told)
+        except ValueError as error:
+            return Fault(Reason.BAD_SNAPSHOT, "a tick between 0 and 1", str(error))
+    if PRICE_ONE % tick:
+        return Fault(Reason.BAD_SNAPSHOT, "a tick that divides 1 USDC", format_price(tick))
+    book = Book(tick)
+    fault = book.replace(snapshot.bids, snapshot.asks)
+    if fault is not None:
+        return Fault(Reason.BAD_SNAPSHOT, f"levels on the grid of {format_price(tick)}", fault.value)
+    return book
+
+
+def _touch(bid: Price | None, ask: Price | None) -> str:
+    bid_text = "none" if bid is None else format_price(bid)
+    ask_text = "none" if ask is None else format_price(ask)
+    return f"bid {bid_text} and ask {ask_text}"

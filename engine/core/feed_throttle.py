@@ -1,0 +1,35 @@
+"""How often one token's book may be read over REST: burst 2, one more every 5 seconds. Pure integers."""
+
+from engine.domain.units import Ms
+
+REFILL_MS = 5_000
+BURST = 2
+ANSWER_MS_MAX = 10_000
+"""A read unanswered for so long is taken for lost; it is twice the whole-answer limit of a request."""
+
+
+class FetchThrottle:
+    """A token bucket kept as milliseconds of credit, with at most one read in flight."""
+
+    __slots__ = ("_asked_ms", "_credit_ms", "_credited_ms")
+
+    def __init__(self, at_ms: Ms) -> None:
+        self._credit_ms = BURST * REFILL_MS
+        self._credited_ms = at_ms
+        self._asked_ms: Ms | None = None
+
+    def ask(self, at_ms: Ms) -> bool:
+        """Take one read if none is in flight and the bucket has one."""
+        if self._asked_ms is not None and at_ms - self._asked_ms < ANSWER_MS_MAX:
+            return False
+        self._credit_ms = min(BURST * REFILL_MS, self._credit_ms + max(0, at_ms - self._credited_ms))
+        self._credited_ms = at_ms
+        if self._credit_ms < REFILL_MS:
+            return False
+        self._credit_ms -= REFILL_MS
+        self._asked_ms = at_ms
+        return True
+
+    def answered(self) -> None:
+        """Note that the read in flight has ended, well or badly."""
+        self._asked_ms = None

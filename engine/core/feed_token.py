@@ -1,0 +1,294 @@
+"""One token's feed: its book, the newest checksum the venue gave for it, and the proof that both agree.
+
+Says what a message does to the book as a fault or an event of `feed_table`; states, throttling and alerts
+are `engine.core.feed`'s. No time of its own, no I/O.
+
+The checksum of a change covers the whole book after it, so one match proves the present book whatever came
+before. Hence every other defence (touch, crossed, unknown level) only brings the check forward: a book that
+the newest checksum confirms is right, and fetching it again would give the same one.
+"""
+
+from collections import Counter, deque
+
+from engine.core.book import Book
+from engine.core.checksum import HashTerms, Tape, checksum, find_last_trade, hashed_head
+from engine.core.feed_faults import backwards, build_book, misplaced, off_grid, suspicion
+from engine.core.feed_rebuild import Held, Stamp, rebuild, stamp_of
+from engine.core.feed_table import Fault, FeedEvent, FeedState, Reason
+from engine.core.feed_throttle import FetchThrottle
+from engine.core.feed_tracked import TrackedToken
+from engine.domain.book import Level
+from engine.domain.frames import BookDelta, BookSnapshot, BookTerms, LevelChange
+from engine.domain.units import Ms, Price
+
+CHECK_EVERY = 100
+"""Changes after which a book is checked at once, however busy it is."""
+HELD_MAX = 256
+"""Changes kept while a snapshot is fetched: two seconds of the busiest market seen (137 a second)."""
+CHECKS = "feed_hash_checks_total"
+FRAMES = "feed_frames_total"
+
+
+class TokenFeed:
+    """Mutable state of one token, moved by `engine.core.feed.Feeds` only."""
+
+    __slots__ = (
+        "_levels",
+        "_tally",
+        "_tape",
+        "_tick_since_ms",
+        "_unchecked",
+        "base",
+        "book",
+        "epoch",
+        "held",
+        "proven",
+        "reason",
+        "since_ms",
+        "stamp",
+        "state",
+        "terms",
+        "throttle",
+        "tick",
+        "token",
+    )
+
+    def __init__(
+        self, token: TrackedToken, tape: Tape, tally: Counter[tuple[str, str]], state: FeedState, at_ms: Ms
+    ) -> None:
+        self.token = token
+        self.tick = token.tick
+        self.terms = HashTerms(token.min_order_size_text, token.tick_text, token.neg_risk)
+        self.state = state
+        self.since_ms = at_ms
+        self.book: Book | None = None
+        self.stamp: Stamp | None = None
+        """The newest checksum seen, by venue time; it outlives the book and the connection."""
+        self.proven = False
+        self.base: Stamp | None = None
+        """A REST book that the stream has not caught up with yet."""
+        self.held: deque[Held] = deque(maxlen=HELD_MAX)
+        self.epoch = 0
+        self.reason = Reason.NO_SNAPSHOT
+        self.throttle = FetchThrottle(at_ms)
+        self._tape = tape
+        self._tally = tally
+        self._tick_since_ms: Ms | None = None
+        self._unchecked = 0
+        self._levels: tuple[tuple[Level, ...], tuple[Level, ...]] | None = None
+
+    def levels(self) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
+        """Return bids and asks, best first; kept until the book changes."""
+        assert self.book is not None, "expected a book"
+        if self._levels is None:
+            self._levels = self.book.levels()
+        return self._levels
+
+    def retell(self, token: TrackedToken) -> bool:
+        """Take over what the catalogue says now; True if it puts the book on another grid.
+
+        Only what changed in the catalogue counts: where the venue's own messages said otherwise, they stand.
+        """
+        before, self.token = self.token, token
+        size, negative = token.min_order_size_text, token.neg_risk
+        self.terms = self.terms.updated(
+            BookTerms(
+                min_order_size=None if size == before.min_order_size_text else size,
+                tick_size=None,
+                neg_risk=None if negative == before.neg_risk else negative,
+                last_trade_price=None,
+            )
+        )
+        return token.tick not in (before.tick, self.tick)
+
+    def drop(self) -> None:
+        """Forget the book; held changes and the newest checksum stay."""
+        self.book = self.base = self._levels = None
+        self.proven = False
+
+    def disconnect(self) -> None:
+        """Keep the book, but nothing that depends on the order of the lost connection's messages."""
+        self.base = None
+        self.held.clear()
+        self.proven = False
+
+    def set_tick(self, tick: Price, tick_text: str, venue_ms: Ms | None) -> None:
+        """Put later snapshots on a new grid; `venue_ms` is when the venue announced it."""
+        self.tick, self._tick_since_ms = tick, venue_ms
+        self.terms = HashTerms(self.terms.min_order_size, tick_text, self.terms.neg_risk)
+        self.held.clear()
+
+    def verify(self) -> Fault | None:
+        """Check the newest checksum against the book; the fault tells both."""
+        assert self.book is not None, "expected a book"
+        assert self.stamp is not None, "expected the checksum of the book"
+        stamp, tape = self.stamp, self._tape
+        head = self._head(self.book, stamp, self.terms)
+        self._unchecked = 0
+        last_trade = find_last_trade(head, stamp.hash, tape.likely(), everywhere=True)
+        if last_trade is None:
+            self._tally[CHECKS, "mismatch"] += 1
+            ours = checksum(head, tape.last_trade)
+            at = f"at venue time {stamp.text}"
+            return Fault(Reason.HASH, f"checksum {stamp.hash[:12]} {at}", f"{ours[:12]}")
+        self._tally[CHECKS, "match" if last_trade == tape.last_trade else "adopted"] += 1
+        tape.adopt(last_trade)
+        self.proven = True
+        return None
+
+    def objection(self, delta: BookDelta, changes: list[LevelChange], at_ms: Ms) -> Fault | None:
+        """Return why a change may not be applied at all; nothing is changed here."""
+        if (fault := misplaced(self.token.condition_id, delta, at_ms)) is not None:
+            return fault
+        if self.stamp is not None and delta.venue_ms < self.stamp.venue_ms and self.base is None:
+            return backwards(self.stamp.venue_ms, delta.venue_ms)
+        if self.book is None:
+            return None
+        return off_grid(self.book, changes)
+
+    def take_delta(self, delta: BookDelta, changes: list[LevelChange]) -> Fault | FeedEvent | None:
+        """Apply one message's changes of this token, to which there was no objection.
+
+        None means that nothing is known to be wrong and the check may wait.
+        """
+        if self.book is None:
+            self.hold(delta, changes)
+            return Fault(Reason.FIRST_DELTA, "a snapshot first", f"a change at venue time {delta.venue_ms}")
+        if self.base is None:
+            return self._apply(self.book, delta, changes)
+        if delta.venue_ms < self.base.venue_ms:
+            self._tally[FRAMES, "superseded"] += 1
+            return None
+        if delta.venue_ms > self.base.venue_ms and not self.held:
+            self.base = None
+            return self._apply(self.book, delta, changes)
+        return self._catch_up(self.book, self.base, delta, changes)
+
+    def hold(self, delta: BookDelta, changes: list[LevelChange]) -> None:
+        """Keep a change for the snapshot to come; its checksum is the newest now."""
+        self.stamp = Stamp(delta.venue_ms, delta.timestamp_text, changes[-1].hash)
+        self.proven = False
+        self.held.append(Held(self.stamp, tuple(changes)))
+
+    def _apply(self, book: Book, delta: BookDelta, changes: list[LevelChange]) -> Fault | FeedEvent | None:
+        known = True
+        for change in changes:
+            known = book.apply(change.side, change.level) is None and known
+        # If one token appears twice in a message, only its last checksum and touch describe the book.
+        last = changes[-1]
+        self.stamp = Stamp(delta.venue_ms, delta.timestamp_text, last.hash)
+        self.proven = False
+        self._levels = None
+        self._unchecked += 1
+        doubt = suspicion(book, last, known=known)
+        if doubt is None and self.state is FeedState.LIVE and self._unchecked < CHECK_EVERY:
+            return None
+        fault = self.verify()
+        if fault is None:
+            return FeedEvent.PROVEN
+        self.held.append(Held(self.stamp, tuple(changes)))
+        return doubt or fault
+
+    def _catch_up(
+        self, book: Book, base: Stamp, delta: BookDelta, changes: list[LevelChange]
+    ) -> Fault | FeedEvent:
+        """Place a change of the REST book's own millisecond, or the first one after such changes."""
+        if changes[-1].hash == base.hash:
+            self._settle(book, base)
+            return FeedEvent.PROVEN
+        self.hold(delta, changes)
+        assert self.stamp is not None, "holding a change sets the stamp"
+        newest, terms = self.stamp, self.terms
+        joined = rebuild(
+            book,
+            base.venue_ms,
+            tuple(self.held),
+            lambda candidate: self._proves(candidate, newest, terms, ()),
+        )
+        if joined is not None:
+            self._settle(joined, newest)
+            return FeedEvent.PROVEN
+        if delta.venue_ms == base.venue_ms:
+            return FeedEvent.UNCERTAIN
+        return Fault(Reason.HASH, f"checksum {newest.hash[:12]}", "no order of changes that gives it")
+
+    def take_snapshot(self, snapshot: BookSnapshot, at_ms: Ms) -> Fault | FeedEvent | None:
+        """Replace the book by a stream snapshot: the dump on subscribing, or the book after a trade."""
+        if (fault := misplaced(self.token.condition_id, snapshot, at_ms)) is not None:
+            return fault
+        if self.stamp is not None and snapshot.venue_ms < self.stamp.venue_ms:
+            if self.base is None:
+                return backwards(self.stamp.venue_ms, snapshot.venue_ms)
+            self._tally[FRAMES, "superseded"] += 1
+            return None
+        book = build_book(snapshot, self.tick)
+        if isinstance(book, Fault):
+            self.stamp = stamp_of(snapshot)
+            self.held.clear()
+            return book
+        self.tick, self.terms = book.tick, self.terms.updated(snapshot.terms)
+        if snapshot.terms.last_trade_price is not None:
+            self._tape.adopt(snapshot.terms.last_trade_price)
+        self.epoch += 1
+        self._settle(book, stamp_of(snapshot))
+        self.proven = False
+        if self.state is FeedState.LIVE:
+            return None
+        return self.verify() or FeedEvent.PROVEN
+
+    def take_rest(self, snapshot: BookSnapshot, at_ms: Ms) -> bool:
+        """Restore the book from a REST answer; False if it does not prove the present book.
+
+        It must agree with its own checksum, and then either be newer than every change seen, or, with the
+        changes held since, give the newest checksum seen. An old book is never taken for the present one.
+        """
+        book = build_book(snapshot, self.tick)
+        fault = misplaced(self.token.condition_id, snapshot, at_ms)
+        if isinstance(book, Fault) or fault is not None or self._tick_is_outdated(snapshot, book):
+            self._tally[CHECKS, "rest_refused"] += 1
+            return False
+        stamp, newest, terms = stamp_of(snapshot), self.stamp, self.terms.updated(snapshot.terms)
+        told = snapshot.terms.last_trade_price
+        likely = () if told is None else (told,)
+        if not self._proves(book, stamp, terms, likely):
+            self._tally[CHECKS, "rest_refused"] += 1
+            return False
+        if newest is None or stamp.venue_ms > newest.venue_ms:
+            self._settle(book, stamp)
+            self.base = stamp
+        else:
+            joined = rebuild(
+                book,
+                stamp.venue_ms,
+                tuple(self.held),
+                lambda candidate: self._proves(candidate, newest, terms, likely),
+            )
+            if joined is None:
+                self._tally[CHECKS, "rest_behind"] += 1
+                return False
+            self._settle(joined, newest)
+        self._tally[CHECKS, "rest_match"] += 1
+        self.tick, self.terms = book.tick, terms
+        self.epoch += 1
+        return True
+
+    def _settle(self, book: Book, stamp: Stamp) -> None:
+        """Take over a book together with the checksum that proves it."""
+        self.book, self.stamp, self.proven = book, stamp, True
+        self.base = self._levels = None
+        self._unchecked = 0
+        self.held.clear()
+
+    def _head(self, book: Book, stamp: Stamp, terms: HashTerms) -> bytes:
+        return hashed_head(self.token.condition_id, self.token.token_id, stamp.text, book, terms)
+
+    def _proves(self, book: Book, stamp: Stamp, terms: HashTerms, likely: tuple[str, ...]) -> bool:
+        head = self._head(book, stamp, terms)
+        last_trade = find_last_trade(head, stamp.hash, (*likely, *self._tape.likely()), everywhere=False)
+        if last_trade is not None:
+            self._tape.adopt(last_trade)
+        return last_trade is not None
+
+    def _tick_is_outdated(self, snapshot: BookSnapshot, book: Book) -> bool:
+        since = self._tick_since_ms
+        return since is not None and book.tick != self.tick and snapshot.venue_ms <= since

@@ -1,0 +1,103 @@
+"""Kill and halt: close the gate, store that it is closed, cancel everything until a complete read shows none.
+
+A kill passes in every state and waits for nothing. The desk is re-armed only by a resume ticket.
+"""
+
+from dataclasses import replace
+
+from engine.core.inventory import holdings
+from engine.core.state import Desk, live_orders
+from engine.domain.account import AccountState
+from engine.domain.effects import (
+    Announce,
+    Audit,
+    CancelEverything,
+    Effect,
+    RaiseAlert,
+    ReadAccount,
+    Reply,
+    SaveHalt,
+    SetTimer,
+)
+from engine.domain.events import Asked
+from engine.domain.units import Ms
+from engine.domain.views import Alert, Gate, KillView, Severity
+
+KILL_TIMER = "kill"
+KILL_INCOMPLETE_MS = 5_000
+KILL_TOLD_EVERY_MS = 15_000
+KILL_AGAIN_MS = 1_000
+"""Cancel-all and the proving read are repeated this often until the read shows nothing open."""
+
+
+def kill(desk: Desk, asked: Asked) -> list[Effect]:
+    """Carry out `/kill`: the first answer is immediate, the true one follows the venue's confirmation."""
+    reason = f"killed by {asked.operator.name}"
+    view = KillView(
+        by=asked.operator,
+        at_ms=asked.at_ms,
+        asked=sum(1 for _ in live_orders(desk)),
+        open_now=None,
+        still_held=holdings(desk),
+    )
+    desk.kill = view
+    # The first reads come at once; "incomplete" is said after five seconds, then again and again.
+    desk.kill_told_ms = Ms(asked.at_ms - KILL_TOLD_EVERY_MS + KILL_INCOMPLETE_MS)
+    _close(desk, reason)
+    return [
+        CancelEverything(),
+        SaveHalt(reason),
+        Reply(asked.request, view),
+        Audit(asked.at_ms, asked.operator, "kill", "", f"{view.asked} orders believed open"),
+        SetTimer(KILL_TIMER, Ms(asked.at_ms + KILL_AGAIN_MS // 4)),
+    ]
+
+
+def halt(desk: Desk, reason: str, at_ms: Ms) -> list[Effect]:
+    """Close the gate by the desk's own judgement and say why."""
+    _close(desk, reason)
+    return [
+        SaveHalt(reason),
+        Audit(at_ms, None, "halt", "", reason),
+        RaiseAlert(
+            Alert(
+                key=f"halt:{at_ms}",
+                severity=Severity.CRIT,
+                subject="halted",
+                text=reason,
+                next_step="no order leaves until an operator has looked and pressed /resume",
+            )
+        ),
+    ]
+
+
+def _close(desk: Desk, reason: str) -> None:
+    desk.gate = Gate.HALTED
+    desk.gate_reason = reason
+
+
+def kill_timer(desk: Desk, at_ms: Ms) -> list[Effect]:
+    """Go on with a kill that is not yet confirmed by a complete read."""
+    if desk.kill is None:
+        return []
+    return [
+        CancelEverything(),
+        ReadAccount(Ms(max(0, desk.kill.at_ms - 600_000)), "kill"),
+        SetTimer(KILL_TIMER, Ms(at_ms + KILL_AGAIN_MS)),
+    ]
+
+
+def kill_read(desk: Desk, account: AccountState, asked_ms: Ms, at_ms: Ms) -> list[Effect]:
+    """Close a kill when a read begun after it shows no open order and none is unproven; else say so again."""
+    if desk.kill is None or asked_ms < desk.kill.at_ms:
+        return []
+    unproven = sum(1 for _ in live_orders(desk))
+    open_now = max(len(account.open_orders), unproven)
+    view = replace(desk.kill, open_now=open_now, still_held=holdings(desk))
+    if open_now == 0:
+        desk.kill = None
+        return [Announce(view)]
+    if at_ms < desk.kill_told_ms + KILL_TOLD_EVERY_MS:
+        return []
+    desk.kill_told_ms = at_ms
+    return [Announce(view)]

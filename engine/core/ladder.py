@@ -1,0 +1,118 @@
+"""One leg's side of the book as the planner walks it: lots, micro-dollars, fees rounded level by level.
+
+Inside the planner a lot is 0.01 share, so price (1e-4) x lots is exactly micro-dollars. Ladders are walked
+lazily: a plan that ends on the third level never looks at the fourth. This module knows no plan, no cap
+and no clock.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from math import gcd
+from typing import NamedTuple
+
+from engine.domain.book import Level
+from engine.domain.fees import RATE_ONE, FeeCurve
+from engine.domain.market import Side
+from engine.domain.units import FEE_STEP, LOT, PRICE_ONE, Price, Rounding, Size, Usdc, divide
+
+
+@dataclass(frozen=True, slots=True)
+class LegInput:
+    """One leg before its size is known."""
+
+    side: Side
+    """BUY walks asks, SELL walks bids."""
+    levels: Sequence[Level]
+    """Best first, each price once, as a live book gives them; `tidy_levels` makes it so for other sources."""
+    tick: Price
+    fee: FeeCurve
+    min_size: Size
+    max_size: Size | None
+    """None for no cap of its own."""
+    min_notional: Usdc
+    """What the leg must cost at its fill prices, before fees."""
+
+
+class Rung(NamedTuple):
+    """One level of a walk. The fee of x lots on it is FEE_STEP x round(x * fee_steps / fee_per)."""
+
+    start: int
+    """Lots on the levels before."""
+    end: int
+    """Lots up to and including this level."""
+    price: int
+    raw: int
+    """Micro-dollars of the lots before `start`."""
+    fee: int
+    """Micro-dollars of fees of the levels before, each rounded on its own."""
+    fee_steps: int
+    fee_per: int
+
+
+@dataclass(frozen=True, slots=True)
+class LegFill:
+    """What one leg comes to at a given size."""
+
+    touch: Price
+    worst: Price
+    """The last level touched."""
+    raw: Usdc
+    fee: Usdc
+
+
+def tidy_levels(levels: Iterable[Level], side: Side) -> tuple[Level, ...]:
+    """Return the levels best first: equal prices added up, zero sizes and impossible prices dropped."""
+    sizes: dict[Price, int] = {}
+    for level in levels:
+        if level.size > 0 and 0 < level.price < PRICE_ONE:
+            sizes[level.price] = sizes.get(level.price, 0) + level.size
+    best_first = sorted(sizes, reverse=side is Side.SELL)
+    return tuple(Level(price=price, size=Size(sizes[price])) for price in best_first)
+
+
+def fee_fraction(curve: FeeCurve, price: Price) -> tuple[int, int]:
+    """Return the fee of one lot at `price` in steps of FEE_STEP micro-dollars, as a reduced fraction."""
+    steps = LOT * curve.rate * (price * (PRICE_ONE - price)) ** curve.exponent
+    per = RATE_ONE * (PRICE_ONE * PRICE_ONE) ** curve.exponent * FEE_STEP
+    common = gcd(steps, per)
+    return steps // common, per // common
+
+
+def rungs(leg: LegInput, rounding: Rounding) -> Iterator[Rung]:
+    """Walk the ladder from the touch. Sizes are floored to lots, so a planned cost is never too small."""
+    start = raw = fee = 0
+    previous: Price | None = None
+    for level in leg.levels:
+        assert previous is None or (level.price > previous) is (leg.side is Side.BUY), "expected best first"
+        previous = level.price
+        lots = level.size // LOT
+        if lots == 0:
+            continue
+        fee_steps, fee_per = fee_fraction(leg.fee, level.price)
+        yield Rung(start, start + lots, level.price, raw, fee, fee_steps, fee_per)
+        start += lots
+        raw += lots * level.price
+        fee += FEE_STEP * divide(lots * fee_steps, fee_per, rounding)
+
+
+def fill_at(leg: LegInput, lots: int, rounding: Rounding) -> LegFill | None:
+    """Return what `lots` come to, or None if the ladder does not hold that many."""
+    assert lots > 0, f"expected at least one lot, was {lots}"
+    touch: int | None = None
+    for rung in rungs(leg, rounding):
+        touch = rung.price if touch is None else touch
+        if rung.end >= lots:
+            taken = lots - rung.start
+            fee = rung.fee + FEE_STEP * divide(taken * rung.fee_steps, rung.fee_per, rounding)
+            raw = rung.raw + taken * rung.price
+            return LegFill(touch=Price(touch), worst=Price(rung.price), raw=Usdc(raw), fee=Usdc(fee))
+    return None
+
+
+def lots_to_reach(leg: LegInput, notional: Usdc) -> int | None:
+    """Return the fewest lots whose raw notional is at least `notional`, or None beyond the ladder's end."""
+    for rung in rungs(leg, Rounding.UP):
+        missing = notional - rung.raw
+        if missing <= (rung.end - rung.start) * rung.price:
+            return rung.start + divide(max(missing, 0), rung.price, Rounding.UP)
+    return None

@@ -1,0 +1,143 @@
+"""The best size of a plan over joint ladders: exact, in integers, for any mix of BUY and SELL legs.
+
+Scale. Every amount inside is an integer of 1e-8 micro-dollar (`SCALE`). A lot is 0.01 share, so raw cost and
+slippage are whole micro-dollars, a payout or safety per set is a multiple of 1/100 of one, `fee_bps` of a raw
+cost of 1/10,000, carry of 1/1,000,000 and carry on locked collateral of 1e-8: nothing is ever rounded except
+the fees, and those exactly where the venue rounds them, level by level to 10 micro-dollars.
+
+Exactness is argued in `engine.core.search`. This module knows no event, no book and no clock.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from engine.core.ladder import LegFill, LegInput, fill_at, lots_to_reach
+from engine.core.search import Bound, Search, hopeless, round_up
+from engine.core.segments import LOTS_PER_SET, SCALE, Objective, fee_weight, segments
+from engine.domain.units import FEE_STEP, LOT, Rounding, Size, Usdc, divide
+
+
+class Reason(Enum):
+    """Why there is no trade; the values are those of the planner's file format."""
+
+    EMPTY_LEG = "empty_leg"
+    CAPS = "caps"
+    MIN_SIZE = "min_size"
+    NO_EDGE = "no_edge"
+    MIN_PROFIT = "min_profit"
+
+
+@dataclass(frozen=True, slots=True)
+class Optimum:
+    """The smallest of the best sizes."""
+
+    lots: int
+    objective: int
+    """G in 1e-8 micro-dollar."""
+    outlay: int
+    """Capital needed (BUY cost, fee and slippage, locked collateral, fixed cost) in 1e-8 micro-dollar."""
+    fills: tuple[LegFill, ...]
+    bound: Bound
+    bound_leg: int | None
+    """The leg that binds, for the bounds that belong to one."""
+
+    @property
+    def size(self) -> Size:
+        """Number of sets in micro-shares."""
+        return Size(self.lots * LOT)
+
+    @property
+    def net(self) -> Usdc:
+        """The objective in micro-dollars, rounded down."""
+        return Usdc(self.objective // SCALE)
+
+
+@dataclass(frozen=True, slots=True)
+class NoTrade:
+    """No size pays."""
+
+    reason: Reason
+    leg: int | None
+    """The leg to blame, where it is one."""
+    lots_min: int
+    """The smallest size the minimums allow; 0 where the search ended before asking."""
+    net: Usdc
+    """MIN_PROFIT: the best objective. Otherwise what one set earns at the touch. Rounded down."""
+
+
+def _smallest(legs: Sequence[LegInput], lot: int) -> tuple[int, int | None]:
+    """Return the smallest size that every leg's minimums allow, and the leg that cannot reach its own."""
+    smallest = lot
+    for number, leg in enumerate(legs):
+        lots = lots_to_reach(leg, leg.min_notional)
+        if lots is None:
+            return 0, number
+        smallest = max(smallest, lots, divide(leg.min_size, LOT, Rounding.UP))
+    return round_up(smallest, lot), None
+
+
+def _slack(legs: Sequence[LegInput], objective: Objective) -> int:
+    if objective.fee_rounding is Rounding.UP:
+        return 0
+    return sum(len(leg.levels) * FEE_STEP * fee_weight(leg.side, objective) for leg in legs)
+
+
+def _size_cap(legs: Sequence[LegInput], objective: Objective) -> tuple[int | None, Bound, int | None]:
+    """Return the tightest cap that is known before any level is walked."""
+    caps = [
+        (leg.max_size // LOT, Bound.LEG_SIZE, i) for i, leg in enumerate(legs) if leg.max_size is not None
+    ]
+    if objective.max_sets is not None:
+        caps.append((objective.max_sets // LOT, Bound.SETS, -1))
+    if not caps:
+        return None, Bound.DEPTH, None
+    lots, bound, leg = min(caps, key=lambda cap: cap[0])
+    return lots, bound, leg if bound is Bound.LEG_SIZE else None
+
+
+def best_size(legs: Sequence[LegInput], objective: Objective) -> Optimum | NoTrade:
+    """Return the exact optimum, or why there is none. Pure; the module's docstring proves it."""
+    lot = objective.lot // LOT
+    assert legs, "expected at least one leg"
+    assert lot * LOT == objective.lot > 0, f"expected a lot of whole 0.01 shares, was {objective.lot}"
+    walk = segments(legs, objective)
+    first = next(walk, None)
+    if first is None:
+        empty = next(i for i, leg in enumerate(legs) if fill_at(leg, 1, objective.fee_rounding) is None)
+        return NoTrade(Reason.EMPTY_LEG, empty, 0, Usdc(0))
+    touch = Usdc(first.line.ceiling_slope * LOTS_PER_SET // SCALE)
+    slack = _slack(legs, objective)
+    if hopeless(first, slack=slack, best=0):
+        return NoTrade(Reason.NO_EDGE, None, 0, touch)
+    lots_min, short = _smallest(legs, lot)
+    if short is not None:
+        return NoTrade(Reason.MIN_SIZE, short, 0, touch)
+    outlay_max = None if objective.max_capital is None else objective.max_capital * SCALE
+    cap, bound, bound_leg = _size_cap(legs, objective)
+    search = Search(lot, slack, outlay_max, lots_min, cap, bound, bound_leg)
+    search.walk(first, walk)
+    search.settle()
+    return _verdict(search, legs, objective, touch)
+
+
+def _verdict(
+    search: Search, legs: Sequence[LegInput], objective: Objective, touch: Usdc
+) -> Optimum | NoTrade:
+    if search.lots == 0:
+        if search.kept or search.bound is Bound.EDGE:
+            return NoTrade(Reason.NO_EDGE, None, search.lots_min, touch)
+        reason = Reason.CAPS if search.cap is not None and search.cap < search.lot else Reason.MIN_SIZE
+        return NoTrade(reason, search.bound_leg, search.lots_min, touch)
+    if search.best < objective.min_profit * SCALE:
+        return NoTrade(Reason.MIN_PROFIT, None, search.lots_min, Usdc(search.best // SCALE))
+    segment = next(kept.segment for kept in search.kept if kept.first <= search.lots <= kept.last)
+    fills = [fill_at(leg, search.lots, objective.fee_rounding) for leg in legs]
+    return Optimum(
+        lots=search.lots,
+        objective=search.best,
+        outlay=segment.outlay(search.lots),
+        fills=tuple(fill for fill in fills if fill is not None),
+        bound=search.bound,
+        bound_leg=search.bound_leg,
+    )

@@ -1,0 +1,221 @@
+"""What an answer or a read says about our orders: evidence in, new records and next steps out.
+
+Evidence only moves an order forward (`engine.domain.order.TRANSITIONS`). This module judges one order at a
+time; what a whole ticket has come to is `engine.core.settling`'s business.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from engine.core.fills import fills_of
+from engine.core.halt import halt
+from engine.core.proof import prove
+from engine.core.state import Desk, fills_of_order
+from engine.domain.account import OpenOrder, VenueTrade
+from engine.domain.effects import CancelOrders, Count, Effect, RaiseAlert, SaveProgress, SetTimer
+from engine.domain.failure import POST_RULES, LegAnswer, Placed, PostClass, reject_sentence
+from engine.domain.ids import OrderId
+from engine.domain.market import Side
+from engine.domain.order import Evidence, Fill, OrderRecord, OrderState, Settlement, advance
+from engine.domain.units import Ms, Size, Usdc, format_size
+from engine.domain.views import Alert, Severity
+
+RESEND_STEPS_MS = (250, 500, 1_000, 2_000)
+"""Pause before each re-send; the shell adds nothing, one desk does not need jitter against itself."""
+
+
+def take_answers(desk: Desk, answers: Iterable[LegAnswer], at_ms: Ms) -> list[Effect]:
+    """Apply one POST's judgement to its orders; cancel at once whatever is left of them."""
+    effects: list[Effect] = []
+    changed: list[OrderRecord] = []
+    leftovers: list[OrderId] = []
+    for answer in answers:
+        before = desk.orders[answer.order_id]
+        after = _judged(before, answer, at_ms)
+        if after is not before:
+            desk.orders[after.order_id] = after
+            changed.append(after)
+        effects += _consequences(desk, before, after, answer, at_ms)
+        if after.state in (OrderState.LIVE, OrderState.PARTIAL, OrderState.DELAYED):
+            leftovers.append(after.order_id)
+    if leftovers:
+        effects += cancel(desk, leftovers, at_ms)
+    if changed:
+        # Read the records again: asking for a cancel has moved some of them on.
+        effects.insert(0, SaveProgress(tuple(desk.orders[o.order_id] for o in changed), ()))
+    return effects
+
+
+def _judged(order: OrderRecord, answer: LegAnswer, at_ms: Ms) -> OrderRecord:
+    """Return the order after one answer, by the class of the answer and the order's own past."""
+    rule = POST_RULES[answer.kind]
+    if answer.kind is PostClass.ACCEPTED:
+        filled = Size(max(order.filled, answer.filled))
+        return _with_evidence(replace(order, filled=filled), _accepted_as(order, answer, filled))
+    if answer.kind is PostClass.REFUSED and not order.ever_unknown:
+        return _with_evidence(replace(order, reason=answer.reason), Evidence.REFUSED)
+    if rule.same_bytes_may_follow and may_resend(order, at_ms):
+        return order
+    if answer.kind is PostClass.NOT_SENT and order.sends == 1:
+        return _with_evidence(replace(order, reason=f"never left: {answer.reason}"), Evidence.REFUSED)
+    # After an unanswered send even a refusal may speak of the earlier copy: only a read can tell.
+    unknown = replace(order, ever_unknown=True, reason=answer.reason)
+    return _with_evidence(unknown, Evidence.UNANSWERED)
+
+
+def _accepted_as(order: OrderRecord, answer: LegAnswer, filled: Size) -> Evidence:
+    if filled >= order.intent.size:
+        return Evidence.ALL_FILLED
+    if filled > 0:
+        return Evidence.PART_FILLED
+    return Evidence.DELAYED if answer.placed is Placed.DELAYED else Evidence.RESTING
+
+
+def _with_evidence(order: OrderRecord, evidence: Evidence) -> OrderRecord:
+    return replace(order, state=advance(order.state, evidence))
+
+
+def may_resend(order: OrderRecord, at_ms: Ms) -> bool:
+    """Tell whether the same bytes may still be sent: few sends, and the plan's books not too old."""
+    pause = RESEND_STEPS_MS[min(order.sends, len(RESEND_STEPS_MS)) - 1]
+    return order.sends <= len(RESEND_STEPS_MS) and at_ms + pause <= order.intent.resend_until_ms
+
+
+def _consequences(
+    desk: Desk, before: OrderRecord, after: OrderRecord, answer: LegAnswer, at_ms: Ms
+) -> list[Effect]:
+    """Return what follows from one answer beside the record itself."""
+    effects: list[Effect] = []
+    if answer.foreign_id is not None:
+        # Our digest and the venue's id must be the same: nothing we hold can be trusted if they are not.
+        effects.append(CancelOrders((answer.order_id, answer.foreign_id)))
+        effects += halt(
+            desk, f"the venue answered {answer.foreign_id} for our order {answer.order_id}", at_ms
+        )
+    if after.state is OrderState.REJECTED and before.state is not OrderState.REJECTED:
+        desk.rejects += 1
+        effects.append(_reject_alert(after))
+    elif after.state is OrderState.UNKNOWN:
+        effects += [Count("orders_unknown_total", ""), *prove(desk, after, at_ms)]
+    elif after is before:
+        pause = RESEND_STEPS_MS[min(after.sends, len(RESEND_STEPS_MS)) - 1]
+        effects.append(SetTimer(f"resend:{after.intent.ticket_id}", Ms(at_ms + pause)))
+    return effects
+
+
+def _reject_alert(order: OrderRecord) -> RaiseAlert:
+    intent = order.intent
+    meaning = reject_sentence(order.reason) or "the venue gave no documented reason"
+    return RaiseAlert(
+        Alert(
+            key=f"reject:{intent.ticket_id}",
+            severity=Severity.WARN,
+            subject=f"reject {intent.ticket_id}",
+            text=f'the venue refused {format_size(intent.size)} {intent.name}: "{order.reason}"',
+            next_step=f"{meaning}. The result card of {intent.ticket_id} tells what the other legs did",
+        )
+    )
+
+
+def give_up(desk: Desk, waiting: Iterable[OrderRecord], at_ms: Ms) -> list[Effect]:
+    """Stop re-sending these orders and prove what became of them."""
+    effects: list[Effect] = []
+    for order in waiting:
+        unknown = _with_evidence(replace(order, ever_unknown=True), Evidence.UNANSWERED)
+        desk.orders[order.order_id] = unknown
+        effects += [SaveProgress((unknown,), ()), *prove(desk, unknown, at_ms)]
+    return effects
+
+
+def cancel(desk: Desk, order_ids: Iterable[OrderId], at_ms: Ms) -> list[Effect]:
+    """Ask to cancel these orders, and remember since when their death is to be proven."""
+    ids = tuple(order_ids)
+    for order_id in ids:
+        order = desk.orders[order_id]
+        desk.orders[order_id] = _with_evidence(order, Evidence.CANCEL_SENT)
+    effects: list[Effect] = []
+    for order_id in ids:
+        effects += prove(desk, desk.orders[order_id], at_ms, with_cancel=False)
+    return [CancelOrders(ids), *effects]
+
+
+def see_open(desk: Desk, seen: OpenOrder, at_ms: Ms) -> list[Effect]:
+    """Apply one open order of a read to our record: it rests, perhaps partly filled."""
+    before = desk.orders[seen.order_id]
+    filled = Size(max(before.filled, seen.matched_size))
+    evidence = Evidence.PART_FILLED if filled > 0 else Evidence.RESTING
+    after = _with_evidence(replace(before, filled=filled), evidence)
+    desk.orders[after.order_id] = after
+    effects: list[Effect] = []
+    if after.state in (OrderState.LIVE, OrderState.PARTIAL):
+        # A plan's order never rests on purpose: what is left of it goes.
+        effects += cancel(desk, [after.order_id], at_ms)
+    if desk.orders[after.order_id] != before:
+        effects.insert(0, SaveProgress((desk.orders[after.order_id],), ()))
+    return effects
+
+
+def see_trades(desk: Desk, trades: Iterable[VenueTrade]) -> list[Effect]:
+    """Book every execution of ours in these trades, each once, and move the orders they fill."""
+    new_fills: list[Fill] = []
+    touched: dict[OrderId, OrderRecord] = {}
+    effects: list[Effect] = []
+    for trade in trades:
+        for order_id in {trade.taker_order_id, *(m.order_id for m in trade.makers)}:
+            order = desk.orders.get(order_id)
+            fill = None if order is None else fills_of(trade, order)
+            if fill is None or not _is_news(desk, fill):
+                continue
+            _book(desk, fill, charged=desk.orders[order_id].intent.fee.rate > 0)
+            new_fills.append(fill)
+            effects.append(Count("fills_total", fill.settlement.value))
+            if fill.settlement is Settlement.VOIDED:
+                effects.append(_void_alert(desk.orders[order_id], fill))
+            touched[order_id] = _with_fills(desk, desk.orders[order_id])
+            desk.orders[order_id] = touched[order_id]
+    if new_fills:
+        effects.insert(0, SaveProgress(tuple(touched.values()), tuple(new_fills)))
+    return effects
+
+
+def _book(desk: Desk, fill: Fill, *, charged: bool) -> None:
+    """Enter a fill, and move the booked balance when it is new or undone."""
+    known = desk.fills.get((fill.trade_id, fill.order_id))
+    desk.fills[fill.trade_id, fill.order_id] = fill
+    voided = fill.settlement is Settlement.VOIDED
+    if desk.balance is None or (known is not None) is not voided:
+        return
+    outflow = fill.fee + (fill.cash if fill.side is Side.BUY else -fill.cash)
+    desk.balance = Usdc(desk.balance + outflow if voided else desk.balance - outflow)
+    desk.charged_fills += charged
+
+
+def _is_news(desk: Desk, fill: Fill) -> bool:
+    """Tell whether the fill is new or further settled; a final settlement never goes back."""
+    known = desk.fills.get((fill.trade_id, fill.order_id))
+    if known is None:
+        return True
+    return known.settlement is Settlement.PROVISIONAL and fill.settlement is not Settlement.PROVISIONAL
+
+
+def _with_fills(desk: Desk, order: OrderRecord) -> OrderRecord:
+    total = Size(sum(f.size for f in fills_of_order(desk, order.order_id)))
+    filled = Size(max(order.filled, total))
+    if filled == 0:
+        return order
+    whole = filled >= order.intent.size
+    evidence = Evidence.ALL_FILLED if whole else Evidence.PART_FILLED
+    return _with_evidence(replace(order, filled=filled), evidence)
+
+
+def _void_alert(order: OrderRecord, fill: Fill) -> RaiseAlert:
+    intent = order.intent
+    return RaiseAlert(
+        Alert(
+            key=f"void:{fill.trade_id}:{fill.order_id}",
+            severity=Severity.CRIT,
+            subject=f"fill undone {intent.ticket_id}",
+            text=f"the venue failed to settle {format_size(fill.size)} {intent.name}: they are not held",
+            next_step="nothing is bought again by itself; look at the ticket and decide",
+        )
+    )

@@ -1,0 +1,106 @@
+"""The last word before money moves: caps, exposure and gate against one plan. Makes `Approved`, alone.
+
+Exposure is counted at worst case: an order that may still execute, unknown ones included, is taken as
+filled in full at its limit.
+"""
+
+from engine.core.dutch import Room
+from engine.core.state import DAY_MS, Desk, fills_of_order
+from engine.domain.fees import outlay_bound
+from engine.domain.ids import EventId
+from engine.domain.order import OrderRecord, Settlement
+from engine.domain.plan import Plan
+from engine.domain.refusal import Refusal, RefusalKind
+from engine.domain.ticket import Approved
+from engine.domain.units import Ms, Rounding, Size, Usdc, format_cents
+from engine.domain.views import Gate
+
+BATCH_LEGS_MAX = 15
+"""The venue takes at most 15 orders in one request (protocol 2.4)."""
+
+
+def reserved(desk: Desk) -> Usdc:
+    """Return what orders that may still execute can cost at most."""
+    return Usdc(sum(_worst_case(desk, order) for order in desk.orders.values()))
+
+
+def spent_today(desk: Desk, now_ms: Ms) -> Usdc:
+    """Return cash and fees of today's fills (UTC day), voided ones left out."""
+    day = now_ms // DAY_MS
+    return Usdc(
+        sum(
+            fill.cash + fill.fee
+            for fill in desk.fills.values()
+            if fill.matched_ms // DAY_MS == day and fill.settlement is not Settlement.VOIDED
+        )
+    )
+
+
+def room(desk: Desk, now_ms: Ms) -> Room:
+    """Return what a new plan may cost under each cap; never negative."""
+    held_back = reserved(desk)
+    day_left = desk.settings.caps.day - spent_today(desk, now_ms) - held_back
+    wallet_left = 0 if desk.balance is None else desk.balance - held_back
+    return Room(
+        ticket=desk.settings.caps.ticket, day=Usdc(max(0, day_left)), wallet=Usdc(max(0, wallet_left))
+    )
+
+
+def review(desk: Desk, plan: Plan, now_ms: Ms) -> Approved | Refusal:
+    """Approve a plan for sending, or say which limit it breaks."""
+    refusal = closed(desk) or event_busy(desk, plan.event_id, plan.code)
+    if refusal is not None:
+        return refusal
+    if len(plan.legs) > BATCH_LEGS_MAX:
+        return Refusal(
+            RefusalKind.TOO_MANY_LEGS,
+            f"expected at most {BATCH_LEGS_MAX} legs in one batch, found {len(plan.legs)}: not sendable",
+        )
+    left = room(desk, now_ms)
+    for name, limit in (("per-ticket cap", left.ticket), ("day cap", left.day), ("wallet", left.wallet)):
+        if plan.spend_max > limit:
+            return Refusal(
+                RefusalKind.CAPS,
+                f"expected to spend at most {format_cents(limit, Rounding.DOWN)} USDC ({name}), the plan may "
+                f"take {format_cents(plan.spend_max, Rounding.UP)}: ask for fewer sets",
+            )
+    return Approved(plan_id=plan.plan_id, spend_max=plan.spend_max, reviewed_ms=now_ms)
+
+
+def closed(desk: Desk) -> Refusal | None:
+    """Return why no new order may leave now, None while the gate is open."""
+    match desk.gate:
+        case Gate.RUN:
+            return None
+        case Gate.STARTING:
+            return Refusal(
+                RefusalKind.GATE_CLOSED, f"the desk is not ready: {desk.gate_reason}; try again in a moment"
+            )
+        case Gate.HALTED:
+            return Refusal(
+                RefusalKind.HALTED, f"the desk is halted: {desk.gate_reason}; an operator can /resume it"
+            )
+
+
+def event_busy(desk: Desk, event_id: EventId, code: str) -> Refusal | None:
+    """Return why an event takes no new plan now: frozen, or one of its plans is still in flight."""
+    frozen = desk.frozen.get(event_id)
+    if frozen is not None:
+        return Refusal(
+            RefusalKind.FROZEN, f"{code} takes no new plans: {frozen}; look at it before trading it again"
+        )
+    for flight in desk.flights.values():
+        if flight.event_id == event_id and flight.ended_ms is None:
+            return Refusal(
+                RefusalKind.IN_FLIGHT,
+                f"{flight.ticket_id} is still in flight on {code}: wait for its result card",
+            )
+    return None
+
+
+def _worst_case(desk: Desk, order: OrderRecord) -> Usdc:
+    """Return the bound for shares that may still be bought and for those bought but not yet read back."""
+    booked = sum(f.size for f in fills_of_order(desk, order.order_id))
+    open_size = 0 if order.state.is_final else order.remaining
+    unbooked = Size(open_size + max(0, order.filled - booked))
+    return outlay_bound(order.intent.fee, order.intent.price, unbooked)

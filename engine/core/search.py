@@ -1,0 +1,164 @@
+"""The exact search for the best size, segment by segment.
+
+Why the answer is exact. Between two successive level ends of any leg (a *segment*) every leg has one active
+level, and with x = q - (lots on earlier levels) the objective is
+
+    G(q) = base + slope q - sum of weight x round(x f)        f: the fee of a lot, in steps
+
+1. Ceiling. round(y) >= y when rounding up, > y - 1 when down; so G <= U with U linear in the segment.
+2. Shape. `FeeCurve` admits only curves with |d fee / d price| <= 1 (strategy 3.4), so a later level is never
+   better all-in than an earlier one: the slope of U never grows from one segment to the next. When a level
+   ends, its rounded fee replaces the unrounded one, which can lift U only when rounding down, by less than
+   one step per level: `slack` counts that for all levels there are (zero when rounding up).
+3. Stop. Once the slope of U is not positive, no later q beats U here + slack; the walk ends when a size
+   already found is at least that good. Nothing to earn at the touch ends it at once, in O(legs).
+4. Search. A segment is scanned from its better end while U(q) can still beat the best found. A step
+   of rounding is 10 micro-dollars, so this covers at most legs x 10 micro / |slope| lots.
+5. Flat segments. G(q + T) = G(q) + drift with T the common period of the fees' fractions: only the T lots at
+   the end the drift points to can hold the smallest best size (at tick 0.01 and rates in whole percents T is
+   at most 1,000 lots), whatever the segment's length.
+6. Bounds. Minimum size, minimum notional and every cap are monotone in q, so they cut one interval out of
+   the range; G(0) = 0 is the size found before the search begins, hence a plan must beat it.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from itertools import chain
+from math import gcd, lcm
+from typing import NamedTuple
+
+from engine.core.segments import Segment
+
+
+class Bound(Enum):
+    """What keeps the size from being larger."""
+
+    EDGE = "the next level costs more than it pays"
+    DEPTH = "no more is on offer"
+    LEG_SIZE = "cap on the size of one leg"
+    LEG_NOTIONAL = "cap on the cost of one leg"
+    CAPITAL = "cap on the capital of the plan"
+    SETS = "cap on the number of sets"
+
+
+class _Stretch(NamedTuple):
+    """The part of a segment that minimums and caps allow, with the ceiling at its better end."""
+
+    ceiling: int
+    first: int
+    last: int
+    segment: Segment
+
+
+@dataclass(slots=True)
+class Search:
+    """One search: the allowed sizes, the best found, what limits it. Lots, and 1 / SCALE micro-dollar."""
+
+    lot: int
+    slack: int
+    """What rounding down can lift the ceiling by, over all levels."""
+    outlay_max: int | None
+    lots_min: int
+    cap: int | None
+    """None while nothing but the ladders limits the size."""
+    bound: Bound
+    bound_leg: int | None
+    lots: int = 0
+    best: int = 0
+    """Objective of `lots`: no trade at all is worth 0."""
+    kept: list[_Stretch] = field(default_factory=list)
+
+    def walk(self, first: Segment, rest: Iterator[Segment]) -> None:
+        """Collect the stretches that can hold the best size (points 2, 3 and 6 of the module's proof)."""
+        ending: int | None = None
+        for segment in chain((first,), rest):
+            if segment.leg_cap is not None:
+                self._lower_cap(segment.leg_cap.lots, Bound.LEG_NOTIONAL, segment.leg_cap.leg)
+            if self.cap is not None and segment.lo >= self.cap:
+                return
+            if segment.line.ceiling_slope <= 0:
+                if self.bound is not Bound.EDGE:
+                    self.bound, self.bound_leg = Bound.EDGE, ending
+                if hopeless(segment, slack=self.slack, best=self.best):
+                    return
+            self._keep(segment)
+            ending = segment.ending
+        if self.bound is not Bound.EDGE and (self.cap is None or self.cap >= segment.hi):
+            self.bound, self.bound_leg = Bound.DEPTH, ending
+
+    def _lower_cap(self, lots: int, bound: Bound, leg: int | None) -> None:
+        if self.cap is None or lots < self.cap:
+            self.cap = lots
+            if self.bound is not Bound.EDGE:
+                self.bound, self.bound_leg = bound, leg
+
+    def _keep(self, segment: Segment) -> None:
+        first = max(round_up(segment.lo + 1, self.lot), self.lots_min)
+        last = _down(segment.hi if self.cap is None else min(segment.hi, self.cap), self.lot)
+        if first > last:
+            return
+        if self.outlay_max is not None and segment.outlay(last) > self.outlay_max:
+            # Outlay never falls with the size, so the affordable sizes are the first ones.
+            choices = range(first, last + 1, self.lot)
+            affordable = bisect_right(choices, self.outlay_max, key=segment.outlay)
+            last = first + (affordable - 1) * self.lot
+            self._lower_cap(last, Bound.CAPITAL, None)
+            if first > last:
+                return
+        rising = segment.line.ceiling_slope > 0
+        better = last if rising else first
+        self.kept.append(_Stretch(segment.ceiling(better), first, last, segment))
+        if not rising or self.cap == last:
+            self._consider(segment, better)
+
+    def _consider(self, segment: Segment, lots: int) -> None:
+        """Evaluate one size exactly; between equals the smaller wins."""
+        value = segment.objective(lots)
+        if value > self.best or (value == self.best and lots < self.lots):
+            self.best, self.lots = value, lots
+
+    def settle(self) -> None:
+        """Scan the stretches kept, the most promising first (points 4 and 5 of the module's proof)."""
+        for stretch in sorted(self.kept, key=lambda kept: -kept.ceiling):
+            if stretch.ceiling < self.best:
+                return
+            self._scan(stretch)
+
+    def _scan(self, stretch: _Stretch) -> None:
+        segment = stretch.segment
+        sizes = _one_period(segment, range(stretch.first, stretch.last + 1, self.lot))
+        for lots in reversed(sizes) if segment.line.ceiling_slope > 0 else sizes:
+            ceiling = segment.ceiling(lots)
+            if ceiling < self.best or (ceiling == self.best and lots >= self.lots):
+                return
+            self._consider(segment, lots)
+
+
+def hopeless(segment: Segment, *, slack: int, best: int) -> bool:
+    """Tell whether no size from this segment on can beat `best` (point 3 of the module's proof)."""
+    return segment.line.ceiling_slope <= 0 and segment.ceiling(segment.lo) + slack <= best
+
+
+def _one_period(segment: Segment, sizes: range) -> range:
+    """Return the part of `sizes` that must hold the best one, because fees repeat beyond it (point 5)."""
+    period = 1
+    for _, steps, per, _, _ in segment.steps:
+        period = lcm(period, per // gcd(steps * sizes.step, per))
+        if period >= len(sizes):
+            return sizes
+    lots = period * sizes.step
+    drift = segment.line.slope * lots + sum(
+        weight * (lots * steps // per) for _, steps, per, weight, _ in segment.steps
+    )
+    return sizes[-period:] if drift > 0 else sizes[:period]
+
+
+def round_up(lots: int, lot: int) -> int:
+    """Return the smallest multiple of `lot` that is not below `lots`."""
+    return -(-lots // lot) * lot
+
+
+def _down(lots: int, lot: int) -> int:
+    return lots // lot * lot

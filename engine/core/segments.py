@@ -1,0 +1,214 @@
+"""The objective of a plan, cut into the stretches of size on which every leg stays on one level.
+
+Segments come lazily, in order of size, at O(log legs) per level that ends. `engine.core.optimum` explains
+the scale and why searching these is exact.
+"""
+
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from engine.core.ladder import LegInput, Rung, rungs
+from engine.domain.fees import RATE_ONE
+from engine.domain.market import Side
+from engine.domain.units import FEE_STEP, LOT, SIZE_ONE, Rounding, Size, Usdc
+
+SCALE = 100_000_000
+"""Internal units per micro-dollar: the least in which every term below is a whole number."""
+LOTS_PER_SET = SIZE_ONE // LOT
+BPS_ONE = 10_000
+PPM_ONE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What a size is worth (strategy 3.3). None means no cap; costs and buffers are not negative."""
+
+    payout: Usdc
+    """Per set: positive for what a set pays, negative for what a set costs to make."""
+    lot: Size
+    """The size is a whole multiple of it; itself a multiple of 0.01 share."""
+    fee_rounding: Rounding
+    """Per level, equal prices added up, to steps of 10 micro-dollars."""
+    fee_bps: int
+    slippage_ticks: int
+    safety_per_set: Usdc
+    fixed_cost: Usdc
+    carry_ppm: int
+    """Millionths of the outlay that holding it until its release costs."""
+    min_profit: Usdc
+    max_capital: Usdc | None
+    max_sets: Size | None
+    max_leg: Usdc | None
+
+
+class Step(NamedTuple):
+    """The rounded fee of one leg's active level: weight x floor((q - start) x steps / per), negative."""
+
+    start: int
+    steps: int
+    """Negative when fees round up, so that one floor serves both directions."""
+    per: int
+    weight: int
+    """Effect on the objective per step of fee."""
+    outlay: int
+    """Effect on the capital needed per step of fee, with the sign of `weight`; 0 for SELL legs."""
+
+
+class Line(NamedTuple):
+    """Six coefficients, linear in the size: of a segment, or what one leg on one level adds to them."""
+
+    base: int
+    slope: int
+    """Of the objective, without the rounded fees of the active levels."""
+    ceiling_base: int
+    ceiling_slope: int
+    """Of an upper bound of the objective, those fees included."""
+    outlay_base: int
+    outlay_slope: int
+    """Of the capital needed, without those fees."""
+
+
+class LegCap(NamedTuple):
+    """The largest size that keeps one leg's raw notional within `Objective.max_leg`."""
+
+    lots: int
+    leg: int
+
+
+class Segment(NamedTuple):
+    """All sizes q with lo < q <= hi, in lots; every amount in 1 / SCALE micro-dollar."""
+
+    lo: int
+    hi: int
+    line: Line
+    steps: tuple[Step, ...]
+    ending: int
+    """The leg whose level ends at `hi`."""
+    leg_cap: LegCap | None
+    """The tightest cap by `max_leg` among the levels walked so far."""
+
+    def objective(self, lots: int) -> int:
+        """Return the exact objective of a size inside the segment."""
+        fees = sum([weight * ((lots - start) * steps // per) for start, steps, per, weight, _ in self.steps])
+        return self.line.base + self.line.slope * lots + fees
+
+    def ceiling(self, lots: int) -> int:
+        """Return an upper bound of the objective, linear inside the segment."""
+        return self.line.ceiling_base + self.line.ceiling_slope * lots
+
+    def outlay(self, lots: int) -> int:
+        """Return the capital that a size inside the segment needs."""
+        fees = sum([outlay * ((lots - start) * steps // per) for start, steps, per, _, outlay in self.steps])
+        return self.line.outlay_base + self.line.outlay_slope * lots - fees
+
+
+@dataclass(frozen=True, slots=True)
+class _Weights:
+    """Effect of one leg's raw cost, fee step and size on the objective and on the capital."""
+
+    raw: int
+    fee: int
+    size: int
+    outlay_raw: int
+    outlay_fee: int
+    outlay_size: int
+    rounding: Rounding
+
+    def step(self, rung: Rung) -> Step:
+        """Return the fee term of the active level."""
+        sign = 1 if self.rounding is Rounding.UP else -1
+        outlay = sign * self.outlay_fee * FEE_STEP
+        weight = sign * self.fee * FEE_STEP
+        return Step(rung.start, -sign * rung.fee_steps, rung.fee_per, weight, outlay)
+
+    def share(self, rung: Rung) -> Line:
+        """Return the leg's coefficients, everything but the active level's rounded fee."""
+        before = rung.raw - rung.price * rung.start
+        base = -self.raw * before - self.fee * rung.fee
+        slope = -self.raw * rung.price - self.size
+        # Floored, so the ceiling stays one; rounding down may spare up to one step more.
+        pull = self.fee * FEE_STEP * rung.fee_steps // rung.fee_per
+        spare = self.fee * FEE_STEP if self.rounding is Rounding.DOWN and rung.fee_steps else 0
+        return Line(
+            base=base,
+            slope=slope,
+            ceiling_base=base + pull * rung.start + spare,
+            ceiling_slope=slope - pull,
+            outlay_base=self.outlay_raw * before + self.outlay_fee * rung.fee,
+            outlay_slope=self.outlay_raw * rung.price + self.outlay_size,
+        )
+
+
+def fee_weight(side: Side, objective: Objective) -> int:
+    """Return what one micro-dollar of a leg's fee costs the objective: carry is charged on outlay only."""
+    return SCALE + (objective.carry_ppm * (SCALE // PPM_ONE) if side is Side.BUY else 0)
+
+
+def _weights(leg: LegInput, objective: Objective) -> _Weights:
+    buy = leg.side is Side.BUY
+    bps = objective.fee_bps * (SCALE // BPS_ONE)
+    fee = fee_weight(leg.side, objective)
+    # Beyond this a falling bid could gain more in fee than it loses in price (optimum, point 2).
+    steepest = leg.fee.rate * BPS_ONE + objective.fee_bps * RATE_ONE
+    assert buy or leg.fee.exponent == 0 or steepest <= RATE_ONE * BPS_ONE, "expected rate + fee_bps <= 1"
+    slippage = objective.slippage_ticks * leg.tick
+    return _Weights(
+        raw=fee + bps if buy else bps - SCALE,
+        fee=fee,
+        size=slippage * fee,
+        outlay_raw=SCALE if buy else 0,
+        outlay_fee=SCALE if buy else 0,
+        outlay_size=slippage * SCALE if buy else 0,
+        rounding=objective.fee_rounding,
+    )
+
+
+def _constant(objective: Objective) -> Line:
+    """Return what does not depend on any leg: payout, safety, locked collateral, fixed cost."""
+    per_lot = SCALE // LOTS_PER_SET
+    carry = objective.carry_ppm * (SCALE // PPM_ONE)
+    locked = max(0, -objective.payout)
+    base = -objective.fixed_cost * (SCALE + carry)
+    slope = (objective.payout - objective.safety_per_set) * per_lot - locked * objective.carry_ppm
+    return Line(base, slope, base, slope, objective.fixed_cost * SCALE, locked * per_lot)
+
+
+def _leg_cap(rung: Rung, leg: int, objective: Objective) -> LegCap | None:
+    if objective.max_leg is None:
+        return None
+    lots = rung.start + (objective.max_leg - rung.raw) // rung.price
+    return LegCap(lots, leg) if lots < rung.end else None
+
+
+def segments(legs: Sequence[LegInput], objective: Objective) -> Iterator[Segment]:
+    """Yield the segments in order of size, until one leg's ladder ends; nothing if one is empty."""
+    weights = [_weights(leg, objective) for leg in legs]
+    climbs = [rungs(leg, objective.fee_rounding) for leg in legs]
+    first = [rung for climb in climbs if (rung := next(climb, None)) is not None]
+    if len(first) < len(legs):
+        return
+    shares = [weight.share(rung) for weight, rung in zip(weights, first, strict=True)]
+    steps = [weight.step(rung) for weight, rung in zip(weights, first, strict=True)]
+    total = [sum(parts) for parts in zip(_constant(objective), *shares, strict=True)]
+    caps = [cap for leg, rung in enumerate(first) if (cap := _leg_cap(rung, leg, objective)) is not None]
+    leg_cap = min(caps, default=None)
+    ends = [(rung.end, leg) for leg, rung in enumerate(first)]
+    heapq.heapify(ends)
+    lo = 0
+    while True:
+        hi, ending = ends[0]
+        if hi > lo:
+            yield Segment(lo, hi, Line(*total), tuple(steps), ending, leg_cap)
+            lo = hi
+        rung = next(climbs[ending], None)
+        if rung is None:
+            return
+        share = weights[ending].share(rung)
+        total = [whole - old + new for whole, old, new in zip(total, shares[ending], share, strict=True)]
+        shares[ending], steps[ending] = share, weights[ending].step(rung)
+        cap = _leg_cap(rung, ending, objective)
+        if cap is not None:
+            leg_cap = cap if leg_cap is None else min(leg_cap, cap)
+        heapq.heapreplace(ends, (rung.end, ending))

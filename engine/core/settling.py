@@ -1,0 +1,177 @@
+"""What a sent ticket has come to: legs, sums, its end (done, broken, missed), and its settlement.
+
+Two axes: the ticket ends when every leg is proven final; it is settled when the venue has confirmed every
+fill. Sums are over fills read back as trades, so they equal the venue's ledger to the micro-dollar.
+"""
+
+from dataclasses import replace
+
+from engine.core.state import Desk, Flight, fills_of_order
+from engine.domain.effects import (
+    Audit,
+    Effect,
+    LookUpOrder,
+    RaiseAlert,
+    SaveFreeze,
+    SaveTicket,
+    SetTimer,
+    ShowTicket,
+)
+from engine.domain.ids import TicketId
+from engine.domain.order import OrderRecord, OrderState, Settlement
+from engine.domain.ticket import MOVES, Claim, Move, Ticket, TicketState
+from engine.domain.units import Ms, Rounding, Size, Usdc, format_cents
+from engine.domain.views import Alert, LegResult, Severity, TicketResult, TicketView
+
+POLL_STEPS_MS = (0, 500, 1_000)
+"""Pauses between reads of a ticket's trades until all are confirmed; the last one repeats."""
+POLL_SLOW_AFTER = 60
+POLL_SLOW_MS = 30_000
+"""After about a minute without confirmation the reads slow down to the reconcile's pace."""
+LOOK_BACK_MS = 600_000
+
+
+def result_of(desk: Desk, flight: Flight) -> TicketResult:
+    """Return what the flight's orders and fills say now."""
+    legs = tuple(_leg(desk, desk.orders[order_id]) for order_id in flight.order_ids)
+    fills = [f for order_id in flight.order_ids for f in fills_of_order(desk, order_id)]
+    return TicketResult(
+        legs=legs,
+        sets=Size(min(leg.filled for leg in legs)),
+        cash=Usdc(sum(f.cash for f in fills)),
+        fees=Usdc(sum(f.fee for f in fills)),
+        unknown=sum(1 for leg in legs if leg.state is OrderState.UNKNOWN),
+        settled=flight.settled,
+        accounted=flight.accounted,
+        sent_ms=flight.sent_ms,
+        ended_ms=flight.ended_ms,
+    )
+
+
+def view_of(desk: Desk, ticket: Ticket) -> TicketView:
+    """Return the ticket with its result, as the chat shows it."""
+    flight = desk.flights.get(ticket.ticket_id)
+    return TicketView(ticket, None if flight is None else result_of(desk, flight), desk.balance)
+
+
+def _leg(desk: Desk, order: OrderRecord) -> LegResult:
+    fills = fills_of_order(desk, order.order_id)
+    return LegResult(
+        name=order.intent.name,
+        order_id=order.order_id,
+        state=order.state,
+        wanted=order.intent.size,
+        filled=order.filled,
+        cash=Usdc(sum(f.cash for f in fills)),
+        fee=Usdc(sum(f.fee for f in fills)),
+        reason=order.reason,
+    )
+
+
+def review_flight(desk: Desk, ticket_id: TicketId, at_ms: Ms) -> list[Effect]:
+    """Judge a flight after anything was learned about it; show what changed and ask for what is missing."""
+    flight = desk.flights[ticket_id]
+    before = (flight.ended_ms, flight.accounted, flight.settled)
+    orders = [desk.orders[order_id] for order_id in flight.order_ids]
+    effects: list[Effect] = []
+    final = all(order.state.is_final for order in orders)
+    flight.accounted = final and all(_accounted(desk, order) for order in orders)
+    if flight.accounted:
+        effects += _end(desk, flight, orders, at_ms)
+    flight.settled = flight.accounted and not any(
+        fill.settlement is Settlement.PROVISIONAL
+        for order in orders
+        for fill in fills_of_order(desk, order.order_id)
+    )
+    after = (flight.ended_ms, flight.accounted, flight.settled)
+    if flight.ended_ms is None or after != before:
+        aloud = desk.tickets[ticket_id].state is TicketState.BROKEN and before[0] is None
+        effects.append(ShowTicket(view_of(desk, desk.tickets[ticket_id]), aloud=aloud))
+    if final and not flight.settled:
+        effects.append(_poll(flight, at_ms))
+    return effects
+
+
+def _accounted(desk: Desk, order: OrderRecord) -> bool:
+    """Tell whether every matched share of a final order has been read back as a trade."""
+    return (
+        _read_back(desk, order, Settlement.PROVISIONAL, Settlement.CONFIRMED, Settlement.VOIDED)
+        >= order.filled
+    )
+
+
+def _read_back(desk: Desk, order: OrderRecord, *settlements: Settlement) -> int:
+    return sum(
+        fill.size
+        for fill in desk.fills.values()
+        if fill.order_id == order.order_id and fill.settlement in settlements
+    )
+
+
+def _poll(flight: Flight, at_ms: Ms) -> SetTimer:
+    pause = POLL_STEPS_MS[min(flight.polls, len(POLL_STEPS_MS) - 1)]
+    if flight.polls > POLL_SLOW_AFTER:
+        pause = POLL_SLOW_MS
+    return SetTimer(f"settle:{flight.ticket_id}", Ms(at_ms + pause))
+
+
+def settle_timer(desk: Desk, ticket_id: TicketId, at_ms: Ms) -> list[Effect]:
+    """Read the trades of every order of the flight that is not yet confirmed in full."""
+    flight = desk.flights[ticket_id]
+    if flight.settled:
+        return []
+    flight.polls += 1
+    effects: list[Effect] = [_poll(flight, at_ms)]
+    for order_id in flight.order_ids:
+        order = desk.orders[order_id]
+        if _read_back(desk, order, Settlement.CONFIRMED, Settlement.VOIDED) < order.filled:
+            since = Ms(max(0, order.intent.created_ms - LOOK_BACK_MS))
+            effects.append(LookUpOrder(order_id, order.intent.condition_id, since))
+    return effects
+
+
+def _end(desk: Desk, flight: Flight, orders: list[OrderRecord], at_ms: Ms) -> list[Effect]:
+    """Move the ticket to the end its legs have come to; late fills may move it again."""
+    ticket = desk.tickets[flight.ticket_id]
+    whole = all(order.filled >= order.intent.size for order in orders)
+    some = any(order.filled > 0 for order in orders)
+    move = Move.COMPLETE if whole else Move.SHORT if some else Move.NOTHING
+    state = MOVES.get((ticket.state, move))
+    if flight.ended_ms is None:
+        flight.ended_ms = at_ms
+    if state is None or state is ticket.state:
+        return []
+    ended = replace(ticket, state=state, version=ticket.version + 1)
+    desk.tickets[ticket.ticket_id] = ended
+    effects: list[Effect] = [
+        SaveTicket(ended, Claim(ticket.ticket_id, ticket.state, ticket.version)),
+        Audit(at_ms, ticket.owner, f"ticket {state.value}", ticket.ticket_id, _sum_line(desk, flight)),
+    ]
+    if state is TicketState.BROKEN:
+        effects += _broken(desk, flight, ended)
+    return effects
+
+
+def _broken(desk: Desk, flight: Flight, ticket: Ticket) -> list[Effect]:
+    plan = ticket.plan
+    assert plan is not None, f"expected a sent ticket to carry its plan: {ticket.ticket_id}"
+    reason = f"{ticket.ticket_id} was filled only in part"
+    desk.frozen[flight.event_id] = reason
+    missed = ", ".join(leg.name for leg in result_of(desk, flight).legs if leg.filled < leg.wanted)
+    alert = Alert(
+        key=f"broken:{ticket.ticket_id}",
+        severity=Severity.CRIT,
+        subject=f"broken {plan.code} {ticket.ticket_id}",
+        text=f"missed: {missed}. {_sum_line(desk, flight)}",
+        next_step=f"{plan.code} takes no new plans; see the card of {ticket.ticket_id} for what is held",
+    )
+    return [SaveFreeze(flight.event_id, reason), RaiseAlert(alert)]
+
+
+def _sum_line(desk: Desk, flight: Flight) -> str:
+    result = result_of(desk, flight)
+    filled = sum(1 for leg in result.legs if leg.filled >= leg.wanted)
+    return (
+        f"{filled}/{len(result.legs)} legs filled, cash {format_cents(result.cash, Rounding.UP)} "
+        f"+ fees {format_cents(result.fees, Rounding.UP)} USDC"
+    )

@@ -1,0 +1,78 @@
+"""From the best size on the books to the size a plan may have: caps, leg-loss budgets and the odds shrink it.
+
+Every limit is a bound on the size and refuses only when nothing that pays is left.
+"""
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from itertools import takewhile
+
+from engine.core.draft import Draft
+from engine.core.ladder import rungs
+from engine.core.optimum import NoTrade, Optimum
+from engine.core.plan_words import against_odds, bound_words, no_room, no_trade, too_little
+from engine.core.sheet import Sheet
+from engine.domain.refusal import Refusal
+from engine.domain.units import LOT, Rounding, Size, format_cents
+
+
+@dataclass(frozen=True, slots=True)
+class Sized:
+    """A size, the plan at it, and in words what keeps it from being larger."""
+
+    lots: int
+    draft: Draft
+    limited_by: str
+
+
+def size_plan(sheet: Sheet, wanted: Size | None) -> Sized | Refusal:
+    """Return the best size that every limit allows and that is worth the risk of its legs."""
+    asked = wanted is not None and wanted <= sheet.params.max_sets
+    most = Size(sheet.params.max_sets if wanted is None else min(wanted, sheet.params.max_sets))
+    found = sheet.best(most)
+    if isinstance(found, NoTrade):
+        return no_trade(sheet, found, most)
+    sized = Sized(found.lots, sheet.draft(found.lots), bound_words(sheet, found, most, asked=asked))
+    shrunk = sized if sheet.broken(sized.draft) is None else _within_caps(sheet, sized.lots)
+    if isinstance(shrunk, Refusal):
+        return shrunk
+    worthwhile = shrunk if sheet.odds(shrunk.draft) else _against_odds(sheet, shrunk)
+    if isinstance(worthwhile, Sized) and not sheet.pays(worthwhile.draft):
+        return too_little(sheet, worthwhile.draft.margin.net, Size(worthwhile.lots * LOT))
+    return worthwhile
+
+
+def _within_caps(sheet: Sheet, lots: int) -> Sized | Refusal:
+    """Return the optimum under the caps, knowing that `lots` breaks one; each is monotone in the size."""
+    lot = sheet.params.lot // LOT
+    sizes = range(lot, lots + 1, lot)
+    fitting = bisect_left(sizes, x=True, key=lambda size: sheet.broken(sheet.draft(size)) is not None)
+    limit = sheet.broken(sheet.draft(sizes[min(fitting, len(sizes) - 1)]))
+    assert limit is not None, f"expected {lots} lots to break a cap"
+    allowed = Size(fitting * sheet.params.lot)
+    found = sheet.best(allowed)
+    if isinstance(found, Optimum):
+        draft = sheet.draft(found.lots)
+        if sheet.broken(draft) is None:
+            return Sized(found.lots, draft, f"{limit.words} {format_cents(limit.amount, Rounding.DOWN)}")
+    return no_room(sheet, limit, allowed, found)
+
+
+def _against_odds(sheet: Sheet, sized: Sized) -> Sized | Refusal:
+    """Return the largest plan, stepping down level by level, whose profit outweighs its leg risk."""
+    ends: set[int] = set()
+    for candidate in sheet.candidates:
+        walked = takewhile(lambda rung: rung.end < sized.lots, rungs(candidate.leg, Rounding.UP))
+        ends.update(rung.end for rung in walked)
+    lots = sized.lots
+    for end in sorted(ends, reverse=True):
+        if end >= lots:
+            continue
+        found = sheet.best(end * LOT)
+        if isinstance(found, NoTrade):
+            break
+        lots = found.lots
+        draft = sheet.draft(lots)
+        if sheet.odds(draft):
+            return Sized(lots, draft, f"odds of {sheet.params.success_pct} % that all legs fill")
+    return against_odds(sheet, sized.draft)

@@ -1,0 +1,134 @@
+"""Everything the desk knows, in one place, and the limits it was started with.
+
+Handlers change the desk they are given; nothing else holds desk state. This module decides nothing.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from engine.core.dutch import DutchParams
+from engine.core.feed import Feeds
+from engine.domain.ids import EventId, OrderId, TicketId, TradeId
+from engine.domain.market import EventGroup
+from engine.domain.order import Fill, OrderRecord, Settlement
+from engine.domain.ticket import Approved, Grant, Ticket
+from engine.domain.units import Ms, Usdc
+from engine.domain.views import Gate, KillView
+
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """What the operators' TOML allows at most. Chat can never raise them."""
+
+    ticket: Usdc
+    day: Usdc
+
+
+@dataclass(frozen=True, slots=True)
+class TicketRules:
+    """Life times of cards."""
+
+    dry_ttl_ms: Ms
+    armed_ttl_ms: Ms
+    read_first_ms: Ms
+    """A Send sooner than this after its card was made is refused: nobody has read it."""
+    open_max: int
+    """Open tickets per operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRules:
+    """How orders are sent and how long their fate may take to prove (design, section 7)."""
+
+    gtd_margin_ms: Ms
+    """Added to the venue's minimum of 180 s: re-send window plus clock error."""
+    horizon_ms: Ms
+    """H: a "not found" proves an order dead only this long after its last send."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeskSettings:
+    """All limits and parameters of the core."""
+
+    caps: Caps
+    tickets: TicketRules
+    orders: OrderRules
+    dutch: DutchParams
+    reviewed: Mapping[EventId, str]
+    """Event id to the rules hash a person has reviewed."""
+
+
+@dataclass(slots=True)
+class Proof:
+    """What is known about an order that must be proven gone. Kept in memory: a restart begins anew."""
+
+    cancel_sent_ms: Ms | None = None
+    gone_ms: Ms | None = None
+    """When a cancel's reply named the order as not resting, if that reply counts."""
+    cancelled: bool = False
+    """That reply said "cancelled"."""
+    look_ups: int = 0
+
+
+@dataclass(slots=True)
+class Flight:
+    """A sent ticket: its orders, and while this process lives the two witnesses it was sent under."""
+
+    ticket_id: TicketId
+    event_id: EventId
+    order_ids: tuple[OrderId, ...]
+    sent_ms: Ms
+    witnesses: tuple[Approved, Grant] | None
+    ended_ms: Ms | None = None
+    accounted: bool = False
+    settled: bool = False
+    polls: int = 0
+
+
+@dataclass(slots=True)
+class Desk:
+    """All core state."""
+
+    settings: DeskSettings
+    feeds: Feeds
+    gate: Gate = Gate.STARTING
+    gate_reason: str = "reconciling with the venue"
+    events: dict[EventId, EventGroup] = field(default_factory=dict)
+    codes: dict[str, EventId] = field(default_factory=dict)
+    tickets: dict[TicketId, Ticket] = field(default_factory=dict)
+    orders: dict[OrderId, OrderRecord] = field(default_factory=dict)
+    fills: dict[tuple[TradeId, OrderId], Fill] = field(default_factory=dict)
+    flights: dict[TicketId, Flight] = field(default_factory=dict)
+    proofs: dict[OrderId, Proof] = field(default_factory=dict)
+    frozen: dict[EventId, str] = field(default_factory=dict)
+    paying: set[EventId] = field(default_factory=set)
+    """Events the last scan found to pay, so that each window is announced once."""
+    foreign: set[OrderId] = field(default_factory=set)
+    venue_offset_ms: int = 0
+    """Venue clock minus desk clock."""
+    balance: Usdc | None = None
+    """Collateral at the last complete read, moved by every fill booked since."""
+    requests: dict[TicketId, int] = field(default_factory=dict)
+    """Commands waiting for a commit before they are answered."""
+    kill: KillView | None = None
+    """A kill that the venue has not confirmed yet."""
+    kill_told_ms: Ms = field(default=Ms(0))
+    """When people were last told that it is incomplete."""
+    rejects: int = 0
+    charged_fills: int = 0
+    """Fills with a fee booked since the balance was last compared."""
+    books_sequence: int = 0
+
+
+def live_orders(desk: Desk) -> Iterable[OrderRecord]:
+    """Return the orders that may still execute, unknown ones included."""
+    return (order for order in desk.orders.values() if not order.state.is_final)
+
+
+def fills_of_order(desk: Desk, order_id: OrderId) -> tuple[Fill, ...]:
+    """Return the fills of one order that were not voided."""
+    return tuple(
+        f for f in desk.fills.values() if f.order_id == order_id and f.settlement is not Settlement.VOIDED
+    )

@@ -1,0 +1,213 @@
+"""The ticket machine: who may press what, when, once. Mints `Grant`, alone.
+
+Order of the checks: does the ticket exist, is it the presser's, does the press come from the card itself,
+from its present version, in time, and does the table have such a move. What a move *does* is the flow's
+business (`dutch_flow`, `resume_flow`).
+"""
+
+from dataclasses import replace
+
+from engine.core.settling import view_of
+from engine.core.state import Desk
+from engine.domain.commands import Press
+from engine.domain.effects import Audit, Count, Effect, RaiseAlert, Reply, SaveTicket, SetTimer, ShowTicket
+from engine.domain.events import Asked
+from engine.domain.ids import TicketId, ticket_id
+from engine.domain.plan import Plan
+from engine.domain.refusal import Refusal, RefusalKind
+from engine.domain.ticket import (
+    MOVES,
+    Approved,
+    Claim,
+    Grant,
+    Move,
+    Role,
+    Ticket,
+    TicketKind,
+    TicketState,
+)
+from engine.domain.units import Ms, Size
+from engine.domain.views import Alert, RefusalView, Severity
+
+ENTROPY_STEP = 1_000_003
+"""Added to the shell's entropy until an unused ticket id comes out."""
+
+
+def refuse(asked: Asked, subject: str, refusal: Refusal) -> list[Effect]:
+    """Answer a command with a refusal, counted and in the audit."""
+    return [
+        Reply(asked.request, RefusalView(subject, refusal)),
+        Count("dutch_refused_total", refusal.kind.value),
+        Audit(asked.at_ms, asked.operator, f"refused: {refusal.kind.value}", subject, refusal.text),
+    ]
+
+
+def may_open(desk: Desk, asked: Asked) -> Refusal | None:
+    """Return why this operator may not open another ticket, None if they may."""
+    if not asked.operator.role.allows(Role.TRADER):
+        return Refusal(
+            RefusalKind.ROLE, f"expected a trader, {asked.operator.name} is {asked.operator.role.value}"
+        )
+    mine = [t for t in desk.tickets.values() if t.owner == asked.operator and t.state.is_open]
+    if len(mine) >= desk.settings.tickets.open_max:
+        return Refusal(
+            RefusalKind.TICKET_LIMIT,
+            f"expected at most {desk.settings.tickets.open_max} open tickets, found "
+            f"{', '.join(t.ticket_id for t in mine)}: drop one first",
+        )
+    return None
+
+
+def open_ticket(
+    desk: Desk, asked: Asked, kind: TicketKind, *, plan: Plan | None, wanted: Size | None, note: str
+) -> list[Effect]:
+    """Open a dry ticket and answer with its card."""
+    entropy = asked.entropy
+    while ticket_id(entropy) in desk.tickets:
+        entropy += ENTROPY_STEP
+    ticket = Ticket(
+        ticket_id=ticket_id(entropy),
+        kind=kind,
+        owner=asked.operator,
+        chat_id=asked.chat_id,
+        state=TicketState.DRY,
+        version=1,
+        plan=plan,
+        previous=None,
+        wanted_sets=wanted,
+        note=note,
+        created_ms=asked.at_ms,
+        rendered_ms=asked.at_ms,
+        expires_ms=Ms(asked.at_ms + desk.settings.tickets.dry_ttl_ms),
+        message_id=None,
+    )
+    desk.tickets[ticket.ticket_id] = ticket
+    return [
+        SaveTicket(ticket, None),
+        Audit(asked.at_ms, asked.operator, "ticket opened", ticket.ticket_id, kind.value),
+        SetTimer(f"ticket:{ticket.ticket_id}", ticket.expires_ms),
+        Reply(asked.request, view_of(desk, ticket)),
+    ]
+
+
+def check_press(desk: Desk, asked: Asked, press: Press) -> Ticket | Refusal:
+    """Return the ticket if this press may move it now, else the refusal."""
+    ticket = desk.tickets.get(press.ticket_id)
+    if ticket is None:
+        return Refusal(RefusalKind.STALE_BUTTON, f"{press.ticket_id} is not known any more: ask again")
+    if ticket.owner.user_id != asked.operator.user_id:
+        return Refusal(RefusalKind.NOT_OWNER, f"{press.ticket_id} is held by {ticket.owner.name}")
+    if ticket.message_id is None:
+        return Refusal(RefusalKind.TOO_FAST, "the card is still being shown: read it first")
+    if ticket.message_id != press.message_id or ticket.version != press.version:
+        return Refusal(
+            RefusalKind.STALE_BUTTON, f"this button is older than {press.ticket_id}: use its present card"
+        )
+    if (ticket.state, press.move) not in MOVES:
+        return Refusal(RefusalKind.STALE_BUTTON, f"{press.ticket_id} is already {ticket.state.value}")
+    if asked.at_ms >= ticket.expires_ms:
+        return Refusal(RefusalKind.EXPIRED, f"{press.ticket_id} has expired, nothing was sent: ask again")
+    read_at = ticket.rendered_ms + desk.settings.tickets.read_first_ms
+    if press.move is Move.SEND and asked.at_ms < read_at:
+        return Refusal(RefusalKind.TOO_FAST, "read the card first, then press again")
+    return ticket
+
+
+def forged_card(desk: Desk, asked: Asked, press: Press) -> list[Effect]:
+    """Return the alarm for a genuine button that was pressed on a message this desk did not send.
+
+    Only a thief of the bot token can put a copied button under a card of his own (telegram, threat 9).
+    """
+    ticket = desk.tickets.get(press.ticket_id)
+    if ticket is None or ticket.message_id in (None, press.message_id) or ticket.version != press.version:
+        return []
+    text = (
+        f"a button of {press.ticket_id} was pressed under message {press.message_id}, which is not its card"
+    )
+    alert = Alert(
+        key=f"forged:{press.ticket_id}",
+        severity=Severity.CRIT,
+        subject="forged card",
+        text=text,
+        next_step="nothing was done; revoke the bot token at BotFather, then look who could read it",
+    )
+    return [RaiseAlert(alert), Audit(asked.at_ms, asked.operator, "forged card", press.ticket_id, text)]
+
+
+def moved(
+    desk: Desk,
+    ticket: Ticket,
+    move: Move,
+    at_ms: Ms,
+    *,
+    plan: Plan | None = None,
+    note: str = "",
+) -> tuple[Ticket, list[Effect]]:
+    """Apply a move of the table: new version, new life time, stored under a claim on the old row."""
+    state = MOVES[ticket.state, move]
+    ttl = (
+        desk.settings.tickets.armed_ttl_ms if state is TicketState.ARMED else desk.settings.tickets.dry_ttl_ms
+    )
+    after = replace(
+        ticket,
+        state=state,
+        version=ticket.version + 1,
+        plan=plan or ticket.plan,
+        previous=ticket.plan if plan is not None else ticket.previous,
+        note=note,
+        rendered_ms=at_ms,
+        expires_ms=Ms(at_ms + ttl) if state.is_open else ticket.expires_ms,
+    )
+    desk.tickets[ticket.ticket_id] = after
+    effects: list[Effect] = [
+        SaveTicket(after, Claim(ticket.ticket_id, ticket.state, ticket.version)),
+        Audit(at_ms, ticket.owner, f"ticket {state.value}", ticket.ticket_id, note),
+    ]
+    if state.is_open:
+        effects.append(SetTimer(f"ticket:{ticket.ticket_id}", after.expires_ms))
+    return after, effects
+
+
+def mint_grant(desk: Desk, ticket: Ticket, approved: Approved, at_ms: Ms) -> Grant:
+    """Return the right to send this ticket's plan once; good for as long as its bytes may be sent."""
+    plan = ticket.plan
+    assert plan is not None, f"expected {ticket.ticket_id} to carry a plan"
+    assert plan.plan_id == approved.plan_id, f"expected approval of {plan.plan_id}, was {approved.plan_id}"
+    assert ticket.state is TicketState.SENDING, f"expected a confirmed Send, was {ticket.state.value}"
+    return Grant(
+        ticket_id=ticket.ticket_id,
+        plan_id=plan.plan_id,
+        user_id=ticket.owner.user_id,
+        spend_max=approved.spend_max,
+        expires_ms=Ms(at_ms + desk.settings.dutch.max_book_age_ms),
+    )
+
+
+def expire(desk: Desk, ticket_key: TicketId, at_ms: Ms) -> list[Effect]:
+    """End an open ticket whose time is over; a timer that is early for the present card does nothing."""
+    ticket = desk.tickets.get(ticket_key)
+    if ticket is None or not ticket.state.is_open or at_ms < ticket.expires_ms:
+        return []
+    after, effects = moved(desk, ticket, Move.EXPIRE, at_ms, note="nothing was sent")
+    return [*effects, ShowTicket(view_of(desk, after), aloud=False)]
+
+
+def taken_up(desk: Desk, ticket: Ticket, at_ms: Ms) -> list[Effect]:
+    """Go on with an open ticket after a restart. A restart disarms: what was confirmed is confirmed again.
+
+    So a press that was on its way when the last process ended finds an older version, and sends nothing.
+    """
+    if ticket.state is not TicketState.ARMED:
+        return [SetTimer(f"ticket:{ticket.ticket_id}", ticket.expires_ms)]
+    after, effects = moved(desk, ticket, Move.BACK, at_ms, note="the desk was restarted: confirm again")
+    return [*effects, ShowTicket(view_of(desk, after), aloud=False)]
+
+
+def card_shown(desk: Desk, ticket_key: TicketId, message_id: int) -> list[Effect]:
+    """Bind a ticket to the message that carries its card."""
+    ticket = desk.tickets.get(ticket_key)
+    if ticket is None or ticket.message_id == message_id:
+        return []
+    bound = replace(ticket, message_id=message_id)
+    desk.tickets[ticket_key] = bound
+    return [SaveTicket(bound, None)]

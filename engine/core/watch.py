@@ -1,0 +1,157 @@
+"""What is watched: the catalogue taken in, its books tracked, the Dutch scan, the dashboard's facts."""
+
+from engine.core.dutch import scan_row
+from engine.core.dutch_flow import plan_now
+from engine.core.feed import TrackedToken
+from engine.core.inventory import holdings
+from engine.core.risk import spent_today
+from engine.core.state import Desk, live_orders
+from engine.domain.effects import Audit, Count, Effect, RaiseAlert, Reply, Subscribe
+from engine.domain.events import Asked, CatalogueFailed, CatalogueRead
+from engine.domain.ids import EventId
+from engine.domain.market import EventGroup, Market, rules_hash
+from engine.domain.order import OrderState
+from engine.domain.plan import Plan
+from engine.domain.units import Ms, Rounding, format_cents, format_scaled, format_size
+from engine.domain.views import Alert, ScanRow, ScanView, Severity, StatusView
+
+
+def catalogue_read(desk: Desk, event: CatalogueRead) -> list[Effect]:
+    """Take in a whole catalogue: codes, tracked books, and rules that are not the reviewed ones any more."""
+    effects: list[Effect] = []
+    for group in event.events:
+        old = desk.events.get(group.event_id)
+        if old is not None and rules_hash(old) != rules_hash(group):
+            effects += _rules_changed(desk, group, event.at_ms)
+    desk.events = {group.event_id: group for group in event.events}
+    desk.codes = {group.code: group.event_id for group in event.events}
+    desk.venue_offset_ms = event.venue_offset_ms
+    tracked = [t for group in event.events for market in group.markets for t in _tokens(group.code, market)]
+    effects += desk.feeds.track(tracked, event.at_ms)
+    effects.append(Subscribe(tuple(t.token_id for t in tracked)))
+    return effects
+
+
+def catalogue_failed(_desk: Desk, event: CatalogueFailed) -> list[Effect]:
+    """Keep the last catalogue and say so."""
+    return [
+        Count("engine_errors", "catalogue"),
+        RaiseAlert(
+            Alert(
+                key="catalogue",
+                severity=Severity.WARN,
+                subject="catalogue",
+                text=f"the catalogue could not be read: {event.reason}",
+                next_step="the last one stays in force and is tried again at the next refresh",
+            )
+        ),
+    ]
+
+
+def _rules_changed(desk: Desk, group: EventGroup, at_ms: Ms) -> list[Effect]:
+    reviewed = desk.settings.reviewed.get(group.event_id)
+    effects: list[Effect] = [
+        Count("dutch_rulehash_changed", ""),
+        Audit(at_ms, None, "rules changed", group.code, rules_hash(group)),
+    ]
+    if reviewed is not None:
+        alert = Alert(
+            key=f"rules:{group.event_id}",
+            severity=Severity.WARN,
+            subject=f"rules changed {group.code}",
+            text=f"{group.title}: texts, outcomes or dates differ from the reviewed ones",
+            next_step="the event is not bought until a person has read it and put the new hash in the TOML",
+        )
+        effects.append(RaiseAlert(alert))
+    return effects
+
+
+def _tokens(code: str, market: Market) -> tuple[TrackedToken, ...]:
+    """Return both tokens of a market that can trade; books of others are not worth a subscription."""
+    if not market.terms.tradable:
+        return ()
+    tick = market.terms.tick
+    texts = (format_size(market.terms.min_size), format_scaled(tick, 4))
+    return tuple(
+        TrackedToken(
+            token_id=token,
+            condition_id=market.condition_id,
+            complement=other,
+            tick=tick,
+            min_order_size_text=texts[0],
+            tick_text=texts[1],
+            neg_risk=market.neg_risk,
+            name=f"{code} {market.name}",
+        )
+        for token, other in ((market.yes, market.no), (market.no, market.yes))
+    )
+
+
+def scan(desk: Desk, at_ms: Ms) -> tuple[ScanRow, ...]:
+    """Return every watched event with its best plan or its refusal, best first."""
+    rows = []
+    for group in desk.events.values():
+        planned = plan_now(desk, group, None, at_ms)
+        books = {m.yes: desk.feeds.live(m.yes, at_ms) for m in group.markets}
+        rows.append(scan_row(group, books, planned))
+    return tuple(sorted(rows, key=lambda row: (-(row.margin or 0), row.ask_sum or 1 << 30, row.code)))
+
+
+def scan_asked(desk: Desk, asked: Asked) -> list[Effect]:
+    """Answer `/dutch` with the scan."""
+    return [Reply(asked.request, ScanView(scan(desk, asked.at_ms)))]
+
+
+def scan_job(desk: Desk, at_ms: Ms) -> list[Effect]:
+    """Tell each window once when it opens; what must be looked at is proposed, never sent."""
+    effects: list[Effect] = []
+    paying: set[EventId] = set()
+    for group in desk.events.values():
+        planned = plan_now(desk, group, None, at_ms)
+        if isinstance(planned, Plan):
+            paying.add(group.event_id)
+            if group.event_id not in desk.paying:
+                effects.append(_window(planned))
+    desk.paying = paying
+    return effects
+
+
+def _window(plan: Plan) -> RaiseAlert:
+    margin = format_cents(plan.margin.net, Rounding.DOWN)
+    return RaiseAlert(
+        Alert(
+            key=f"window:{plan.event_id}",
+            severity=Severity.INFO,
+            subject=f"{plan.code} pays",
+            text=f"{plan.title}: {format_size(plan.size)} sets leave +{margin} USDC after fees and buffers",
+            next_step=f"/dutch {plan.code}",
+        )
+    )
+
+
+def status(desk: Desk, at_ms: Ms) -> StatusView:
+    """Return the dashboard's facts."""
+    feeds = desk.feeds.status(at_ms)
+    live = list(live_orders(desk))
+    return StatusView(
+        gate=desk.gate,
+        gate_reason=desk.gate_reason,
+        feeds_live=feeds.live,
+        feeds_total=feeds.total,
+        feed_problems=feeds.problems,
+        events_watched=len(desk.events),
+        open_orders=len(live),
+        unknown_orders=sum(1 for order in live if order.state is OrderState.UNKNOWN),
+        tickets_open=sum(1 for ticket in desk.tickets.values() if ticket.state.is_open),
+        spent_today=spent_today(desk, at_ms),
+        cap_day=desk.settings.caps.day,
+        wallet=desk.balance,
+        resyncs=feeds.resyncs,
+        rejects=desk.rejects,
+        holdings=holdings(desk),
+    )
+
+
+def status_asked(desk: Desk, asked: Asked) -> list[Effect]:
+    """Answer `/status`."""
+    return [Reply(asked.request, status(desk, asked.at_ms))]

@@ -1,0 +1,143 @@
+"""Orders leave here: sign, one durable commit, last look at the gate, POST, answer as an event.
+
+The only place that calls `Relayer.submit`. A commit that did not happen is told as `BatchRefused`; after
+the commit the batch is posted exactly once, whatever else goes on.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+from engine.clock import Clock, perf_us
+from engine.domain.effects import ResendOrders, SendBatch
+from engine.domain.events import (
+    BatchCommitted,
+    BatchRefused,
+    CancelAnswered,
+    CancelFailed,
+    Event,
+    PostAnswered,
+)
+from engine.domain.failure import LegAnswer, PostClass, VenueFailure
+from engine.domain.ids import OrderId
+from engine.domain.order import OrderRecord, OrderState
+from engine.domain.ticket import Approved, Grant
+from engine.domain.units import Ms, Size, Usdc
+from engine.metrics import Metrics
+from engine.ports import PreparedOrder, Relayer, Store, StoreError, SubmitReport
+from engine.runtime.supervise import TaskSet
+
+
+class OrderDesk:
+    """Sends and cancels through one relayer, with every intent stored first."""
+
+    def __init__(
+        self,
+        *,
+        relayer: Relayer,
+        store: Store,
+        clock: Clock,
+        metrics: Metrics,
+        tasks: TaskSet,
+        post: Callable[[Event], None],
+        gate_open: Callable[[], bool],
+    ) -> None:
+        self._relayer = relayer
+        self._store = store
+        self._clock = clock
+        self._metrics = metrics
+        self._tasks = tasks
+        self._post = post
+        self._gate_open = gate_open
+
+    async def send(self, effect: SendBatch) -> None:
+        """Sign and commit a batch, then start its POST; raises StoreError if the ledger refused."""
+        prepared = self._relayer.prepare(effect.intents)
+        now = self._clock.now_ms()
+        records = tuple(_record(order, now) for order in prepared)
+        rows = tuple(zip(records, prepared, strict=True))
+        try:
+            claimed = await self._store.commit_batch(effect.claim, effect.ticket, effect.plan, rows)
+        except StoreError as error:
+            self._post(BatchRefused(self._clock.now_ms(), effect.ticket, str(error)))
+            raise
+        if not claimed:
+            reason = "this ticket was already used"
+            self._post(BatchRefused(self._clock.now_ms(), effect.ticket, reason))
+            return
+        self._post(BatchCommitted(now, effect.ticket, records, effect.approved, effect.grant))
+        self._tasks.spawn("submit", self._submit(prepared, effect.approved, effect.grant))
+
+    async def resend(self, effect: ResendOrders) -> None:
+        """Store one more attempt for each order, then send the same bytes again."""
+        prepared = await self._store.begin_resend(effect.order_ids, self._clock.now_ms())
+        self._tasks.spawn("submit", self._submit(prepared, effect.approved, effect.grant))
+
+    async def _submit(self, prepared: Sequence[PreparedOrder], approved: Approved, grant: Grant) -> None:
+        """POST once, unless the gate closed since the commit; store and tell what was answered."""
+        if self._gate_open():
+            report = await self._relayer.submit(prepared, approved=approved, grant=grant)
+        else:
+            report = _withheld(prepared)
+        self._metrics.observe_us("engine_place_call_ms", report.place_call_us)
+        self._metrics.observe_us("engine_ack_ms", report.ack_latency_us)
+        self._post(PostAnswered(self._clock.now_ms(), report.answers))
+        await self._store.finish_attempts(report, self._clock.now_ms())
+
+    def cancel(self, order_ids: Sequence[OrderId]) -> None:
+        """Start cancelling by id."""
+        self._tasks.spawn("cancel", self._cancel(tuple(order_ids)))
+
+    async def _cancel(self, order_ids: tuple[OrderId, ...]) -> None:
+        began = perf_us()
+        outcome = await self._relayer.cancel(order_ids)
+        self._told(outcome, order_ids, began)
+
+    def cancel_everything(self) -> None:
+        """Start cancelling every order of the account."""
+        self._tasks.spawn("cancel-all", self._cancel_all())
+
+    async def _cancel_all(self) -> None:
+        began = perf_us()
+        outcome = await self._relayer.cancel_all()
+        self._told(outcome, (), began)
+
+    def _told(self, outcome: object, order_ids: tuple[OrderId, ...], began_us: int) -> None:
+        self._metrics.count("relayer_cancel_count")
+        self._metrics.observe_us("relayer_cancel_ms", perf_us() - began_us)
+        now = self._clock.now_ms()
+        if isinstance(outcome, VenueFailure):
+            self._post(CancelFailed(now, order_ids, outcome.reason))
+        else:
+            assert isinstance(outcome, tuple), f"expected replies, was {type(outcome).__name__}"
+            self._post(CancelAnswered(now, outcome))
+
+
+def _record(order: PreparedOrder, now_ms: Ms) -> OrderRecord:
+    return OrderRecord(
+        order_id=order.order_id,
+        intent=order.intent,
+        state=OrderState.SENDING,
+        filled=Size(0),
+        sends=1,
+        last_send_ms=now_ms,
+        ever_unknown=False,
+        reason="",
+    )
+
+
+def _withheld(prepared: Sequence[PreparedOrder]) -> SubmitReport:
+    """Return the report of a batch that the closed gate kept back."""
+    answers = tuple(
+        LegAnswer(
+            order_id=order.order_id,
+            kind=PostClass.NOT_SENT,
+            placed=None,
+            filled=Size(0),
+            cash=Usdc(0),
+            trade_ids=(),
+            reason="the gate closed before the order left",
+        )
+        for order in prepared
+    )
+    digest = hashlib.sha256(b"".join(order.body for order in prepared)).hexdigest()[:16]
+    return SubmitReport(answers=answers, request_id=f"withheld-{digest}", place_call_us=0, ack_latency_us=0)

@@ -1,0 +1,129 @@
+"""Effects become deeds: durable ones are awaited in order, network ones are started and answer with events.
+
+One row per effect type. When the ledger refuses a commit, the rest of that step's effects is dropped, but
+for what lowers risk, and the command behind it is told.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from engine.clock import Clock
+from engine.domain.effects import (
+    Announce,
+    Audit,
+    CancelEverything,
+    CancelOrders,
+    Count,
+    Effect,
+    FetchBooks,
+    LookUpOrder,
+    RaiseAlert,
+    ReadAccount,
+    ReadCatalogue,
+    Reply,
+    ResendOrders,
+    SaveFreeze,
+    SaveHalt,
+    SaveProgress,
+    SaveTicket,
+    SendBatch,
+    SetTimer,
+    ShowTicket,
+    Subscribe,
+)
+from engine.domain.events import Event, StoreFailed
+from engine.domain.refusal import Refusal, RefusalKind
+from engine.domain.views import RefusalView, View
+from engine.metrics import Metrics
+from engine.ports import Chat, MarketFeed, Store, StoreError
+from engine.runtime.order_desk import OrderDesk
+from engine.runtime.reads import Reads
+from engine.runtime.timers import Timers
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """Everything effects are performed with."""
+
+    clock: Clock
+    metrics: Metrics
+    store: Store
+    feed: MarketFeed
+    chat: Chat
+    timers: Timers
+    orders: OrderDesk
+    reads: Reads
+    answer: Callable[[int, View], None]
+    """Resolve the command with this request number."""
+    post: Callable[[Event], None]
+
+
+async def perform(hands: Hands, effects: Iterable[Effect]) -> None:
+    """Perform one step's effects in order."""
+    broken: StoreError | None = None
+    for effect in effects:
+        if broken is not None and not isinstance(effect, RISK_LOWERING):
+            if isinstance(effect, Reply):
+                hands.answer(effect.request, _not_stored(broken))
+            continue
+        durable = DURABLE.get(type(effect))
+        if durable is None:
+            start(hands, effect)
+            continue
+        try:
+            await durable(hands, effect)
+        except StoreError as error:
+            broken = error
+            hands.metrics.count("engine_errors", "store")
+            hands.post(StoreFailed(hands.clock.now_ms(), str(error)))
+
+
+def start(hands: Hands, effect: Effect) -> None:
+    """Perform an effect that is not durable; also used from the socket callback, outside a step."""
+    STARTED[type(effect)](hands, effect)
+
+
+def _not_stored(error: StoreError) -> RefusalView:
+    text = f"the ledger could not be written, so nothing was done: {error}"
+    return RefusalView("not stored", Refusal(RefusalKind.GATE_CLOSED, text))
+
+
+async def _save_ticket(hands: Hands, effect: SaveTicket) -> None:
+    if not await hands.store.save_ticket(effect.ticket, effect.claim):
+        raise StoreError(f"{effect.ticket.ticket_id} was changed by another hand: is a second desk running?")
+
+
+def _raise_alert(hands: Hands, effect: RaiseAlert) -> None:
+    hands.metrics.count("alerts_total", effect.alert.severity.value)
+    hands.chat.raise_alert(effect.alert)
+
+
+RISK_LOWERING = (CancelOrders, CancelEverything, RaiseAlert, Announce, SetTimer, Count)
+"""What is still done when the ledger cannot be written."""
+
+DURABLE: dict[type, Callable[[Hands, Any], Awaitable[None]]] = {
+    SaveTicket: _save_ticket,
+    SendBatch: lambda hands, effect: hands.orders.send(effect),
+    ResendOrders: lambda hands, effect: hands.orders.resend(effect),
+    SaveProgress: lambda hands, effect: hands.store.save_progress(effect.orders, effect.fills),
+    SaveHalt: lambda hands, effect: hands.store.save_halt(effect.reason),
+    SaveFreeze: lambda hands, effect: hands.store.save_freeze(effect.event_id, effect.reason),
+    Audit: lambda hands, effect: hands.store.append_audit(effect),
+}
+
+STARTED: dict[type, Callable[[Hands, Any], None]] = {
+    FetchBooks: lambda hands, effect: hands.reads.fetch_books(effect),
+    Subscribe: lambda hands, effect: hands.feed.subscribe(effect.tokens),
+    ReadCatalogue: lambda hands, _effect: hands.reads.read_catalogue(),
+    CancelOrders: lambda hands, effect: hands.orders.cancel(effect.order_ids),
+    CancelEverything: lambda hands, _effect: hands.orders.cancel_everything(),
+    LookUpOrder: lambda hands, effect: hands.reads.look_up(effect),
+    ReadAccount: lambda hands, effect: hands.reads.read_account(effect),
+    SetTimer: lambda hands, effect: hands.timers.set(effect.name, effect.due_ms),
+    Reply: lambda hands, effect: hands.answer(effect.request, effect.view),
+    ShowTicket: lambda hands, effect: hands.chat.show_ticket(effect.view, aloud=effect.aloud),
+    Announce: lambda hands, effect: hands.chat.announce(effect.view),
+    RaiseAlert: _raise_alert,
+    Count: lambda hands, effect: hands.metrics.count(effect.metric, effect.label, effect.by),
+}

@@ -1,0 +1,130 @@
+"""Reads of the venue: started by effects, answered by events, one at a time where that is enough."""
+
+import asyncio
+from collections.abc import Callable
+
+from engine.clock import Clock
+from engine.domain.effects import FetchBooks, LookUpOrder, ReadAccount
+from engine.domain.events import (
+    AccountRead,
+    AccountReadFailed,
+    BooksRead,
+    BooksReadFailed,
+    CatalogueFailed,
+    CatalogueRead,
+    Event,
+    LookUpFailed,
+    OrderLookedUp,
+)
+from engine.domain.failure import VenueFailure
+from engine.domain.units import Ms
+from engine.metrics import Metrics
+from engine.ports import MarketReads, Relayer, Store
+from engine.runtime.supervise import TaskSet
+
+LOOK_UPS_AT_ONCE = 8
+"""The venue allows hundreds of ledger reads in 10 s; a burst of unknown orders must not use them up."""
+
+
+class Reads:
+    """Starts reads; nothing here raises for what the venue or the network did."""
+
+    def __init__(
+        self,
+        *,
+        relayer: Relayer,
+        market: MarketReads,
+        store: Store,
+        clock: Clock,
+        metrics: Metrics,
+        tasks: TaskSet,
+        post: Callable[[Event], None],
+    ) -> None:
+        self._relayer = relayer
+        self._market = market
+        self._store = store
+        self._clock = clock
+        self._metrics = metrics
+        self._tasks = tasks
+        self._post = post
+        self._look_ups = asyncio.Semaphore(LOOK_UPS_AT_ONCE)
+        self._account_running = False
+        self._account_next: ReadAccount | None = None
+        self._catalogue_running = False
+
+    def fetch_books(self, effect: FetchBooks) -> None:
+        """Start reading books."""
+        self._tasks.spawn("books", self._fetch_books(effect))
+
+    async def _fetch_books(self, effect: FetchBooks) -> None:
+        outcome = await self._market.read_books(effect.tokens)
+        now = self._clock.now_ms()
+        if isinstance(outcome, VenueFailure):
+            self._post(BooksReadFailed(now, effect.tokens, outcome.reason))
+        else:
+            self._post(BooksRead(now, effect.tokens, outcome))
+
+    def look_up(self, effect: LookUpOrder) -> None:
+        """Start looking one order up."""
+        self._tasks.spawn("look-up", self._look_up(effect))
+
+    async def _look_up(self, effect: LookUpOrder) -> None:
+        async with self._look_ups:
+            asked_ms = self._clock.now_ms()
+            found = await self._relayer.look_up(effect.order_id, effect.condition_id, effect.since_ms)
+        now = self._clock.now_ms()
+        if isinstance(found, VenueFailure):
+            self._post(LookUpFailed(now, effect.order_id, found.reason))
+        else:
+            self._post(OrderLookedUp(now, asked_ms, effect.order_id, found.open_order, found.trades))
+
+    def read_account(self, effect: ReadAccount) -> None:
+        """Start a complete read; one asked for meanwhile begins when this one ends."""
+        if self._account_running:
+            waiting = self._account_next
+            since = min(effect.since_ms, waiting.since_ms) if waiting else effect.since_ms
+            self._account_next = ReadAccount(Ms(since), effect.reason)
+            return
+        self._account_running = True
+        self._tasks.spawn("account", self._read_account(effect))
+
+    async def _read_account(self, effect: ReadAccount) -> None:
+        try:
+            asked_ms = self._clock.now_ms()
+            account = await self._relayer.read_account(effect.since_ms)
+            now = self._clock.now_ms()
+            if isinstance(account, VenueFailure):
+                self._post(AccountReadFailed(now, account.reason))
+            else:
+                self._post(AccountRead(now, asked_ms, account))
+        finally:
+            self._account_running = False
+        following, self._account_next = self._account_next, None
+        if following is not None:
+            self.read_account(following)
+
+    def read_catalogue(self) -> None:
+        """Start reading the catalogue, unless that is being done."""
+        if not self._catalogue_running:
+            self._catalogue_running = True
+            self._tasks.spawn("catalogue", self._read_catalogue())
+
+    async def _read_catalogue(self) -> None:
+        try:
+            began = self._clock.now_ms()
+            venue_ms = await self._market.read_time_ms()
+            heard = self._clock.now_ms()
+            events = await self._market.read_catalogue()
+            now = self._clock.now_ms()
+            failed = next((x for x in (venue_ms, events) if isinstance(x, VenueFailure)), None)
+            if isinstance(venue_ms, VenueFailure) or isinstance(events, VenueFailure):
+                assert failed is not None
+                self._post(CatalogueFailed(now, failed.reason))
+                return
+            await self._store.save_catalogue(events, now)
+            # The venue tells whole seconds: its clock read on average half a second more than it said.
+            offset = Ms(venue_ms + 500 - (began + heard) // 2)
+            self._relayer.set_venue_offset(offset)
+            self._post(CatalogueRead(now, events, offset))
+        finally:
+            self._catalogue_running = False

@@ -1,0 +1,183 @@
+"""The loop around the core: one mailbox, one step at a time, effects performed in order.
+
+Market frames do not pass the mailbox: the socket's callback gives them to the feed core at once and leaves
+one conflated `BooksTouched`. If a step breaks an invariant the desk is not trusted any more: everything is
+cancelled, people are told, and the process ends; the next start rebuilds the desk from storage.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections import deque
+from collections.abc import Callable
+
+from engine.clock import Clock
+from engine.core.desk import step
+from engine.core.state import Desk
+from engine.domain.commands import Command
+from engine.domain.events import Asked, BooksTouched, CardShown, Event
+from engine.domain.frames import Frame
+from engine.domain.ids import TicketId
+from engine.domain.ticket import Operator
+from engine.domain.views import Alert, Gate, Severity, View
+from engine.metrics import Metrics
+from engine.ports import Chat, MarketFeed, MarketReads, Relayer, Store
+from engine.runtime.order_desk import OrderDesk
+from engine.runtime.perform import Hands, perform, start
+from engine.runtime.reads import Reads
+from engine.runtime.supervise import TaskSet, keep_running
+from engine.runtime.timers import Timers
+
+LOG = logging.getLogger(__name__)
+MAILBOX_MAX = 4_096
+DRAIN_S = 10.0
+
+
+class Service:
+    """One running desk."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        clock: Clock,
+        metrics: Metrics,
+        store: Store,
+        relayer: Relayer,
+        market: MarketReads,
+        feed: MarketFeed,
+        connect_chat: Callable[["Service"], Chat],
+    ) -> None:
+        """Take the ports; `connect_chat` makes the chat, which in turn asks this service."""
+        self.desk = desk
+        self._clock = clock
+        self._metrics = metrics
+        self._relayer = relayer
+        self._feed = feed
+        self._store = store
+        self._mailbox: deque[Event] = deque()
+        self._wake = asyncio.Event()
+        self._touched = False
+        self._tasks = TaskSet(metrics)
+        self._timers = Timers(clock, self.post)
+        self._waiting: dict[int, asyncio.Future[View]] = {}
+        self._request = 0
+        self._chat = connect_chat(self)
+        orders = OrderDesk(
+            relayer=relayer,
+            store=store,
+            clock=clock,
+            metrics=metrics,
+            tasks=self._tasks,
+            post=self.post,
+            gate_open=lambda: desk.gate is Gate.RUN,
+        )
+        reads = Reads(
+            relayer=relayer,
+            market=market,
+            store=store,
+            clock=clock,
+            metrics=metrics,
+            tasks=self._tasks,
+            post=self.post,
+        )
+        self._hands = Hands(
+            clock=clock,
+            metrics=metrics,
+            store=store,
+            feed=feed,
+            chat=self._chat,
+            timers=self._timers,
+            orders=orders,
+            reads=reads,
+            answer=self._answer,
+            post=self.post,
+        )
+
+    def post(self, event: Event) -> None:
+        """Put an event into the mailbox; asserts that it is bounded."""
+        assert len(self._mailbox) < MAILBOX_MAX, f"expected fewer than {MAILBOX_MAX} waiting events"
+        self._mailbox.append(event)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Restore, then step until cancelled."""
+        self.post(await self._store.load(self._clock.now_ms()))
+        feed = asyncio.create_task(keep_running("feed", self._run_feed, self._metrics), name="feed")
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                while self._mailbox:
+                    event = self._mailbox.popleft()
+                    await perform(self._hands, step(self.desk, event))
+        except Exception as error:
+            # boundary: a broken invariant ends the desk, after everything that rests is cancelled.
+            LOG.exception("the desk stops: an invariant is broken")
+            await self._last_rites(error)
+            raise
+        finally:
+            self._timers.stop()
+            feed.cancel()
+            await asyncio.gather(feed, return_exceptions=True)
+            await self._tasks.drain(DRAIN_S)
+
+    async def _last_rites(self, error: Exception) -> None:
+        alert = Alert(
+            key="invariant",
+            severity=Severity.CRIT,
+            subject="the desk stops",
+            text=f"an invariant is broken: {type(error).__name__}; every order is being cancelled",
+            next_step="start the desk again: it rebuilds from its ledger and reconciles before trading",
+        )
+        self.desk.gate = Gate.HALTED
+        self._chat.raise_alert(alert)
+        await self._relayer.cancel_all()
+
+    async def _run_feed(self) -> None:
+        await self._feed.run(self._on_frames, self._on_link)
+
+    def _on_frames(self, frames: tuple[Frame, ...]) -> None:
+        now = self._clock.now_ms()
+        for frame in frames:
+            for effect in self.desk.feeds.apply(frame, now):
+                start(self._hands, effect)
+        self._touch()
+
+    def _on_link(self, up: bool) -> None:  # noqa: FBT001 - the port's callback takes one flag
+        for effect in self.desk.feeds.link(up=up, at_ms=self._clock.now_ms()):
+            start(self._hands, effect)
+        self._touch()
+
+    def _touch(self) -> None:
+        """Leave one BooksTouched for however many frames came since the last step."""
+        if not self._touched:
+            self._touched = True
+            asyncio.get_running_loop().call_soon(self._post_touched)
+
+    def _post_touched(self) -> None:
+        self._touched = False
+        self.post(BooksTouched(self._clock.now_ms(), self.desk.feeds.sequence))
+
+    async def ask(self, operator: Operator, chat_id: int, command: Command) -> View:
+        """Carry out an operator's command and return what it is answered with; the caller bounds the wait."""
+        self._request += 1
+        request = self._request
+        future: asyncio.Future[View] = asyncio.get_running_loop().create_future()
+        self._waiting[request] = future
+        self.post(
+            Asked(self._clock.now_ms(), request, operator, chat_id, command, entropy=secrets.randbits(62))
+        )
+        try:
+            return await future
+        finally:
+            self._waiting.pop(request, None)
+
+    def _answer(self, request: int, view: View) -> None:
+        future = self._waiting.get(request)
+        if future is not None and not future.done():
+            future.set_result(view)
+
+    def card_shown(self, ticket_id: TicketId, message_id: int) -> None:
+        """Tell the core which message carries a ticket's card."""
+        self.post(CardShown(self._clock.now_ms(), ticket_id, message_id))
