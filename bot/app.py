@@ -1,0 +1,252 @@
+"""The composition root: the only place where storage, venue, chat and runtime meet.
+
+`run_desk` builds one desk, starts it in the order that safety demands (ledger, venue, core, chat), and takes
+it down in the opposite order. It knows no mode: what differs between modes is in the `Outside` it is given.
+"""
+
+import asyncio
+import random
+import secrets
+import socket
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from bot import __version__
+from bot.agent import BotAgent
+from bot.auth import Allowlist
+from bot.payload import Sealer
+from bot.probes import probes_app
+from bot.telegram import TelegramChat
+from bot.telegram_build import TelegramSettings
+from bot.webhook import Webhook
+from config.desk_settings import desk_settings, operators_of
+from config.settings import Settings
+from engine.clock import Clock, SystemClock
+from engine.core.feed import Feeds
+from engine.core.state import Desk
+from engine.domain.views import Gate
+from engine.metrics import Metrics
+from engine.runtime.jobs import jobs_table, start_jobs
+from engine.runtime.service import Service
+from engine.venue.clob import VenueReads
+from engine.venue.credentials import obtain_credentials
+from engine.venue.endpoints import VenueHosts
+from engine.venue.http_client import HttpClient
+from engine.venue.keys import SigningKey, checksum_address
+from engine.venue.market_ws import MarketSocket
+from engine.venue.order_body import TradingAccount
+from engine.venue.relayer import ClobRelayer
+from engine.venue.signing import SignatureType
+from storage.files import Storage, open_storage
+from storage.lock import FolderLock
+
+READY_WITHIN_S = 30.0
+
+
+class NotReadyError(Exception):
+    """The desk could not reconcile with its venue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Where this desk's venue and chat are."""
+
+    hosts: VenueHosts
+    private_key: str = field(repr=False)
+    telegram_url: str
+    """Base URL of the Bot API without the token."""
+    telegram_token: str = field(repr=False)
+    webhook_url: str
+    """Public address of `/tg`; empty: our own loopback listener."""
+    webhook_secret: str = field(repr=False)
+    """Empty: a random one, made at every start."""
+    take_over: bool
+    """Replace a webhook that points elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningDesk:
+    """A desk that has reconciled and listens."""
+
+    service: Service
+    metrics: Metrics
+    probes_url: str
+
+
+async def run_desk(
+    settings: Settings,
+    lock: FolderLock,
+    outside: Outside,
+    *,
+    use: Callable[[RunningDesk], Coroutine[None, None, None]],
+) -> None:
+    """Run a desk until `use` returns or the desk fails; `use` is called once the desk is ready.
+
+    Raises what ended the desk: StoreError, CredentialsError, WebhookTaken, NotReadyError, or a broken
+    invariant.
+    """
+    clock = SystemClock()
+    metrics = Metrics()
+    async with AsyncExitStack() as stack:
+        storage = await stack.enter_async_context(open_storage(lock, clock))
+        http = HttpClient(timeout_s=settings.relayer.timeout_s)
+        stack.push_async_callback(http.close)
+        listener = _bind(settings.telegram.webhook_host, settings.telegram.webhook_port)
+        parts = Parts(settings, storage, http, outside, clock, metrics, listener.getsockname()[1])
+        service, chat = await _build(parts)
+        core = asyncio.create_task(service.run(), name="desk")
+        stack.push_async_callback(_ended, core)
+        webhook = Webhook(
+            secrets=[parts.webhook_secret], inbox=storage.inbox, desk=chat, clock=clock, metrics=metrics
+        )
+        await _serve(stack, webhook.app(), listener)
+        probes = _bind(settings.ops.host, settings.ops.port)
+        await _serve(stack, _probes(service, core, metrics), probes)
+        await _until_reconciled(service, core)
+        await chat.start()
+        stack.push_async_callback(chat.stop)
+        jobs = settings.jobs
+        table = jobs_table(reconcile_s=jobs.reconcile_s, scan_s=jobs.scan_s, catalogue_s=jobs.catalogue_s)
+        scheduler = start_jobs(table, clock, service.post)
+        stack.callback(scheduler.shutdown, wait=False)
+        running = RunningDesk(service, metrics, f"http://{settings.ops.host}:{probes.getsockname()[1]}")
+        user = asyncio.create_task(use(running), name="use")
+        stack.push_async_callback(_ended, user)
+        await asyncio.wait({core, user}, return_when=asyncio.FIRST_COMPLETED)
+        webhook.drain()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What one desk is built from."""
+
+    settings: Settings
+    storage: Storage
+    http: HttpClient
+    outside: Outside
+    clock: Clock
+    metrics: Metrics
+    webhook_port: int
+    fresh_secret: str = field(default_factory=lambda: secrets.token_urlsafe(48), repr=False)
+
+    @property
+    def webhook_secret(self) -> str:
+        """The secret from the settings, or one made for this start."""
+        return self.outside.webhook_secret or self.fresh_secret
+
+
+async def _build(parts: Parts) -> tuple[Service, TelegramChat]:
+    outside, settings = parts.outside, parts.settings
+    account = _account(settings, outside)
+    credentials = await obtain_credentials(
+        private_key=outside.private_key, wallet=account.wallet, hosts=outside.hosts
+    )
+    relayer = ClobRelayer(
+        http=parts.http,
+        hosts=outside.hosts,
+        account=account,
+        credentials=credentials,
+        install_secret=parts.storage.install_secret,
+        clock=parts.clock,
+    )
+    chats: list[TelegramChat] = []
+
+    def connect_chat(service: Service) -> TelegramChat:
+        chats.append(_chat(parts, service))
+        return chats[0]
+
+    codes = await parts.storage.store.known_codes()
+    service = Service(
+        Desk(desk_settings(settings), Feeds()),
+        clock=parts.clock,
+        metrics=parts.metrics,
+        store=parts.storage.store,
+        relayer=relayer,
+        market=VenueReads(parts.http, outside.hosts, codes),
+        feed=MarketSocket(outside.hosts.market_ws, parts.clock, random.random),
+        connect_chat=connect_chat,
+    )
+    return service, chats[0]
+
+
+def _chat(parts: Parts, service: Service) -> TelegramChat:
+    outside = parts.outside
+    agent = BotAgent(
+        desk=service,
+        allowlist=Allowlist(operators_of(parts.settings)),
+        sealer=Sealer(parts.storage.install_secret),
+        clock=parts.clock,
+        metrics=parts.metrics,
+        mode=parts.settings.mode,
+        version=__version__,
+    )
+    return TelegramChat(
+        settings=TelegramSettings(
+            token=outside.telegram_token,
+            webhook_url=outside.webhook_url or f"http://127.0.0.1:{parts.webhook_port}/tg",
+            webhook_secret=parts.webhook_secret,
+            base_url=f"{outside.telegram_url}/bot",
+            take_over=outside.take_over,
+        ),
+        agent=agent,
+        desk=service,
+        inbox=parts.storage.inbox,
+        clock=parts.clock,
+        metrics=parts.metrics,
+    )
+
+
+def _account(settings: Settings, outside: Outside) -> TradingAccount:
+    key = SigningKey(outside.private_key)
+    wallet = settings.relayer.wallet or key.address
+    return TradingAccount(key, checksum_address(wallet), SignatureType(settings.relayer.wallet_type))
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket's number before anything is served on it; port 0 lets the system choose."""
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind((host, port))
+    return bound
+
+
+async def _serve(stack: AsyncExitStack, app: web.Application, listener: socket.socket) -> None:
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await web.SockSite(runner, listener).start()
+
+
+def _probes(service: Service, core: asyncio.Task[None], metrics: Metrics) -> web.Application:
+    def health() -> str | None:
+        return "the desk's loop has ended" if core.done() else None
+
+    def ready() -> str | None:
+        desk = service.desk
+        return None if desk.gate is Gate.RUN else f"{desk.gate.value}: {desk.gate_reason}"
+
+    return probes_app(exposition=metrics.exposition, health=health, ready=ready)
+
+
+async def _until_reconciled(service: Service, core: asyncio.Task[None]) -> None:
+    """Wait until the desk has read the account once; a halted desk is open for commands, not for orders."""
+    deadline = asyncio.get_running_loop().time() + READY_WITHIN_S
+    while service.desk.gate is Gate.STARTING or not service.desk.events:
+        if core.done():
+            await core
+        if asyncio.get_running_loop().time() > deadline:
+            raise NotReadyError(
+                f"expected to reconcile with the venue within {READY_WITHIN_S:.0f} s, found: "
+                f"{service.desk.gate_reason}; {len(service.desk.events)} events read. Is the venue reachable?"
+            )
+        await asyncio.sleep(0.05)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Cancel a task that still runs and wait for it; raise what it raised by itself."""
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

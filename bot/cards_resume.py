@@ -1,0 +1,61 @@
+"""The ticket that lifts a halt: dry, confirm, done and the endings. It sends no order."""
+
+from typing import assert_never
+
+from bot.card import Button, Card, CommandAct, Keyboard, Look, Style, headline
+from bot.cards_ticket import ids_line, mark_of, move_button, note_lines
+from bot.figures import left
+from bot.markup import bold, esc, when
+from engine.domain.ticket import Move, Ticket, TicketState
+from engine.domain.views import TicketView
+
+_SUBJECT = "Resume"
+
+
+def resume_card(view: TicketView, look: Look) -> Card:
+    """Return the card of a resume ticket in its present state."""
+    ticket = view.ticket
+    mark, verdict, explanation = _words(ticket.state)
+    lines = [headline(mark, look, ticket.state.value, _SUBJECT, verdict), *note_lines(ticket)]
+    if explanation:
+        lines.append(explanation)
+    who = f"only you ({esc(ticket.owner.name, 24)})" if ticket.state.is_open else esc(ticket.owner.name, 24)
+    ends = [f"valid {when(ticket.expires_ms, left(ticket.expires_ms, look.now_ms), 'r')}"]
+    lines.append(ids_line(ticket, who, *(ends if ticket.state.is_open else [])))
+    return Card("\n".join(lines), _keyboard(ticket), about=mark_of(view))
+
+
+def _words(state: TicketState) -> tuple[str, str, str]:
+    """Return mark, verdict and explanation of a state."""
+    match state:
+        case TicketState.DRY:
+            explanation = "Look at /status first: what is held, what is unproven, why it stopped."
+            return "▶️", f"the desk is {bold('halted')}, nothing changed yet", explanation
+        case TicketState.ARMED:
+            return (
+                "🔒",
+                "open the gate for new orders",
+                "Tickets may be sent again after this. No order leaves by it.",
+            )
+        case TicketState.SENDING:
+            return "⏳", "opening the gate", ""
+        case TicketState.DONE:
+            return "✅", f"gate {bold('RUN')}, new orders may leave", ""
+        case TicketState.DROPPED:
+            return "✖", "dropped, the desk stays halted", ""
+        case TicketState.EXPIRED:
+            return "⌛", "time is up, the desk stays halted", ""
+        case TicketState.REFUSED | TicketState.BROKEN | TicketState.MISSED:
+            return "⛔", "refused, the desk stays halted", ""
+        case _:
+            assert_never(state)
+
+
+def _keyboard(ticket: Ticket) -> Keyboard:
+    drop = move_button(ticket, Move.DROP, "✖ Drop")
+    if ticket.state is TicketState.DRY:
+        return ((drop, move_button(ticket, Move.CONFIRM, "Confirm…", Style.PRIMARY)),)
+    if ticket.state is TicketState.ARMED:
+        send = move_button(ticket, Move.SEND, "🔴 Resume trading", Style.DANGER)
+        return ((send,), (move_button(ticket, Move.BACK, "« Back"), drop))
+    return ((Button("📊 Status", CommandAct("/status")),),)

@@ -1,0 +1,1 @@
+"""The command line: parses arguments, calls the composition root, prints. Holds no decisions of the desk."""

@@ -1,0 +1,228 @@
+"""The chat's language: one table of commands, and a pure parser from text to what is asked.
+
+Help, menus and the gate's rules are read from the table. Anything that does not parse is answered with the
+nearest command that does; nothing is ever guessed and run.
+"""
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from engine.domain.commands import AskResume, Command, Kill, OpenDutch, ScanDutch, ShowStatus
+from engine.domain.ticket import Role
+from engine.domain.units import LOT, Size, format_size, parse_size
+
+TEXT_MAX = 200
+"""Characters of a message that are looked at."""
+CODE_MAX = 16
+"""Longer than any code the catalogue makes (`engine.domain.ids.event_code`)."""
+LIKENESS_MIN = 0.55
+"""Below this a typed word is like no command at all."""
+SUGGESTION_MAX = 48
+"""Bytes of a suggested command: it becomes a button."""
+
+
+@dataclass(frozen=True, slots=True)
+class Greet:
+    """Say hello."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowHelp:
+    """Explain all commands, or the one named."""
+
+    topic: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WhoAmI:
+    """Tell the asker's id and role."""
+
+
+Ask = Command | Greet | ShowHelp | WhoAmI
+"""What a line asks for: a command of the desk, or something the chat answers by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """A line that was not understood: what was wrong, and a command that would work."""
+
+    typed: str
+    problem: str
+    suggestion: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One row of the table. `make` returns the ask, or a Usage whose `typed` is still empty."""
+
+    name: str
+    aliases: tuple[str, ...]
+    arguments: str
+    role: Role
+    help: str
+    example: str
+    make: Callable[[tuple[str, ...]], Ask | Usage]
+    safe: bool = False
+    """Lowers risk: passes at any age, at any rate, with anything behind it."""
+
+    @property
+    def usage(self) -> str:
+        """Return the line that shows how it is typed."""
+        return f"/{self.name} {self.arguments}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedCommand:
+    """A line that was understood."""
+
+    spec: Spec
+    ask: Ask
+
+
+def _bare(ask: Ask) -> Callable[[tuple[str, ...]], Ask]:
+    """Return a factory that gives `ask` whatever stands behind the command."""
+    return lambda _words: ask
+
+
+def _help(words: tuple[str, ...]) -> Ask | Usage:
+    if not words:
+        return ShowHelp(None)
+    spec = find(words[0].lstrip("/").lower())
+    if spec is None:
+        return Usage("", f"there is no command {words[0]!r}", f"/help {_nearest(words[0]) or 'dutch'}")
+    return ShowHelp(spec.name)
+
+
+def _dutch(words: tuple[str, ...]) -> Ask | Usage:
+    if not words:
+        return ScanDutch()
+    if len(words) == 2 and _is_number(words[0]) and not _is_number(words[1]):
+        return Usage("", "the code comes first, then the sets", f"/dutch {_as_code(words[1])} {words[0]}")
+    typed_code = words[0].lower()
+    code = _as_code(typed_code)
+    if code != typed_code or len(words) > 2:
+        return Usage(
+            "", "expected an event's code and a number of sets", f"/dutch {' '.join([code, *words[1:2]])}"
+        )
+    if len(words) == 1:
+        return OpenDutch(code, None)
+    return _dutch_sets(code, words[1])
+
+
+def _dutch_sets(code: str, typed: str) -> Ask | Usage:
+    try:
+        size = parse_size(typed)
+    except ValueError:
+        return Usage("", "the sets are a plain number such as 200 or 12.5", f"/dutch {code}")
+    whole_lots = Size(size - size % LOT)
+    if size != whole_lots:
+        nearest = format_size(whole_lots) if whole_lots else "1"
+        return Usage("", "sets have at most two decimals", f"/dutch {code} {nearest}")
+    if size == 0:
+        return Usage("", "0 sets is nothing to buy", f"/dutch {code}")
+    return OpenDutch(code, size)
+
+
+COMMANDS: tuple[Spec, ...] = (
+    Spec("status", (), "", Role.VIEWER, "gate, feeds, orders, money", "/status", _bare(ShowStatus())),
+    Spec(
+        "dutch", (), "[code] [sets]", Role.TRADER,
+        "what every event's set costs now; with a code, a dry ticket", "/dutch fed4 200", _dutch,
+    ),
+    Spec(
+        "kill", ("k",), "", Role.VIEWER,
+        "stop: cancel every order and halt; asks nothing", "/kill", _bare(Kill()), safe=True,
+    ),
+    Spec("resume", (), "", Role.TRADER, "lift a halt, in two steps", "/resume", _bare(AskResume())),
+    Spec("help", (), "[command]", Role.VIEWER, "all commands, or one explained", "/help dutch", _help),
+    Spec("whoami", (), "", Role.VIEWER, "your id and role", "/whoami", _bare(WhoAmI())),
+    # What Telegram hands over behind /start comes from a link anybody can write: it never acts.
+    Spec("start", (), "", Role.VIEWER, "greeting and mode", "/start", _bare(Greet())),
+)  # fmt: skip
+
+_BY_WORD = {word: spec for spec in COMMANDS for word in (spec.name, *spec.aliases)}
+
+
+def find(word: str) -> Spec | None:
+    """Return the row of a command's name or alias."""
+    return _BY_WORD.get(word)
+
+
+def is_safe(text: str) -> bool:
+    """Tell whether the line is a command that lowers risk, such as /kill."""
+    parsed = parse(text)
+    return isinstance(parsed, ParsedCommand) and parsed.spec.safe
+
+
+def menu(role: Role) -> tuple[tuple[str, str], ...]:
+    """Return (name, description) of every command the role may use, for Telegram's menu."""
+    return tuple((spec.name, spec.help) for spec in COMMANDS if role.allows(spec.role))
+
+
+def parse(text: str) -> ParsedCommand | Usage:
+    """Return what the line asks for, or why it was not understood and what would be."""
+    understood = _understand(text.strip()[:TEXT_MAX])
+    if isinstance(understood, Usage):
+        return replace(understood, suggestion=_short(understood.suggestion))
+    return understood
+
+
+def _short(suggestion: str) -> str:
+    """Return the suggestion without the last words that keep it from being run, or from being a button."""
+    words = suggestion.split()
+    while len(words) > 1 and (
+        len(" ".join(words).encode()) > SUGGESTION_MAX or isinstance(_understand(" ".join(words)), Usage)
+    ):
+        words.pop()
+    return " ".join(words)
+
+
+def _understand(typed: str) -> ParsedCommand | Usage:
+    words = tuple(typed.split())
+    if not words:
+        return Usage("", "there was no text", "/help")
+    head = words[0].lower()
+    name = head.removeprefix("/").partition("@")[0]
+    spec = find(name)
+    if spec is None or not head.startswith("/"):
+        return _unknown(typed, name, words[1:])
+    made = spec.make(words[1:])
+    if isinstance(made, Usage):
+        return Usage(typed, made.problem, made.suggestion)
+    return ParsedCommand(spec, made)
+
+
+def _unknown(typed: str, name: str, rest: tuple[str, ...]) -> Usage:
+    nearest = _nearest(name)
+    if nearest is None:
+        return Usage(typed, "this is no command", "/help")
+    problem = (
+        "a command begins with a slash" if nearest == name else f"there is no command /{name[:CODE_MAX]}"
+    )
+    completed = parse(" ".join([f"/{nearest}", *rest]))
+    if isinstance(completed, Usage):
+        return Usage(typed, problem, completed.suggestion)
+    takes_rest = rest and not completed.spec.safe and completed.spec.arguments
+    return Usage(typed, problem, " ".join([f"/{nearest}", *rest]) if takes_rest else f"/{nearest}")
+
+
+def _nearest(word: str) -> str | None:
+    """Return the name of the command most like the word."""
+    bare = word.lower().lstrip("/")
+    close = difflib.get_close_matches(bare, [*_BY_WORD], n=1, cutoff=LIKENESS_MIN)
+    return _BY_WORD[close[0]].name if close else None
+
+
+def _is_number(word: str) -> bool:
+    try:
+        parse_size(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _as_code(word: str) -> str:
+    """Return what a code could be made of: lower-case letters and digits."""
+    kept = "".join(c for c in word.lower() if c.isascii() and c.isalnum())
+    return kept[:CODE_MAX]

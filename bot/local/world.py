@@ -1,0 +1,80 @@
+"""The outside of a desk in local mode: exchange and stand-in, as child processes or as the TOML names them.
+
+The private key is the first account of a published development mnemonic: everybody knows it, so it can never
+hold money.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from bot.app import Outside
+from bot.local.children import Child, end, start_or_adopt
+from config.modes import uses_telegram
+from config.settings import Settings
+from engine.venue.endpoints import VenueHosts
+
+LOCAL_PRIVATE_KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
+LOCAL_TOKEN = "1:LOCAL"  # noqa: S105 - the stand-in's constant, which Telegram can never issue
+TELEGRAM = "https://api.telegram.org"
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A running outside, and the stand-in's chat if there is one."""
+
+    outside: Outside
+    exchange_url: str
+    chat_url: str
+    """Empty when the chat is Telegram itself or somebody else's stand-in."""
+    chat_key: str
+
+
+@asynccontextmanager
+async def local_world(settings: Settings, data_dir: Path) -> AsyncIterator[World]:
+    """Start or adopt what local mode needs, and end it with the desk; raises ChildError."""
+    children: list[Child] = []
+    try:
+        hosts, exchange_url = await _venue(settings, data_dir, children)
+        standin = await _standin(settings, data_dir, children)
+        telegram = settings.telegram
+        outside = Outside(
+            hosts=hosts,
+            private_key=settings.relayer.private_key.get_secret_value() or LOCAL_PRIVATE_KEY,
+            telegram_url=standin.url if standin else telegram.base_url or TELEGRAM,
+            telegram_token=telegram.token.get_secret_value() or LOCAL_TOKEN,
+            webhook_url=telegram.webhook_url,
+            webhook_secret=telegram.webhook_secret.get_secret_value(),
+            # The folder's lock proves that no other desk runs here; an old loopback port is ours.
+            take_over=standin is not None,
+        )
+        yield World(
+            outside=outside,
+            exchange_url=exchange_url,
+            chat_url=standin.url if standin else "",
+            chat_key=str(standin.address["chat_key"]) if standin else "",
+        )
+    finally:
+        await end(children)
+
+
+async def _venue(settings: Settings, data_dir: Path, children: list[Child]) -> tuple[VenueHosts, str]:
+    named = settings.relayer.base_url
+    if named:
+        parts = urlsplit(named)
+        return VenueHosts.loopback(named, f"ws://{parts.netloc}"), named
+    exchange = await start_or_adopt(
+        "exchange", data_dir, health="/_local/health", options=("--seed", str(settings.local.seed))
+    )
+    children.append(exchange)
+    return VenueHosts.loopback(exchange.url, str(exchange.address["ws_url"])), exchange.url
+
+
+async def _standin(settings: Settings, data_dir: Path, children: list[Child]) -> Child | None:
+    if uses_telegram(settings) or settings.telegram.base_url:
+        return None
+    standin = await start_or_adopt("standin", data_dir, health=f"/bot{LOCAL_TOKEN}/getMe")
+    children.append(standin)
+    return standin
