@@ -1,0 +1,1 @@
+"""Whole desks that are killed and started again."""

@@ -1,0 +1,223 @@
+"""A whole desk without Telegram: real storage, real order entry, a local exchange, and the offline agent.
+
+`running_desk` is the way in. Time is real, delays are short, the exchange's books stand still.
+"""
+
+import asyncio
+import random
+import tomllib
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.agent import BotAgent
+from bot.auth import Allowlist
+from bot.card import Card, MoveAct
+from bot.payload import Sealer
+from config.desk_settings import desk_settings, operators_of
+from config.settings import Settings, parse
+from engine.clock import SystemClock
+from engine.core.dutch_flow import plan_now
+from engine.core.feed import Feeds
+from engine.core.state import Desk
+from engine.domain.ids import TicketId
+from engine.domain.plan import Plan
+from engine.domain.ticket import Move, Ticket
+from engine.domain.views import Alert, Gate, TicketResult, TicketView, View
+from engine.metrics import Metrics
+from engine.runtime.service import Service
+from engine.simulator.ledger import ledger
+from engine.simulator.server import LocalExchange
+from engine.venue.clob import VenueReads
+from engine.venue.credentials import obtain_credentials
+from engine.venue.endpoints import VenueHosts
+from engine.venue.http_client import HttpClient
+from engine.venue.keys import SigningKey
+from engine.venue.market_ws import MarketSocket
+from engine.venue.order_body import TradingAccount
+from engine.venue.relayer import ClobRelayer
+from engine.venue.signing import SignatureType
+from storage.files import open_storage
+from storage.lock import hold_folder
+from tests.support.local_exchange import HARDHAT_KEY
+
+ANA = 1001
+SEED = 1
+"""The seed of the shipped configuration: its reviewed rules are those of this catalogue."""
+
+
+def settings_with(**tables: dict[str, Any]) -> Settings:
+    """Return the shipped configuration with some keys of some tables replaced; secrets are not needed."""
+    values = tomllib.loads(files("config").joinpath("service.example.toml").read_text(encoding="utf-8"))
+    for table, keys in tables.items():
+        values[table] = {**values.get(table, {}), **keys}
+    return parse(values, source="test")
+
+
+@dataclass
+class RecordedChat:
+    """The port to people, kept instead of shown."""
+
+    tickets: list[tuple[TicketView, bool]] = field(default_factory=list)
+    announced: list[View] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
+
+    def show_ticket(self, view: TicketView, *, aloud: bool) -> None:
+        self.tickets.append((view, aloud))
+
+    def announce(self, view: View) -> None:
+        self.announced.append(view)
+
+    def raise_alert(self, alert: Alert) -> None:
+        self.alerts.append(alert)
+
+
+@dataclass
+class RunningDesk:
+    """A desk to talk to."""
+
+    service: Service
+    agent: BotAgent
+    chat: RecordedChat
+    metrics: Metrics
+    exchange: LocalExchange
+    messages: int = 100
+
+    async def say(self, text: str) -> Card:
+        """Type a line as Ana and return the card."""
+        card = await self.agent.say(ANA, text)
+        assert card is not None, f"expected a card for {text!r}"
+        return await self._shown(card)
+
+    async def press(self, card: Card, move: Move) -> Card:
+        """Press a button of a card, as soon as it may be pressed; return the card it leads to."""
+        acts = [button.act for row in card.buttons for button in row if isinstance(button.act, MoveAct)]
+        act = next((act for act in acts if act.move is move), None)
+        assert act is not None, f"expected a button {move.name} on: {card.plain}"
+        payload = self.agent.sealer.seal(
+            user_id=ANA, chat_id=ANA, ticket_id=act.ticket_id, move=act.move, version=act.version
+        )
+        message = self.service.desk.tickets[act.ticket_id].message_id or self.messages
+        if move is Move.SEND:
+            await asyncio.sleep(0.85)  # the desk refuses a Send that nobody can have read
+        tapped = await self.agent.tap(ANA, ANA, payload, message)
+        assert tapped.toast is not None, "an operator's press is always answered"
+        return card if tapped.card is None else await self._shown(tapped.card)
+
+    async def _shown(self, card: Card) -> Card:
+        """Play the chat's part: tell the desk which message carries the card."""
+        if card.about is not None and self.ticket(card.about.ticket_id).message_id is None:
+            self.messages += 1
+            self.service.card_shown(card.about.ticket_id, self.messages)
+            await self.until(lambda: self.ticket(card.about.ticket_id).message_id is not None)
+        return card
+
+    async def buy(self, code: str, sets: int) -> TicketId:
+        """Go dry, confirm and send; return the ticket's id."""
+        dry = await self.say(f"/dutch {code} {sets}")
+        armed = await self.press(dry, Move.CONFIRM)
+        await self.press(armed, Move.SEND)
+        return ticket_of(dry)
+
+    def ticket(self, ticket_id: TicketId) -> Ticket:
+        return self.service.desk.tickets[ticket_id]
+
+    def result(self, ticket_id: TicketId) -> TicketResult:
+        """Return the newest result of a ticket that was shown unasked."""
+        views = (view for view, _ in reversed(self.chat.tickets) if view.ticket.ticket_id == ticket_id)
+        result = next(views).result
+        assert result is not None, f"expected {ticket_id} to have been sent"
+        return result
+
+    def is_open(self) -> bool:
+        """Tell whether orders may leave."""
+        return self.service.desk.gate is Gate.RUN
+
+    def pays(self, slug: str) -> bool:
+        """Tell whether the desk would find a plan in this event now."""
+        desk = self.service.desk
+        group = next(group for group in desk.events.values() if group.slug == slug)
+        return isinstance(plan_now(desk, group, None, SystemClock().now_ms()), Plan)
+
+    def ledger(self) -> dict[str, Any]:
+        """Return the exchange's own record of our account."""
+        return ledger(self.exchange.venue, "")
+
+    async def until(self, condition: Any, within_s: float = 10.0) -> None:
+        """Wait for something the desk brings about; fails at the deadline."""
+        try:
+            async with asyncio.timeout(within_s):
+                while not condition():  # noqa: ASYNC110 - the desk has no event for what tests wait for
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
+            pytest.fail(f"did not happen within {within_s} s; alerts: {[a.text for a in self.chat.alerts]}")
+
+
+def ticket_of(card: Card) -> TicketId:
+    """Return the ticket a card is about."""
+    assert card.about is not None, f"expected a ticket, was: {card.plain}"
+    return card.about.ticket_id
+
+
+@asynccontextmanager
+async def running_desk(
+    folder: Path, exchange: LocalExchange, settings: Settings | None = None
+) -> AsyncIterator[RunningDesk]:
+    """Run a desk on `folder` and `exchange` until the block ends; it has reconciled, all feeds are live."""
+    settings = settings or settings_with()
+    clock, metrics, chat = SystemClock(), Metrics(), RecordedChat()
+    async with AsyncExitStack() as stack:
+        lock = stack.enter_context(hold_folder(folder))
+        storage = await stack.enter_async_context(open_storage(lock, clock))
+        http = HttpClient(timeout_s=1)
+        stack.push_async_callback(http.close)
+        hosts = VenueHosts.loopback(exchange.url, exchange.ws_url)
+        key = SigningKey(HARDHAT_KEY)
+        relayer = ClobRelayer(
+            http=http,
+            hosts=hosts,
+            account=TradingAccount(key, key.address, SignatureType.EOA),
+            credentials=await obtain_credentials(private_key=HARDHAT_KEY, wallet=key.address, hosts=hosts),
+            install_secret=storage.install_secret,
+            clock=clock,
+        )
+        service = Service(
+            Desk(desk_settings(settings), Feeds()),
+            clock=clock,
+            metrics=metrics,
+            store=storage.store,
+            relayer=relayer,
+            market=VenueReads(http, hosts, await storage.store.known_codes()),
+            feed=MarketSocket(hosts.market_ws, clock, random.Random(1).random),
+            connect_chat=lambda _service: chat,
+        )
+        agent = BotAgent(
+            desk=service,
+            allowlist=Allowlist(operators_of(settings)),
+            sealer=Sealer(storage.install_secret),
+            clock=clock,
+            metrics=metrics,
+            mode=settings.mode,
+            version="test",
+        )
+        running = RunningDesk(service, agent, chat, metrics, exchange)
+        core = asyncio.create_task(service.run(), name="desk")
+        try:
+            await running.until(lambda: core.done() or _is_ready(service))
+            yield running
+        finally:
+            core.cancel()
+            await asyncio.wait({core})
+            if not core.cancelled():
+                core.result()
+
+
+def _is_ready(service: Service) -> bool:
+    desk = service.desk
+    feeds = desk.feeds.status(SystemClock().now_ms())
+    return desk.gate is not Gate.STARTING and 0 < feeds.total == feeds.live

@@ -1,0 +1,173 @@
+"""Values of the desk as cards see them: one plausible four-legged plan and what can become of it."""
+
+from dataclasses import replace
+
+from bot.card import Look
+from config.settings import Mode
+from engine.domain.fees import FeeCurve
+from engine.domain.ids import ConditionId, EventId, OrderId, PlanId, TicketId, TokenId, UserId
+from engine.domain.market import Side
+from engine.domain.order import OrderState
+from engine.domain.plan import LegRisk, Margin, Plan, PlanKind, PlanLeg
+from engine.domain.ticket import Operator, Role, Ticket, TicketKind, TicketState
+from engine.domain.units import Ms, Price, Size, Usdc
+from engine.domain.views import LegResult, TicketResult, TicketView
+
+NOW = Ms(1_795_335_220_000)
+ANA = Operator(UserId(1001), "Ana", Role.ADMIN)
+BEN = Operator(UserId(1002), "Ben", Role.TRADER)
+CHO = Operator(UserId(1003), "Cho", Role.VIEWER)
+STRANGER = 6666
+LOOK = Look(Mode.LOCAL, NOW)
+SECRET = bytes(range(32))
+
+_LEGS = (
+    ("No change", 4_000, 910, 80_000_000),
+    ("Cut 25", 3_000, 640, 60_000_000),
+    ("Cut 50+", 1_900, 350, 38_000_000),
+    ("Hike", 450, 220, 9_000_000),
+)
+
+
+def plan_leg(number: int, name: str, touch: int, depth: int, raw: int) -> PlanLeg:
+    return PlanLeg(
+        number=number,
+        token_id=TokenId(str(2**255 + number)),
+        condition_id=ConditionId("0x" + f"{number:064x}"),
+        name=name,
+        side=Side.BUY,
+        neg_risk=True,
+        tick=Price(10),
+        fee=FeeCurve(rate=40_000, exponent=1),
+        size=Size(200_000_000),
+        touch=Price(touch),
+        worst=Price(touch),
+        limit=Price(touch + 10),
+        depth=Size(depth * 1_000_000),
+        raw=Usdc(raw),
+        fee_paid=Usdc(1_295_000),
+        outlay_max=Usdc(raw + 1_500_000),
+    )
+
+
+def make_plan(*, net: int = 6_020_000, touch_up: int = 0, title: str = "Fed decision in December?") -> Plan:
+    legs = tuple(
+        plan_leg(number, name, touch + (touch_up if number == 0 else 0), depth, raw)
+        for number, (name, touch, depth, raw) in enumerate(_LEGS)
+    )
+    return Plan(
+        plan_id=PlanId("p-91c2f0a1"),
+        kind=PlanKind.BUY_SET,
+        event_id=EventId("9001"),
+        code="fed4",
+        title=title,
+        rules_hash="ab" * 32,
+        terms_hash="cd" * 32,
+        size=Size(200_000_000),
+        legs=legs,
+        margin=Margin(
+            payout=Usdc(200_000_000),
+            raw=Usdc(187_000_000),
+            fee=Usdc(5_180_000),
+            slippage=Usdc(800_000),
+            buffer=Usdc(0),
+            safety=Usdc(1_000_000),
+            carry=Usdc(0),
+            fixed=Usdc(0),
+            net=Usdc(net),
+        ),
+        risk=LegRisk(bound=Usdc(14_200_000), hard=Usdc(184_000_000)),
+        spend_max=Usdc(193_195_001),
+        limited_by="depth of Hike 220",
+        planned_ms=NOW,
+        books_ms=Ms(NOW - 120),
+    )
+
+
+def make_ticket(
+    state: TicketState = TicketState.DRY,
+    *,
+    plan: Plan | None = None,
+    previous: Plan | None = None,
+    note: str = "",
+    version: int = 1,
+    owner: Operator = ANA,
+    message_id: int | None = None,
+) -> Ticket:
+    return Ticket(
+        ticket_id=TicketId("T-7K2F"),
+        kind=TicketKind.DUTCH,
+        owner=owner,
+        chat_id=int(owner.user_id),
+        state=state,
+        version=version,
+        plan=plan or make_plan(),
+        previous=previous,
+        wanted_sets=200_000_000,
+        note=note,
+        created_ms=NOW,
+        rendered_ms=NOW,
+        expires_ms=Ms(NOW + (45_000 if state is TicketState.ARMED else 600_000)),
+        message_id=message_id,
+    )
+
+
+def resume_ticket(state: TicketState, *, note: str = "", version: int = 1) -> Ticket:
+    return replace(
+        make_ticket(state, version=version, note=note), kind=TicketKind.RESUME, plan=None, wanted_sets=None
+    )
+
+
+def leg_result(
+    name: str,
+    state: OrderState = OrderState.FILLED,
+    *,
+    filled: int = 200_000_000,
+    cash: int = 80_000_000,
+    fee: int = 1_295_020,
+    reason: str = "",
+) -> LegResult:
+    return LegResult(
+        name=name,
+        order_id=OrderId("0x" + "3f" * 32),
+        state=state,
+        wanted=Size(200_000_000),
+        filled=Size(filled),
+        cash=Usdc(cash if filled else 0),
+        fee=Usdc(fee if filled else 0),
+        reason=reason,
+    )
+
+
+FILLED = (
+    leg_result("No change"),
+    leg_result("Cut 25", cash=60_200_000),
+    leg_result("Cut 50+", cash=38_000_000),
+    leg_result("Hike", cash=9_000_000),
+)
+
+
+def make_result(
+    legs: tuple[LegResult, ...] = FILLED,
+    *,
+    settled: bool = False,
+    accounted: bool = True,
+    ended: bool = True,
+) -> TicketResult:
+    return TicketResult(
+        legs=legs,
+        sets=Size(min(leg.filled for leg in legs)),
+        cash=Usdc(sum(leg.cash for leg in legs)),
+        fees=Usdc(sum(leg.fee for leg in legs)),
+        unknown=sum(leg.state is OrderState.UNKNOWN for leg in legs),
+        settled=settled,
+        accounted=accounted,
+        sent_ms=NOW,
+        ended_ms=Ms(NOW + 240) if ended else None,
+    )
+
+
+def make_view(
+    ticket: Ticket, result: TicketResult | None = None, *, wallet: int | None = 1_204_000_000
+) -> TicketView:
+    return TicketView(ticket, result, None if wallet is None else Usdc(wallet))

@@ -1,0 +1,147 @@
+"""The command language: what is understood, and what is answered to what is not."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.commands import (
+    COMMANDS,
+    SUGGESTION_MAX,
+    Ask,
+    Greet,
+    ParsedCommand,
+    ShowHelp,
+    Usage,
+    WhoAmI,
+    find,
+    is_safe,
+    menu,
+    parse,
+)
+from engine.domain.commands import AskResume, Kill, OpenDutch, ScanDutch, ShowStatus
+from engine.domain.ticket import Role
+from engine.domain.units import Size
+
+
+@pytest.mark.parametrize(
+    ("text", "ask"),
+    [
+        ("/start", Greet()),
+        ("/start T-7K2F", Greet()),
+        ("/help", ShowHelp(None)),
+        ("/help dutch", ShowHelp("dutch")),
+        ("/help /kill", ShowHelp("kill")),
+        ("/help k", ShowHelp("kill")),
+        ("/status", ShowStatus()),
+        ("/STATUS", ShowStatus()),
+        ("  /status@desk_bot  now ", ShowStatus()),
+        ("/dutch", ScanDutch()),
+        ("/dutch fed4", OpenDutch("fed4", None)),
+        ("/dutch FED4 200", OpenDutch("fed4", Size(200_000_000))),
+        ("/dutch fed4 12.25", OpenDutch("fed4", Size(12_250_000))),
+        ("/dutch fed4 12.50", OpenDutch("fed4", Size(12_500_000))),
+        ("/dutch fed4 0.01", OpenDutch("fed4", Size(10_000))),
+        ("/dutch 2028", OpenDutch("2028", None)),
+        ("/kill", Kill()),
+        ("/k", Kill()),
+        ("/kill please everything at once", Kill()),
+        ("/resume", AskResume()),
+        ("/whoami", WhoAmI()),
+    ],
+)
+def test_parse_well_formed_line_gives_what_is_asked(text: str, ask: Ask) -> None:
+    parsed = parse(text)
+
+    assert isinstance(parsed, ParsedCommand)
+    assert parsed.ask == ask
+
+
+@pytest.mark.parametrize(
+    ("text", "suggestion"),
+    [
+        ("/duch fed4 200", "/dutch fed4 200"),
+        ("/dutsch", "/dutch"),
+        ("/stats", "/status"),
+        ("/kil", "/kill"),
+        ("kill", "/kill"),
+        ("status", "/status"),
+        ("/resme", "/resume"),
+        ("/dutch 200 fed4", "/dutch fed4 200"),
+        ("/dutch fed4 12.345", "/dutch fed4 12.34"),
+        ("/dutch fed4 0.001", "/dutch fed4 1"),
+        ("/dutch fed4 0", "/dutch fed4"),
+        ("/dutch fed4 -5", "/dutch fed4"),
+        ("/dutch fed4 1e3", "/dutch fed4"),
+        ("/dutch fed4 1,5", "/dutch fed4"),
+        ("/dutch fed4 \u0662\u0660\u0660", "/dutch fed4"),
+        ("/dutch fed4 200 now", "/dutch fed4 200"),
+        ("/dutch fed-4", "/dutch fed4"),
+        ("/help nothing-like-it-at-all", "/help dutch"),
+        ("/help duch", "/help dutch"),
+        ("good morning", "/help"),
+        ("", "/help"),
+        ("   ", "/help"),
+    ],
+)
+def test_parse_malformed_line_suggests_the_nearest_command(text: str, suggestion: str) -> None:
+    parsed = parse(text)
+
+    assert isinstance(parsed, Usage)
+    assert parsed.suggestion == suggestion
+    assert parsed.problem
+
+
+@given(st.text(max_size=300), st.sampled_from(["", "/", "/dutch ", "/help ", "/dutch fed4 ", "/duch "]))
+def test_parse_any_text_suggestion_is_a_command_that_works(tail: str, head: str) -> None:
+    parsed = parse(head + tail)
+
+    if isinstance(parsed, Usage):
+        assert isinstance(parse(parsed.suggestion), ParsedCommand), parsed.suggestion
+        assert len(parsed.suggestion.encode()) <= SUGGESTION_MAX
+
+
+@given(st.text(max_size=60))
+def test_parse_text_without_a_slash_never_acts(text: str) -> None:
+    if not text.strip().startswith("/"):
+        assert isinstance(parse(text), Usage)
+
+
+@given(st.text(max_size=60))
+def test_parse_kill_is_kill_whatever_follows(tail: str) -> None:
+    parsed = parse(f"/kill {tail}")
+
+    assert isinstance(parsed, ParsedCommand)
+    assert parsed.ask == Kill()
+
+
+def test_is_safe_only_for_kill() -> None:
+    assert is_safe("/kill")
+    assert is_safe(" /K ")
+    assert not is_safe("kill")
+    assert not any(is_safe(spec.example) for spec in COMMANDS if spec.name != "kill")
+
+
+def test_commands_every_example_and_usage_is_found_in_the_table() -> None:
+    for spec in COMMANDS:
+        parsed = parse(spec.example)
+        assert isinstance(parsed, ParsedCommand), spec.example
+        assert parsed.spec is spec
+        assert spec.usage.startswith(f"/{spec.name}")
+        assert all(find(word) is spec for word in (spec.name, *spec.aliases))
+
+
+def test_commands_words_are_unique_and_fit_telegrams_menu() -> None:
+    words = [word for spec in COMMANDS for word in (spec.name, *spec.aliases)]
+
+    assert len(set(words)) == len(words)
+    assert all(word.isascii() and word.islower() and len(word) <= 32 for word in words)
+    assert all(1 <= len(spec.help) <= 256 for spec in COMMANDS)
+
+
+def test_menu_viewer_sees_kill_and_no_ticket_commands() -> None:
+    names = [name for name, _ in menu(Role.VIEWER)]
+
+    assert "kill" in names
+    assert "dutch" not in names
+    assert "resume" not in names
+    assert [name for name, _ in menu(Role.ADMIN)] == [spec.name for spec in COMMANDS]

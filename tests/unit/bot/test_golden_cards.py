@@ -1,0 +1,301 @@
+"""Every card and every ending, compared with the file beside this test, letter by letter.
+
+After an intended change of wording the files are written anew by running this module:
+`python -m tests.unit.bot.test_golden_cards`.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot import cards
+from bot.alerts import Incident, incident_card, storm_card
+from bot.card import Card, Look, Style, describe
+from bot.cards_status import kill_card
+from bot.commands import Usage, find
+from bot.operations import NoAnswer
+from config.settings import Mode
+from engine.domain.order import OrderState
+from engine.domain.refusal import Refusal, RefusalKind
+from engine.domain.ticket import TicketState
+from engine.domain.units import Ms, Price, Size, Usdc
+from engine.domain.views import (
+    Alert,
+    Gate,
+    KillView,
+    RefusalView,
+    ScanRow,
+    ScanView,
+    Severity,
+    StatusView,
+)
+from tests.unit.bot.builders import (
+    ANA,
+    BEN,
+    FILLED,
+    LOOK,
+    NOW,
+    leg_result,
+    make_plan,
+    make_result,
+    make_ticket,
+    make_view,
+    resume_ticket,
+)
+from tests.unit.bot.html_subset import first_line, judge
+
+GOLDEN = Path(__file__).parent / "golden"
+S = TicketState
+
+STATUS = StatusView(
+    gate=Gate.RUN,
+    gate_reason="",
+    feeds_live=12,
+    feeds_total=12,
+    feed_problems=(),
+    events_watched=4,
+    open_orders=0,
+    unknown_orders=0,
+    tickets_open=1,
+    spent_today=Usdc(187_200_001),
+    cap_day=Usdc(1_000_000_000),
+    wallet=Usdc(1_204_009_999),
+    resyncs=1,
+    rejects=2,
+    holdings=("fed4 200 sets, cost 192.38",),
+)
+KILL = KillView(ANA, Ms(NOW - 900), asked=3, open_now=None, still_held=("fed4 200 sets, cost 192.38",))
+SCAN = ScanView(
+    (
+        ScanRow("fed4", "Fed?", Price(9_350), Usdc(6_020_000), Size(200_000_000), None),
+        ScanRow(
+            "sbwin",
+            "Bowl?",
+            Price(9_910),
+            Usdc(-600_001),
+            Size(50_000_000),
+            Refusal(RefusalKind.NO_EDGE, "expected a margin of at least 1.00, found -0.61"),
+        ),
+        ScanRow(
+            "aug7",
+            "Who?",
+            None,
+            None,
+            None,
+            Refusal(RefusalKind.AUGMENTED, "outcomes can still be added to this event"),
+        ),
+    )
+)
+HIKE_REJECTED = leg_result("Hike", OrderState.REJECTED, filled=0, reason="not enough balance / allowance")
+HIKE_UNKNOWN = leg_result("Hike", OrderState.UNKNOWN, filled=0)
+WORKING = (
+    FILLED[0],
+    leg_result("Cut 25", OrderState.PARTIAL, filled=120_500_000, cash=36_150_000),
+    leg_result("Cut 50+", OrderState.LIVE, filled=0),
+    leg_result("Hike", OrderState.SENDING, filled=0),
+)
+ALERT = Alert(
+    "reject:fed4",
+    Severity.WARN,
+    "rejects fed4",
+    'the venue said "not enough balance / allowance"',
+    "check the wallet's allowance, then dry-run again",
+)
+
+CARDS: dict[str, Callable[[], Card]] = {
+    "hello": lambda: cards.hello_card(BEN, "0.1.0", replace(LOOK, mode=Mode.PAPER)),
+    "whoami": lambda: cards.whoami_card(ANA, LOOK),
+    "help": lambda: cards.help_card(None, ANA, LOOK),
+    "help_dutch": lambda: cards.help_card(find("dutch"), ANA, LOOK),
+    "help_kill": lambda: cards.help_card(find("kill"), ANA, LOOK),
+    "usage": lambda: cards.usage_card(Usage("/duch fed4 200", "no command /duch", "/dutch fed4 200"), LOOK),
+    "status_run": lambda: cards.render(STATUS, LOOK),
+    "status_halted": lambda: cards.render(
+        replace(STATUS, gate=Gate.HALTED, gate_reason="killed by Ana", wallet=None), LOOK
+    ),
+    "status_starting": lambda: cards.render(replace(STATUS, gate=Gate.STARTING), LOOK),
+    "status_unknown": lambda: cards.render(replace(STATUS, unknown_orders=1), LOOK),
+    "status_feeds": lambda: cards.render(
+        replace(STATUS, feeds_live=9, feed_problems=("fed4: resync in progress",) * 5), LOOK
+    ),
+    "scan": lambda: cards.render(SCAN, LOOK),
+    "scan_none_pays": lambda: cards.render(ScanView(SCAN.rows[1:]), LOOK),
+    "scan_empty": lambda: cards.render(ScanView(()), LOOK),
+    "dry": lambda: cards.render(make_view(make_ticket()), LOOK),
+    "dry_moved": lambda: cards.render(
+        make_view(
+            make_ticket(
+                plan=make_plan(net=1_100_000, touch_up=50),
+                previous=make_plan(),
+                version=2,
+                note="the books moved between card and press",
+            )
+        ),
+        LOOK,
+    ),
+    "confirm": lambda: cards.render(
+        make_view(
+            make_ticket(S.ARMED, plan=make_plan(net=5_820_000, touch_up=10), previous=make_plan(), version=2)
+        ),
+        LOOK,
+    ),
+    "confirm_wallet_unread": lambda: cards.render(
+        make_view(make_ticket(S.ARMED, version=2), wallet=None), LOOK
+    ),
+    "sending_handed": lambda: cards.render(make_view(make_ticket(S.SENDING, version=3)), LOOK),
+    "sending_progress": lambda: cards.render(
+        make_view(make_ticket(S.SENDING, version=3), make_result(WORKING, accounted=False, ended=False)), LOOK
+    ),
+    "sending_unknown": lambda: cards.render(
+        make_view(
+            make_ticket(S.SENDING, version=3),
+            make_result((*FILLED[:3], HIKE_UNKNOWN), accounted=False, ended=False),
+        ),
+        LOOK,
+    ),
+    "done_settling": lambda: cards.render(make_view(make_ticket(S.DONE, version=4), make_result()), LOOK),
+    "done_settled": lambda: cards.render(
+        make_view(make_ticket(S.DONE, version=4), make_result(settled=True)), LOOK
+    ),
+    "done_unaccounted": lambda: cards.render(
+        make_view(make_ticket(S.DONE, version=4), make_result(accounted=False)), LOOK
+    ),
+    "broken": lambda: cards.render(
+        make_view(make_ticket(S.BROKEN, version=4), make_result((*FILLED[:3], HIKE_REJECTED))), LOOK
+    ),
+    "broken_unknown": lambda: cards.render(
+        make_view(
+            make_ticket(S.BROKEN, version=4), make_result((*FILLED[:3], HIKE_UNKNOWN), accounted=False)
+        ),
+        LOOK,
+    ),
+    "missed": lambda: cards.render(
+        make_view(
+            make_ticket(S.MISSED, version=4),
+            make_result(tuple(replace(HIKE_REJECTED, name=leg.name) for leg in FILLED)),
+        ),
+        LOOK,
+    ),
+    "dropped": lambda: cards.render(
+        make_view(make_ticket(S.DROPPED, version=2, note="dropped by Ana, nothing was sent")), LOOK
+    ),
+    "expired": lambda: cards.render(make_view(make_ticket(S.EXPIRED, version=2)), LOOK),
+    "refused_ticket": lambda: cards.render(
+        make_view(make_ticket(S.REFUSED, version=3, note="expected at most 1000.00 a day, found 1163.20")),
+        LOOK,
+    ),
+    "resume_dry": lambda: cards.render(make_view(resume_ticket(S.DRY, note="halted: killed by Ana")), LOOK),
+    "resume_confirm": lambda: cards.render(make_view(resume_ticket(S.ARMED, version=2)), LOOK),
+    "resume_sending": lambda: cards.render(
+        make_view(resume_ticket(S.SENDING, version=3, note="reconciling with the venue")), LOOK
+    ),
+    "resume_done": lambda: cards.render(make_view(resume_ticket(S.DONE, version=4)), LOOK),
+    "resume_dropped": lambda: cards.render(make_view(resume_ticket(S.DROPPED, version=2)), LOOK),
+    "resume_expired": lambda: cards.render(make_view(resume_ticket(S.EXPIRED, version=2)), LOOK),
+    "resume_refused": lambda: cards.render(
+        make_view(resume_ticket(S.REFUSED, version=2, note="the venue did not answer")), LOOK
+    ),
+    "kill_fast": lambda: cards.render(KILL, LOOK),
+    "kill_late": lambda: kill_card(KILL, LOOK, asked_age_ms=18 * 60_000),
+    "kill_cancelling": lambda: cards.render(replace(KILL, open_now=2), LOOK),
+    "kill_incomplete": lambda: cards.render(
+        replace(KILL, open_now=2), Look(Mode.LOCAL, Ms(KILL.at_ms + 5_000))
+    ),
+    "kill_true": lambda: cards.render(replace(KILL, open_now=0), LOOK),
+    "refusal": lambda: cards.render(
+        RefusalView(
+            "/dutch fed4 900",
+            Refusal(
+                RefusalKind.CAPS, "expected at most 250.00 per ticket, found 869.38. Largest now: 220 sets."
+            ),
+        ),
+        LOOK,
+    ),
+    "refusal_halted": lambda: cards.render(
+        RefusalView("/dutch fed4", Refusal(RefusalKind.HALTED, "the desk is halted: killed by Ana")), LOOK
+    ),
+    "no_answer": lambda: cards.no_answer_card("/status", NoAnswer(10.0), LOOK),
+    "backlog": lambda: cards.backlog_card(
+        [
+            cards.LateCommand("/dutch fed4 200", Ms(18 * 60_000)),
+            cards.LateCommand("/status", Ms(61_000)),
+            cards.LateCommand("/dutch fed4 200", Ms(61_000)),
+        ],
+        LOOK,
+    ),
+    "fault": lambda: cards.fault_card("E-3F2A", LOOK),
+    "alert_first": lambda: incident_card(Incident(ALERT, NOW, NOW), LOOK),
+    "alert_counted": lambda: incident_card(Incident(ALERT, Ms(NOW - 180_000), NOW, count=7), LOOK),
+    "alert_crit": lambda: incident_card(
+        Incident(replace(ALERT, severity=Severity.CRIT, next_step=""), NOW, NOW), LOOK
+    ),
+    "alert_info": lambda: incident_card(Incident(replace(ALERT, severity=Severity.INFO), NOW, NOW), LOOK),
+    "alert_storm": lambda: storm_card(
+        [Incident(replace(ALERT, subject=f"resync m{n}"), NOW, NOW) for n in range(12)], LOOK
+    ),
+}
+
+
+def as_file(card: Card) -> str:
+    """The card as the golden file holds it: source, then one line per row of buttons."""
+    rows = [
+        " | ".join(
+            f"[{b.label}]{{{b.style.value}}} {describe(b.act)}" if b.style is not Style.PLAIN
+            else f"[{b.label}] {describe(b.act)}"
+            for b in row
+        )
+        for row in card.buttons
+    ]  # fmt: skip
+    return "\n".join([f"<!-- {card.severity.value} -->", card.text_html, "<!-- buttons -->", *rows, ""])
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_card_of_each_kind_is_written_as_agreed(name: str) -> None:
+    assert as_file(CARDS[name]()) == (GOLDEN / f"{name}.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_card_of_each_kind_is_taken_by_telegram(name: str) -> None:
+    judge(CARDS[name]())
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_first_line_names_mode_stage_and_verdict(name: str) -> None:
+    line = first_line(CARDS[name]())
+
+    mode = "PAPER" if name == "hello" else "LOCAL"
+    before, _, verdict = line.partition(" — ")
+    assert f" {mode} · " in before
+    assert verdict.strip()
+
+
+def test_golden_files_without_a_card_do_not_linger() -> None:
+    assert {path.stem for path in GOLDEN.glob("*.html")} == set(CARDS)
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_red_button_is_only_for_send_and_kill(name: str) -> None:
+    red = [b for row in CARDS[name]().buttons for b in row if b.style is Style.DANGER]
+
+    assert all(describe(b.act).startswith(("go ", "/kill")) for b in red)
+
+
+@pytest.mark.parametrize("name", [n for n in CARDS if "unknown" in n and n != "status_unknown"])
+def test_unproven_outcome_is_named_and_offers_no_move(name: str) -> None:
+    card = CARDS[name]()
+
+    assert "❓ outcome unknown: reconciling" in first_line(card)
+    assert not [b for row in card.buttons for b in row if describe(b.act)[:2] in {"go", "cf", "rq"}]
+
+
+def write_all() -> None:
+    """Write every golden file."""
+    GOLDEN.mkdir(exist_ok=True)
+    for name, make in CARDS.items():
+        (GOLDEN / f"{name}.html").write_text(as_file(make()), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_all()
