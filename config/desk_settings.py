@@ -5,11 +5,13 @@ from engine.core.dutch import DutchParams
 from engine.core.state import Caps, DeskSettings, OrderRules, TicketRules
 from engine.domain.ids import EventId, UserId
 from engine.domain.ticket import Operator
-from engine.domain.units import LOT, SIZE_ONE, Ms, Size, Usdc
+from engine.domain.units import SIZE_ONE, Ms, Size, Usdc
 
 READ_FIRST_MS = Ms(800)
 """A Send pressed sooner than this after its card appeared was not read (docs/operator-guide.md)."""
 OPEN_TICKETS_MAX = 3
+WHOLE_SETS = Size(SIZE_ONE)
+"""The venue takes hundredths of a share; whole sets cost little, and who asks for 200 sees 200."""
 SUCCESS_PCT = 80
 """Share of plans expected to fill whole before any history exists (design, section 7)."""
 
@@ -37,7 +39,7 @@ def dutch_params(settings: Settings) -> DutchParams:
     """Return the planner's knobs."""
     dutch = settings.dutch
     return DutchParams(
-        lot=Size(LOT),
+        lot=WHOLE_SETS,
         fee_bps=dutch.fee_bps,
         slippage_ticks=dutch.slippage_ticks,
         safety_per_set=Usdc(dutch.safety_margin_usdc),

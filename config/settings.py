@@ -236,5 +236,7 @@ def _fault_line(fault: Any) -> str:
         return f"- {key}: expected a value, found none; it is required"
     if kind == "extra_forbidden":
         return f"- {key}: no such key; a typo? every key is in config/service.example.toml"
-    found = "" if "secret" in key or "key" in key or "token" in key else f", found {fault['input']!r}"
-    return f"- {key}: {fault['msg'].removeprefix('Value error, ')}{found}"
+    message = fault["msg"].removeprefix("Value error, ")
+    hidden = any(word in key for word in ("secret", "key", "token"))
+    found = "" if hidden or ", was " in message else f", found {fault['input']!r}"
+    return f"- {key}: {message}{found}"

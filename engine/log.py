@@ -11,8 +11,9 @@ import logging
 import re
 import sys
 from typing import TextIO
+from urllib.parse import quote, quote_plus
 
-_TOKEN_SHAPE = re.compile(r"\b\d{5,}:[A-Za-z0-9_-]{30,}")
+_TOKEN_SHAPE = re.compile(r"(?<!\d)\d{5,}:[A-Za-z0-9_-]{30,}")
 _HIDDEN = "[hidden]"
 _SHORTEST_SECRET = 8
 
@@ -21,20 +22,31 @@ class Redactor:
     """Replaces registered secrets and token-shaped text."""
 
     def __init__(self) -> None:
-        self._forms: set[str] = set()
+        self._forms: list[str] = []
 
     def register(self, secret: str) -> None:
-        """Hide `secret`, its bare hex, its base64 and its url-safe base64 from now on."""
+        """Hide `secret` from now on, also as hex, base64, in a URL, and as JSON escapes it."""
         if len(secret) < _SHORTEST_SECRET:
             return
         encoded = secret.encode()
-        self._forms |= {
+        bare = secret.removeprefix("0x")
+        forms = {
             secret,
-            secret.removeprefix("0x"),
+            bare,
+            bare.upper(),
+            bare.lower(),
+            "0x" + bare.upper(),
             encoded.hex(),
+            encoded.hex().upper(),
             base64.b64encode(encoded).decode(),
             base64.urlsafe_b64encode(encoded).decode(),
+            quote(secret, safe=""),
+            quote_plus(secret),
+            json.dumps(secret)[1:-1],
+            json.dumps(secret, ensure_ascii=False)[1:-1],
         }
+        # The longest first: a shorter form inside a longer one must not leave the rest of it standing.
+        self._forms = sorted({*self._forms, *forms}, key=len, reverse=True)
 
     def clean(self, text: str) -> str:
         """Return `text` without any registered secret."""

@@ -13,6 +13,7 @@ from bot.cli.inspect import check_config, migrate, status
 from bot.cli.run import exchange, local, run_service, standin
 from config.secrets_file import SecretsError
 from config.settings import SettingsError
+from engine.ports import StoreError
 from storage.lock import FolderLockedError
 
 EXIT_LOCKED = 75
@@ -47,6 +48,8 @@ def main() -> None:
         _fail(str(error), EXIT_CONFIG)
     except FolderLockedError as error:
         _fail(str(error), EXIT_LOCKED)
+    except StoreError as error:
+        _fail(str(error), 1)
 
 
 def _fail(text: str, code: int) -> None:

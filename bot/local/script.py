@@ -4,6 +4,7 @@ Every step is real: the commands go through the stand-in, the desk and the excha
 of the exchange's fault director, and the result card is compared with the exchange's ledger.
 """
 
+import json
 from typing import Any
 
 import aiohttp
@@ -15,8 +16,11 @@ from engine.domain.units import Usdc, format_scaled
 
 SET_EVENT, SET_CODE, SETS = "fed-decision-in-december", "fed5", "100"
 SMALL_EVENT, SMALL_CODE, SMALL_SETS = "harbour-cup-winner", "harbour3", "20"
+QUIET_EVENT = "coin-index-above-100-in-december"
 HOLD_MS = 60_000
 """How long the exchange keeps a window open for the tour if nobody takes it."""
+TOLD_WITHIN_S = 15.0
+"""The desk scans every few seconds."""
 READ_S = 1.0
 """A person reads the confirm card first; the desk refuses a Send within 0.8 s."""
 
@@ -32,9 +36,11 @@ class ExchangeDirector:
         self._url = url
         self._session = session
 
-    async def open_window(self, slug: str) -> None:
-        """Open a Dutch window in an event."""
+    async def open_window(self, slug: str, code: str) -> None:
+        """Open a Dutch window in an event, and wait until the desk has told of one there."""
         await self._post("/_local/window", {"event_slug": slug, "hold_ms": HOLD_MS})
+        told = contains(f"{code} pays")
+        await self._session.wait_until(lambda: self._session.newest(told) is not None, TOLD_WITHIN_S)
 
     async def refuse_leg(self) -> None:
         """Let the exchange refuse the second leg of the next batch."""
@@ -42,8 +48,13 @@ class ExchangeDirector:
         await self._post("/_local/faults", {"kind": "reject_leg", "leg": 1, "text": text})
 
     async def drop_delta(self) -> None:
-        """Let the exchange swallow deltas; a few, because the next change of the same level heals one."""
-        await self._post("/_local/faults", {"kind": "drop_delta", "times": 3})
+        """Let the exchange swallow deltas of a market that the tour does not trade.
+
+        A few, because the next change of the same level heals a single one.
+        """
+        event = await self._get(f"/events/slug/{QUIET_EVENT}")
+        token = json.loads(event["markets"][0]["clobTokenIds"])[0]
+        await self._post("/_local/faults", {"kind": "drop_delta", "times": 3, "asset_id": token})
 
     async def compare_ledger(self) -> None:
         """Compare the newest result card with the exchange's ledger, to the micro-dollar."""
@@ -113,10 +124,10 @@ def _greeting() -> tuple[Step, ...]:
 
 def _bought_set(director: ExchangeDirector) -> tuple[Step, ...]:
     async def open_window() -> None:
-        await director.open_window(SET_EVENT)
+        await director.open_window(SET_EVENT, SET_CODE)
 
     return (
-        Call(open_window, "the exchange opens a Dutch window: five outcomes for less than they pay"),
+        Call(open_window, "the exchange opens a Dutch window: five outcomes for less than they pay", 20),
         Say(f"/dutch {SET_CODE} {SETS}"),
         Expect(contains("dry", SET_CODE), "a dry card: nothing is sent"),
         Press("Confirm", pause_s=READ_S),
@@ -131,17 +142,17 @@ def _bought_set(director: ExchangeDirector) -> tuple[Step, ...]:
 
 def _lost_delta(director: ExchangeDirector) -> tuple[Step, ...]:
     return (
-        Call(director.drop_delta, "the exchange swallows market updates"),
+        Call(director.drop_delta, "the exchange swallows a few updates of one market"),
         Expect(contains("resync"), "the desk notices by the checksum and fetches the book again", 20),
     )
 
 
 def _broken_ticket(director: ExchangeDirector) -> tuple[Step, ...]:
     async def open_window() -> None:
-        await director.open_window(SMALL_EVENT)
+        await director.open_window(SMALL_EVENT, SMALL_CODE)
 
     return (
-        Call(open_window, "a second window, in another event"),
+        Call(open_window, "a second window, in another event", 20),
         Call(director.refuse_leg, "the exchange will refuse one leg of the next batch"),
         Say(f"/dutch {SMALL_CODE} {SMALL_SETS}"),
         Expect(contains("dry", SMALL_CODE), "a small dry card"),

@@ -135,7 +135,7 @@ def post_answered(desk: Desk, event: PostAnswered) -> list[Effect]:
     """Judge a POST's answers and what its tickets have come to."""
     effects = orders.take_answers(desk, event.answers, event.at_ms)
     effects += [Count("relayer_acks_total", answer.kind.value) for answer in event.answers]
-    for ticket_id in {desk.orders[a.order_id].intent.ticket_id for a in event.answers}:
+    for ticket_id in dict.fromkeys(desk.orders[a.order_id].intent.ticket_id for a in event.answers):
         effects += review_flight(desk, ticket_id, event.at_ms)
     return effects
 
@@ -196,6 +196,8 @@ def _resend_timer(desk: Desk, key: str, at_ms: Ms) -> list[Effect]:
     """Send deferred orders again if they still may be; give the others to the proof."""
     flight = desk.flights[TicketId(key)]
     waiting = [desk.orders[o] for o in flight.order_ids if desk.orders[o].state is OrderState.SENDING]
+    if not waiting:
+        return []
     again = desk.gate is Gate.RUN and all(order.intent.resend_until_ms >= at_ms for order in waiting)
     if not (again and flight.witnesses):
         return orders.give_up(desk, waiting, at_ms)
@@ -207,10 +209,15 @@ def _resend_timer(desk: Desk, key: str, at_ms: Ms) -> list[Effect]:
 
 
 def store_failed(desk: Desk, event: StoreFailed) -> list[Effect]:
-    """Close the gate: without a durable ledger no order may leave. Cancels still pass."""
-    if desk.gate is Gate.HALTED:
-        return []
-    return halt.halt(desk, f"the ledger cannot be written: {event.reason}", event.at_ms)
+    """Close the gate: without a durable ledger no order may leave. Cancels still pass.
+
+    What was being sent may never be answered, because its attempt could not be stored: it is looked for.
+    """
+    waiting = [order for order in live_orders(desk) if order.state is OrderState.SENDING]
+    effects = orders.give_up(desk, waiting, event.at_ms)
+    if desk.gate is not Gate.HALTED:
+        effects += halt.halt(desk, f"the ledger cannot be written: {event.reason}", event.at_ms)
+    return effects
 
 
 TIMERS: dict[str, Callable[[Desk, str, Ms], list[Effect]]] = {

@@ -11,7 +11,7 @@ from engine.core.dutch import plan_dutch, replan_within, tokens_of
 from engine.core.eligibility import ineligible
 from engine.core.risk import closed, event_busy, review, room
 from engine.core.settling import view_of
-from engine.core.state import Desk, Flight
+from engine.core.state import Desk, Flight, PendingSend
 from engine.core.ticket import may_open, mint_grant, moved, open_ticket, refuse
 from engine.domain.book import LiveBook, NotLive
 from engine.domain.commands import OpenDutch, Press
@@ -22,7 +22,7 @@ from engine.domain.market import EventGroup
 from engine.domain.order import OrderIntent, TimeInForce
 from engine.domain.plan import Plan, PlanLeg
 from engine.domain.refusal import Refusal, RefusalKind
-from engine.domain.ticket import MOVES, Claim, Move, Ticket, TicketKind
+from engine.domain.ticket import MOVES, Claim, Move, Ticket, TicketKind, TicketState
 from engine.domain.units import Ms, Size
 
 VENUE_GTD_MIN_MS = 180_000
@@ -136,7 +136,7 @@ def _send(desk: Desk, asked: Asked, ticket: Ticket) -> list[Effect]:
     # The machine moves here and now: a second press finds no such move. The row follows in the commit.
     after, _ = moved(desk, ticket, Move.SEND, asked.at_ms)
     grant = mint_grant(desk, after, approved, asked.at_ms)
-    desk.requests[ticket.ticket_id] = asked.request
+    desk.committing[ticket.ticket_id] = PendingSend(asked.request, plan)
     claim = Claim(ticket.ticket_id, ticket.state, ticket.version)
     intents = tuple(_intent(desk, after, plan, leg, asked.at_ms) for leg in plan.legs)
     return [SendBatch(claim, after, plan, intents, approved, grant)]
@@ -170,7 +170,7 @@ def _worse_than(desk: Desk, plan: Plan, at_ms: Ms) -> Refusal | None:
 
 
 def _intent(desk: Desk, ticket: Ticket, plan: Plan, leg: PlanLeg, at_ms: Ms) -> OrderIntent:
-    ends_ms = at_ms + VENUE_GTD_MIN_MS + desk.settings.orders.gtd_margin_ms
+    ends_ms = (at_ms + VENUE_GTD_MIN_MS + desk.settings.orders.gtd_margin_ms) // 1_000 * 1_000
     return OrderIntent(
         plan_id=plan.plan_id,
         ticket_id=ticket.ticket_id,
@@ -189,7 +189,8 @@ def _intent(desk: Desk, ticket: Ticket, plan: Plan, leg: PlanLeg, at_ms: Ms) -> 
         post_only=False,
         created_ms=Ms(at_ms + desk.venue_offset_ms),
         expiration_s=(ends_ms + desk.venue_offset_ms) // 1_000,
-        resend_until_ms=Ms(at_ms + desk.settings.dutch.max_book_age_ms),
+        # Nor with less than the venue's minimum of expiration left (design, section 7).
+        resend_until_ms=Ms(min(at_ms + desk.settings.dutch.max_book_age_ms, ends_ms - VENUE_GTD_MIN_MS)),
     )
 
 
@@ -208,19 +209,19 @@ def committed(desk: Desk, event: BatchCommitted) -> list[Effect]:
     )
     ids = ", ".join(order.order_id for order in event.orders)
     return [
-        Reply(desk.requests.pop(ticket.ticket_id), view_of(desk, ticket)),
+        Reply(desk.committing.pop(ticket.ticket_id).request, view_of(desk, ticket)),
         Count("dutch_orders_placed", "", len(event.orders)),
         Audit(event.at_ms, ticket.owner, "ticket sending", ticket.ticket_id, f"{ticket.plan.plan_id}: {ids}"),
     ]
 
 
 def commit_refused(desk: Desk, event: BatchRefused) -> list[Effect]:
-    """Close a ticket whose commit did not happen: nothing was sent."""
+    """Close a ticket whose commit did not happen: nothing was sent. A row that another hand moved stays."""
     note = f"nothing was sent: {event.reason}"
     refused = replace(event.ticket, state=MOVES[event.ticket.state, Move.REFUSE], note=note)
     desk.tickets[refused.ticket_id] = refused
     return [
-        Reply(desk.requests.pop(refused.ticket_id), view_of(desk, refused)),
+        Reply(desk.committing.pop(refused.ticket_id).request, view_of(desk, refused)),
         Count("dutch_refused_total", "commit"),
-        SaveTicket(refused, None),
+        SaveTicket(refused, Claim(refused.ticket_id, TicketState.ARMED, refused.version - 1)),
     ]

@@ -6,7 +6,9 @@ A kill passes in every state and waits for nothing. The desk is re-armed only by
 from dataclasses import replace
 
 from engine.core.inventory import holdings
+from engine.core.settling import view_of
 from engine.core.state import Desk, live_orders
+from engine.core.ticket import moved
 from engine.domain.account import AccountState
 from engine.domain.effects import (
     Announce,
@@ -18,8 +20,10 @@ from engine.domain.effects import (
     Reply,
     SaveHalt,
     SetTimer,
+    ShowTicket,
 )
 from engine.domain.events import Asked
+from engine.domain.ticket import MOVES, Move, TicketKind, TicketState
 from engine.domain.units import Ms
 from engine.domain.views import Alert, Gate, KillView, Severity
 
@@ -43,37 +47,41 @@ def kill(desk: Desk, asked: Asked) -> list[Effect]:
     desk.kill = view
     # The first reads come at once; "incomplete" is said after five seconds, then again and again.
     desk.kill_told_ms = Ms(asked.at_ms - KILL_TOLD_EVERY_MS + KILL_INCOMPLETE_MS)
-    _close(desk, reason)
+    superseded = _close(desk, reason, asked.at_ms)
     return [
         CancelEverything(),
         SaveHalt(reason),
         Reply(asked.request, view),
         Audit(asked.at_ms, asked.operator, "kill", "", f"{view.asked} orders believed open"),
         SetTimer(KILL_TIMER, Ms(asked.at_ms + KILL_AGAIN_MS // 4)),
+        *superseded,
     ]
 
 
 def halt(desk: Desk, reason: str, at_ms: Ms) -> list[Effect]:
     """Close the gate by the desk's own judgement and say why."""
-    _close(desk, reason)
-    return [
-        SaveHalt(reason),
-        Audit(at_ms, None, "halt", "", reason),
-        RaiseAlert(
-            Alert(
-                key=f"halt:{at_ms}",
-                severity=Severity.CRIT,
-                subject="halted",
-                text=reason,
-                next_step="no order leaves until an operator has looked and pressed /resume",
-            )
-        ),
-    ]
+    superseded = _close(desk, reason, at_ms)
+    alert = Alert(
+        key=f"halt:{at_ms}",
+        severity=Severity.CRIT,
+        subject="halted",
+        text=reason,
+        next_step="no order leaves until an operator has looked and pressed /resume",
+    )
+    return [SaveHalt(reason), Audit(at_ms, None, "halt", "", reason), RaiseAlert(alert), *superseded]
 
 
-def _close(desk: Desk, reason: str) -> None:
+def _close(desk: Desk, reason: str, at_ms: Ms) -> list[Effect]:
+    """Close the gate. A resume that was asked for before this was about an older halt: it ends."""
     desk.gate = Gate.HALTED
     desk.gate_reason = reason
+    effects: list[Effect] = []
+    for ticket in [t for t in desk.tickets.values() if t.kind is TicketKind.RESUME]:
+        move = Move.REFUSE if ticket.state is TicketState.SENDING else Move.DROP
+        if (ticket.state, move) in MOVES:
+            after, saved = moved(desk, ticket, move, at_ms, note=f"a newer halt: {reason}")
+            effects += [*saved, ShowTicket(view_of(desk, after), aloud=False)]
+    return effects
 
 
 def kill_timer(desk: Desk, at_ms: Ms) -> list[Effect]:

@@ -18,7 +18,7 @@ from engine.domain.ids import OrderId
 from engine.domain.market import Side
 from engine.domain.order import Evidence, Fill, OrderRecord, OrderState, Settlement, advance
 from engine.domain.units import Ms, Size, Usdc, format_size
-from engine.domain.views import Alert, Severity
+from engine.domain.views import Alert, Gate, Severity
 
 RESEND_STEPS_MS = (250, 500, 1_000, 2_000)
 """Pause before each re-send; the shell adds nothing, one desk does not need jitter against itself."""
@@ -31,7 +31,7 @@ def take_answers(desk: Desk, answers: Iterable[LegAnswer], at_ms: Ms) -> list[Ef
     leftovers: list[OrderId] = []
     for answer in answers:
         before = desk.orders[answer.order_id]
-        after = _judged(before, answer, at_ms)
+        after = _judged(before, answer, at_ms, gate_open=desk.gate is Gate.RUN)
         if after is not before:
             desk.orders[after.order_id] = after
             changed.append(after)
@@ -46,7 +46,7 @@ def take_answers(desk: Desk, answers: Iterable[LegAnswer], at_ms: Ms) -> list[Ef
     return effects
 
 
-def _judged(order: OrderRecord, answer: LegAnswer, at_ms: Ms) -> OrderRecord:
+def _judged(order: OrderRecord, answer: LegAnswer, at_ms: Ms, *, gate_open: bool) -> OrderRecord:
     """Return the order after one answer, by the class of the answer and the order's own past."""
     rule = POST_RULES[answer.kind]
     if answer.kind is PostClass.ACCEPTED:
@@ -54,7 +54,7 @@ def _judged(order: OrderRecord, answer: LegAnswer, at_ms: Ms) -> OrderRecord:
         return _with_evidence(replace(order, filled=filled), _accepted_as(order, answer, filled))
     if answer.kind is PostClass.REFUSED and not order.ever_unknown:
         return _with_evidence(replace(order, reason=answer.reason), Evidence.REFUSED)
-    if rule.same_bytes_may_follow and may_resend(order, at_ms):
+    if gate_open and rule.same_bytes_may_follow and may_resend(order, at_ms):
         return order
     if answer.kind is PostClass.NOT_SENT and order.sends == 1:
         return _with_evidence(replace(order, reason=f"never left: {answer.reason}"), Evidence.REFUSED)
@@ -143,10 +143,14 @@ def see_open(desk: Desk, seen: OpenOrder, at_ms: Ms) -> list[Effect]:
     """Apply one open order of a read to our record: it rests, perhaps partly filled."""
     before = desk.orders[seen.order_id]
     filled = Size(max(before.filled, seen.matched_size))
+    # Whatever called it gone is older than this sight of it.
+    desk.proofs.pop(seen.order_id, None)
     evidence = Evidence.PART_FILLED if filled > 0 else Evidence.RESTING
     after = _with_evidence(replace(before, filled=filled), evidence)
     desk.orders[after.order_id] = after
     effects: list[Effect] = []
+    if before.state.is_final and not after.state.is_final:
+        effects.append(_risen_alert(after))
     if after.state in (OrderState.LIVE, OrderState.PARTIAL):
         # A plan's order never rests on purpose: what is left of it goes.
         effects += cancel(desk, [after.order_id], at_ms)
@@ -155,13 +159,13 @@ def see_open(desk: Desk, seen: OpenOrder, at_ms: Ms) -> list[Effect]:
     return effects
 
 
-def see_trades(desk: Desk, trades: Iterable[VenueTrade]) -> list[Effect]:
+def see_trades(desk: Desk, trades: Iterable[VenueTrade], at_ms: Ms) -> list[Effect]:
     """Book every execution of ours in these trades, each once, and move the orders they fill."""
     new_fills: list[Fill] = []
     touched: dict[OrderId, OrderRecord] = {}
     effects: list[Effect] = []
     for trade in trades:
-        for order_id in {trade.taker_order_id, *(m.order_id for m in trade.makers)}:
+        for order_id in dict.fromkeys((trade.taker_order_id, *(m.order_id for m in trade.makers))):
             order = desk.orders.get(order_id)
             fill = None if order is None else fills_of(trade, order)
             if fill is None or not _is_news(desk, fill):
@@ -171,8 +175,11 @@ def see_trades(desk: Desk, trades: Iterable[VenueTrade]) -> list[Effect]:
             effects.append(Count("fills_total", fill.settlement.value))
             if fill.settlement is Settlement.VOIDED:
                 effects.append(_void_alert(desk.orders[order_id], fill))
-            touched[order_id] = _with_fills(desk, desk.orders[order_id])
-            desk.orders[order_id] = touched[order_id]
+            before = desk.orders[order_id]
+            touched[order_id] = desk.orders[order_id] = _with_fills(desk, before)
+            if before.state.is_final and not touched[order_id].state.is_final:
+                # Thought dead, and it traded: what is left of it must be proven gone again.
+                effects += prove(desk, touched[order_id], at_ms)
     if new_fills:
         effects.insert(0, SaveProgress(tuple(touched.values()), tuple(new_fills)))
     return effects
@@ -206,6 +213,19 @@ def _with_fills(desk: Desk, order: OrderRecord) -> OrderRecord:
     whole = filled >= order.intent.size
     evidence = Evidence.ALL_FILLED if whole else Evidence.PART_FILLED
     return _with_evidence(replace(order, filled=filled), evidence)
+
+
+def _risen_alert(order: OrderRecord) -> RaiseAlert:
+    intent = order.intent
+    return RaiseAlert(
+        Alert(
+            key=f"risen:{order.order_id}",
+            severity=Severity.CRIT,
+            subject=f"late order {intent.ticket_id}",
+            text=f"{intent.name} was thought over and rests at the venue: a very late POST arrived",
+            next_step="it is being cancelled and counted again; look at the ticket's card",
+        )
+    )
 
 
 def _void_alert(order: OrderRecord, fill: Fill) -> RaiseAlert:

@@ -21,6 +21,8 @@ CANCEL_AGAIN_MS = 10_000
 """A cancel that got no usable answer is repeated after this."""
 EXPIRY_GRACE_MS = 60_000
 """A read this long after the expiration proves the end alone (design, section 7)."""
+UNACKNOWLEDGED = (OrderState.SENDING, OrderState.UNKNOWN)
+"""States in which the venue has not shown that it knows the order."""
 READ_OVERLAP_MS = 600_000
 """Look-ups reach back this far before the order was made, against clock differences."""
 
@@ -103,7 +105,7 @@ def _end(desk: Desk, order: OrderRecord, evidence: Evidence, reason: str) -> lis
 
 def _reply_counts(desk: Desk, order: OrderRecord, proof: Proof) -> bool:
     """Tell whether a "not found" may be believed: the venue knew the order, or H passed since the send."""
-    if order.state is not OrderState.UNKNOWN:
+    if order.state not in UNACKNOWLEDGED:
         return True
     horizon = order.last_send_ms + desk.settings.orders.horizon_ms
     return proof.cancel_sent_ms is not None and proof.cancel_sent_ms >= horizon
@@ -115,7 +117,7 @@ def _needs_another_cancel(desk: Desk, order: OrderRecord, proof: Proof, at_ms: M
     if proof.cancel_sent_ms is None:
         return True
     horizon = order.last_send_ms + desk.settings.orders.horizon_ms
-    if order.state is OrderState.UNKNOWN and proof.cancel_sent_ms < horizon <= at_ms:
+    if order.state in UNACKNOWLEDGED and proof.cancel_sent_ms < horizon <= at_ms:
         return True
     return at_ms - proof.cancel_sent_ms >= CANCEL_AGAIN_MS
 

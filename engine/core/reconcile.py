@@ -35,7 +35,7 @@ def read_account(desk: Desk, at_ms: Ms, reason: str) -> ReadAccount:
 def account_read(desk: Desk, event: AccountRead) -> list[Effect]:
     """Correct our ledger by a complete read; opens the gate if it was waiting for one."""
     before = {ticket_id: _fingerprint(desk, ticket_id) for ticket_id in desk.flights}
-    effects = see_trades(desk, event.account.trades)
+    effects = see_trades(desk, event.account.trades, event.at_ms)
     open_ids = {seen.order_id for seen in event.account.open_orders}
     for seen in event.account.open_orders:
         effects += see_open(desk, seen, event.at_ms) if seen.order_id in desk.orders else _foreign(desk, seen)
@@ -68,7 +68,7 @@ def looked_up(desk: Desk, event: OrderLookedUp) -> list[Effect]:
     if order is None:
         return []
     before = _fingerprint(desk, order.intent.ticket_id)
-    effects = see_trades(desk, event.trades)
+    effects = see_trades(desk, event.trades, event.at_ms)
     if event.open_order is not None:
         effects += see_open(desk, event.open_order, event.at_ms)
     else:

@@ -5,7 +5,7 @@ filled in full at its limit.
 """
 
 from engine.core.dutch import Room
-from engine.core.state import DAY_MS, Desk, fills_of_order
+from engine.core.state import DAY_MS, Desk
 from engine.domain.fees import outlay_bound
 from engine.domain.ids import EventId
 from engine.domain.order import OrderRecord, Settlement
@@ -20,8 +20,9 @@ BATCH_LEGS_MAX = 15
 
 
 def reserved(desk: Desk) -> Usdc:
-    """Return what orders that may still execute can cost at most."""
-    return Usdc(sum(_worst_case(desk, order) for order in desk.orders.values()))
+    """Return what orders that may still execute, or are just being committed, can cost at most."""
+    committing = sum(pending.plan.spend_max for pending in desk.committing.values())
+    return Usdc(committing + sum(_worst_case(desk, order) for order in desk.orders.values()))
 
 
 def spent_today(desk: Desk, now_ms: Ms) -> Usdc:
@@ -89,18 +90,18 @@ def event_busy(desk: Desk, event_id: EventId, code: str) -> Refusal | None:
         return Refusal(
             RefusalKind.FROZEN, f"{code} takes no new plans: {frozen}; look at it before trading it again"
         )
-    for flight in desk.flights.values():
-        if flight.event_id == event_id and flight.ended_ms is None:
-            return Refusal(
-                RefusalKind.IN_FLIGHT,
-                f"{flight.ticket_id} is still in flight on {code}: wait for its result card",
-            )
+    flying = [f.ticket_id for f in desk.flights.values() if f.event_id == event_id and f.ended_ms is None]
+    flying += [key for key, pending in desk.committing.items() if pending.plan.event_id == event_id]
+    if flying:
+        return Refusal(
+            RefusalKind.IN_FLIGHT, f"{flying[0]} is still in flight on {code}: wait for its result card"
+        )
     return None
 
 
 def _worst_case(desk: Desk, order: OrderRecord) -> Usdc:
     """Return the bound for shares that may still be bought and for those bought but not yet read back."""
-    booked = sum(f.size for f in fills_of_order(desk, order.order_id))
+    booked = sum(fill.size for fill in desk.fills.values() if fill.order_id == order.order_id)
     open_size = 0 if order.state.is_final else order.remaining
     unbooked = Size(open_size + max(0, order.filled - booked))
     return outlay_bound(order.intent.fee, order.intent.price, unbooked)

@@ -61,7 +61,7 @@ def _leg(desk: Desk, order: OrderRecord) -> LegResult:
         order_id=order.order_id,
         state=order.state,
         wanted=order.intent.size,
-        filled=order.filled,
+        filled=held_of(desk, order),
         cash=Usdc(sum(f.cash for f in fills)),
         fee=Usdc(sum(f.fee for f in fills)),
         reason=order.reason,
@@ -71,7 +71,7 @@ def _leg(desk: Desk, order: OrderRecord) -> LegResult:
 def review_flight(desk: Desk, ticket_id: TicketId, at_ms: Ms) -> list[Effect]:
     """Judge a flight after anything was learned about it; show what changed and ask for what is missing."""
     flight = desk.flights[ticket_id]
-    before = (flight.ended_ms, flight.accounted, flight.settled)
+    before = _standing(desk, flight)
     orders = [desk.orders[order_id] for order_id in flight.order_ids]
     effects: list[Effect] = []
     final = all(order.state.is_final for order in orders)
@@ -83,13 +83,24 @@ def review_flight(desk: Desk, ticket_id: TicketId, at_ms: Ms) -> list[Effect]:
         for order in orders
         for fill in fills_of_order(desk, order.order_id)
     )
-    after = (flight.ended_ms, flight.accounted, flight.settled)
+    state, *_ = after = _standing(desk, flight)
     if flight.ended_ms is None or after != before:
-        aloud = desk.tickets[ticket_id].state is TicketState.BROKEN and before[0] is None
+        aloud = state is TicketState.BROKEN and before[0] is not state
         effects.append(ShowTicket(view_of(desk, desk.tickets[ticket_id]), aloud=aloud))
     if final and not flight.settled:
         effects.append(_poll(flight, at_ms))
     return effects
+
+
+def _standing(desk: Desk, flight: Flight) -> tuple[object, ...]:
+    """Return what an ended ticket's card depends on."""
+    held = tuple(held_of(desk, desk.orders[order_id]) for order_id in flight.order_ids)
+    return desk.tickets[flight.ticket_id].state, flight.accounted, flight.settled, held
+
+
+def held_of(desk: Desk, order: OrderRecord) -> Size:
+    """Return what an order has filled and the venue has not undone."""
+    return Size(order.filled - _read_back(desk, order, Settlement.VOIDED))
 
 
 def _accounted(desk: Desk, order: OrderRecord) -> bool:
@@ -133,8 +144,9 @@ def settle_timer(desk: Desk, ticket_id: TicketId, at_ms: Ms) -> list[Effect]:
 def _end(desk: Desk, flight: Flight, orders: list[OrderRecord], at_ms: Ms) -> list[Effect]:
     """Move the ticket to the end its legs have come to; late fills may move it again."""
     ticket = desk.tickets[flight.ticket_id]
-    whole = all(order.filled >= order.intent.size for order in orders)
-    some = any(order.filled > 0 for order in orders)
+    held = [held_of(desk, order) for order in orders]
+    whole = all(size >= order.intent.size for size, order in zip(held, orders, strict=True))
+    some = any(held)
     move = Move.COMPLETE if whole else Move.SHORT if some else Move.NOTHING
     state = MOVES.get((ticket.state, move))
     if flight.ended_ms is None:

@@ -11,6 +11,7 @@ from engine.core.feed import Feeds
 from engine.domain.ids import EventId, OrderId, TicketId, TradeId
 from engine.domain.market import EventGroup
 from engine.domain.order import Fill, OrderRecord, Settlement
+from engine.domain.plan import Plan
 from engine.domain.ticket import Approved, Grant, Ticket
 from engine.domain.units import Ms, Usdc
 from engine.domain.views import Gate, KillView
@@ -87,6 +88,14 @@ class Flight:
     polls: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class PendingSend:
+    """A Send between its press and the report of its commit."""
+
+    request: int
+    plan: Plan
+
+
 @dataclass(slots=True)
 class Desk:
     """All core state."""
@@ -110,8 +119,8 @@ class Desk:
     """Venue clock minus desk clock."""
     balance: Usdc | None = None
     """Collateral at the last complete read, moved by every fill booked since."""
-    requests: dict[TicketId, int] = field(default_factory=dict)
-    """Commands waiting for a commit before they are answered."""
+    committing: dict[TicketId, PendingSend] = field(default_factory=dict)
+    """Sends whose commit has not been reported yet: reserved already, answered when it is."""
     kill: KillView | None = None
     """A kill that the venue has not confirmed yet."""
     kill_told_ms: Ms = field(default=Ms(0))

@@ -184,10 +184,13 @@ def mint_grant(desk: Desk, ticket: Ticket, approved: Approved, at_ms: Ms) -> Gra
 
 
 def expire(desk: Desk, ticket_key: TicketId, at_ms: Ms) -> list[Effect]:
-    """End an open ticket whose time is over; a timer that is early for the present card does nothing."""
+    """End an open ticket whose time is over."""
     ticket = desk.tickets.get(ticket_key)
-    if ticket is None or not ticket.state.is_open or at_ms < ticket.expires_ms:
+    if ticket is None or not ticket.state.is_open:
         return []
+    if at_ms < ticket.expires_ms:
+        # Early for the present card, or by a rounded millisecond: the timer is set again.
+        return [SetTimer(f"ticket:{ticket_key}", ticket.expires_ms)]
     after, effects = moved(desk, ticket, Move.EXPIRE, at_ms, note="nothing was sent")
     return [*effects, ShowTicket(view_of(desk, after), aloud=False)]
 
@@ -197,8 +200,8 @@ def taken_up(desk: Desk, ticket: Ticket, at_ms: Ms) -> list[Effect]:
 
     So a press that was on its way when the last process ended finds an older version, and sends nothing.
     """
-    if ticket.state is not TicketState.ARMED:
-        return [SetTimer(f"ticket:{ticket.ticket_id}", ticket.expires_ms)]
+    if ticket.state is not TicketState.ARMED or at_ms >= ticket.expires_ms:
+        return expire(desk, ticket.ticket_id, at_ms)
     after, effects = moved(desk, ticket, Move.BACK, at_ms, note="the desk was restarted: confirm again")
     return [*effects, ShowTicket(view_of(desk, after), aloud=False)]
 

@@ -74,7 +74,10 @@ TRANSITIONS: dict[tuple[OrderState, Evidence], OrderState] = {
     (_S.SENDING, _E.ALL_FILLED): _S.FILLED,
     (_S.SENDING, _E.REFUSED): _S.REJECTED,
     (_S.SENDING, _E.UNANSWERED): _S.UNKNOWN,
-    (_S.SENDING, _E.CANCEL_SENT): _S.PENDING_CANCEL,
+    (_S.SENDING, _E.CANCEL_SENT): _S.SENDING,  # the POST may still be on its way: a cancel proves nothing
+    (_S.SENDING, _E.CANCELLED): _S.CANCELLED,
+    (_S.SENDING, _E.PROVEN_DEAD): _S.DEAD,
+    (_S.SENDING, _E.PAST_EXPIRY): _S.EXPIRED,
     (_S.UNKNOWN, _E.RESTING): _S.LIVE,
     (_S.UNKNOWN, _E.DELAYED): _S.DELAYED,
     (_S.UNKNOWN, _E.PART_FILLED): _S.PARTIAL,

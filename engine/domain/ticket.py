@@ -103,6 +103,10 @@ MOVES: dict[tuple[TicketState, Move], TicketState] = {
     (_T.MISSED, _M.COMPLETE): _T.DONE,
     (_T.BROKEN, _M.SHORT): _T.BROKEN,
     (_T.BROKEN, _M.COMPLETE): _T.DONE,
+    # And fills can be undone by the venue after they were counted.
+    (_T.DONE, _M.SHORT): _T.BROKEN,
+    (_T.DONE, _M.NOTHING): _T.MISSED,
+    (_T.BROKEN, _M.NOTHING): _T.MISSED,
 }
 """State after a move. A missing row is a refusal: the button is older than the ticket."""
 

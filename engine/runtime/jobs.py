@@ -32,11 +32,17 @@ def jobs_table(*, reconcile_s: int, scan_s: int, catalogue_s: int) -> tuple[JobR
 
 def start_jobs(table: tuple[JobRow, ...], clock: Clock, post: Callable[[JobDue], None]) -> AsyncIOScheduler:
     """Start the scheduler; a job that is late runs once, never twice at a time."""
+
+    async def fire(job: Job) -> None:
+        """Post on the loop's own thread: the scheduler would run a plain function in another one."""
+        post(JobDue(clock.now_ms(), job))
+
     scheduler = AsyncIOScheduler()
     for row in table:
         scheduler.add_job(
-            lambda job=row.job: post(JobDue(clock.now_ms(), job)),
+            fire,
             "interval",
+            args=(row.job,),
             seconds=row.every_s,
             jitter=row.jitter_s or None,
             id=row.job.value,

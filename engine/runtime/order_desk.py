@@ -16,6 +16,7 @@ from engine.domain.events import (
     CancelFailed,
     Event,
     PostAnswered,
+    StoreFailed,
 )
 from engine.domain.failure import LegAnswer, PostClass, VenueFailure
 from engine.domain.ids import OrderId
@@ -81,7 +82,11 @@ class OrderDesk:
         self._metrics.observe_us("engine_place_call_ms", report.place_call_us)
         self._metrics.observe_us("engine_ack_ms", report.ack_latency_us)
         self._post(PostAnswered(self._clock.now_ms(), report.answers))
-        await self._store.finish_attempts(report, self._clock.now_ms())
+        try:
+            await self._store.finish_attempts(report, self._clock.now_ms())
+        except StoreError as error:
+            self._metrics.count("engine_errors", "store")
+            self._post(StoreFailed(self._clock.now_ms(), str(error)))
 
     def cancel(self, order_ids: Sequence[OrderId]) -> None:
         """Start cancelling by id."""

@@ -34,7 +34,7 @@ from engine.domain.effects import (
 )
 from engine.domain.events import Event, StoreFailed
 from engine.domain.refusal import Refusal, RefusalKind
-from engine.domain.views import RefusalView, View
+from engine.domain.views import KillView, RefusalView, View
 from engine.metrics import Metrics
 from engine.ports import Chat, MarketFeed, Store, StoreError
 from engine.runtime.order_desk import OrderDesk
@@ -65,7 +65,9 @@ async def perform(hands: Hands, effects: Iterable[Effect]) -> None:
     for effect in effects:
         if broken is not None and not isinstance(effect, RISK_LOWERING):
             if isinstance(effect, Reply):
-                hands.answer(effect.request, _not_stored(broken))
+                # A kill is true without the ledger: the gate is closed and cancel-all is on its way.
+                kept = isinstance(effect.view, KillView)
+                hands.answer(effect.request, effect.view if kept else _not_stored(broken))
             continue
         durable = DURABLE.get(type(effect))
         if durable is None:

@@ -19,7 +19,7 @@ from engine.domain.events import (
 from engine.domain.failure import VenueFailure
 from engine.domain.units import Ms
 from engine.metrics import Metrics
-from engine.ports import MarketReads, Relayer, Store
+from engine.ports import MarketReads, Relayer, Store, StoreError
 from engine.runtime.supervise import TaskSet
 
 LOOK_UPS_AT_ONCE = 8
@@ -121,7 +121,11 @@ class Reads:
                 assert failed is not None
                 self._post(CatalogueFailed(now, failed.reason))
                 return
-            await self._store.save_catalogue(events, now)
+            try:
+                await self._store.save_catalogue(events, now)
+            except StoreError as error:
+                self._post(CatalogueFailed(now, f"read, but not stored: {error}"))
+                return
             # The venue tells whole seconds: its clock read on average half a second more than it said.
             offset = Ms(venue_ms + 500 - (began + heard) // 2)
             self._relayer.set_venue_offset(offset)

@@ -37,9 +37,14 @@ class TaskSet:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
 
     def spawn(self, name: str, work: Coroutine[None, None, None]) -> None:
-        """Start a task; its failure is counted and logged, never lost."""
+        """Start a task; its failure is counted and logged, never lost. While closing nothing is started."""
+        if self._closing:
+            LOG.info("not started, the desk is stopping: %s", name)
+            work.close()
+            return
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._done)
@@ -52,6 +57,7 @@ class TaskSet:
 
     async def drain(self, timeout_s: float) -> int:
         """Wait for the tasks in flight, then cancel what is left; return how many were cancelled."""
+        self._closing = True
         if not self._tasks:
             return 0
         _, left = await asyncio.wait(self._tasks, timeout=timeout_s)

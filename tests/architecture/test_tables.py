@@ -12,7 +12,7 @@ from engine.domain.order import TRANSITIONS, Evidence, OrderState
 from engine.domain.refusal import RefusalKind
 from engine.metrics import METRICS, Kind
 from engine.runtime.perform import DURABLE, RISK_LOWERING, STARTED
-from tests.support.tree import name, sources, text_of, tree_of
+from tests.support.tree import name, parsed, sources, text_of
 
 ROWS = {row.name: row for row in METRICS}
 
@@ -21,21 +21,15 @@ def metric_uses() -> list[tuple[str, str, str, bool]]:
     """Place, kind of use, metric name, and whether a label is given, of every literal metric name."""
     found = []
     for path in sources():
-        for node in ast.walk(tree_of(path)):
-            if not isinstance(node, ast.Call) or not node.args:
+        for node in ast.walk(parsed(path)):
+            if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
                 continue
-            called = ast.unparse(node.func).rpartition(".")[2]
-            first = node.args[0]
-            if (
-                called in {"Count", "count", "observe_us"}
-                and isinstance(first, ast.Constant)
-                and isinstance(first.value, str)
-            ):
-                second = node.args[1] if len(node.args) > 1 else None
-                labelled = second is not None and not (
-                    isinstance(second, ast.Constant) and second.value == ""
-                )
-                found.append((f"{name(path)}:{node.lineno}", called, first.value, labelled))
+            called = ast.unparse(node.func)
+            if called != "Count" and not called.endswith(("metrics.count", "metrics.observe_us")):
+                continue
+            label = node.args[1] if len(node.args) > 1 else ast.Constant("")
+            is_empty = isinstance(label, ast.Constant) and label.value == ""
+            found.append((f"{name(path)}:{node.lineno}", called, str(node.args[0].value), not is_empty))
     return found
 
 
@@ -94,7 +88,7 @@ def test_every_metric_is_used_as_its_kind_and_with_its_label():
         row = ROWS.get(metric)
         if row is None:
             continue
-        kind = Kind.SUMMARY if called == "observe_us" else Kind.COUNTER
+        kind = Kind.SUMMARY if called.endswith("observe_us") else Kind.COUNTER
         if row.kind is not kind:
             wrong.append(f"{place}: {metric} is a {row.kind.value}")
         elif kind is Kind.COUNTER and labelled != bool(row.label):

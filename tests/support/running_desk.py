@@ -23,7 +23,7 @@ from config.desk_settings import desk_settings, operators_of
 from config.settings import Settings, parse
 from engine.clock import SystemClock
 from engine.core.dutch_flow import plan_now
-from engine.core.feed import Feeds
+from engine.core.feed import Feeds, FeedStatus
 from engine.core.state import Desk
 from engine.domain.ids import TicketId
 from engine.domain.plan import Plan
@@ -133,6 +133,14 @@ class RunningDesk:
         result = next(views).result
         assert result is not None, f"expected {ticket_id} to have been sent"
         return result
+
+    def feeds(self) -> FeedStatus:
+        """Return what the desk says of its market data."""
+        return self.service.desk.feeds.status(SystemClock().now_ms())
+
+    def all_live(self) -> bool:
+        """Tell whether every watched book is proven."""
+        return 0 < self.feeds().total == self.feeds().live
 
     def is_open(self) -> bool:
         """Tell whether orders may leave."""

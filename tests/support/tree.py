@@ -7,16 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("bot", "config", "engine", "storage")
-SKIPPED = {
-    ".venv",
-    ".git",
-    "__pycache__",
-    ".mypy_cache",
-    ".ruff_cache",
-    ".pytest_cache",
-    ".hypothesis",
-    "data",
-}
+SKIPPED = {".venv", ".git", "__pycache__", "data"}
 
 
 @cache
@@ -54,7 +45,7 @@ def sources(*under: str) -> tuple[Path, ...]:
 
 
 @cache
-def test_files() -> tuple[Path, ...]:
+def tests() -> tuple[Path, ...]:
     return tuple(p for p in tracked_files() if p.suffix == ".py" and name(p).startswith("tests/"))
 
 
@@ -64,7 +55,7 @@ def text_of(path: Path) -> str:
 
 
 @cache
-def tree_of(path: Path) -> ast.Module:
+def parsed(path: Path) -> ast.Module:
     return ast.parse(text_of(path), filename=name(path))
 
 
@@ -81,7 +72,7 @@ def module_name(path: Path) -> str:
 def imports_of(path: Path) -> set[str]:
     """Every module or member a file imports by absolute name, `from a import b` as both `a` and `a.b`."""
     found: set[str] = set()
-    for node in ast.walk(tree_of(path)):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -92,7 +83,5 @@ def imports_of(path: Path) -> set[str]:
 def calls_in(path: Path) -> list[tuple[int, str]]:
     """Line and dotted name of every call."""
     return [
-        (node.lineno, ast.unparse(node.func))
-        for node in ast.walk(tree_of(path))
-        if isinstance(node, ast.Call)
+        (node.lineno, ast.unparse(node.func)) for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)
     ]

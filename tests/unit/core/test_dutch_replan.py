@@ -6,9 +6,10 @@ import pytest
 
 from engine.core.dutch import replan_within, tokens_of
 from engine.domain.book import Level
+from engine.domain.fees import FREE
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.units import Ms, parse_price, parse_size
-from tests.support.planner import NOW, book, group, params, planned, usdc, worked
+from tests.support.planner import NOW, book, books_of, group, lone, params, planned, usdc, worked
 
 
 class Card:
@@ -95,6 +96,20 @@ def test_slippage_ticks_of_the_card_leave_room_to_move():
     moved(card.press(books=card.with_asks(2, (("0.17", "90"),))))
 
 
+def test_risk_at_the_press_is_that_of_the_cards_limits():
+    """Asks that moved up to the limit cost no more than the card's bound already counts."""
+    event = group()
+    terms = params(slippage_ticks=1, min_profit=0, success_pct=100)
+    asks = [(("0.40", "90"),), (("0.25", "90"),), (("0.15", "90"),)]
+    books = books_of(event, asks)
+    plan = planned(event, books, terms)
+    hike = tokens_of(event)[2]
+    up = books | {hike: replace(books[hike], asks=(Level(parse_price("0.16"), parse_size("90")),))}
+    tight = replace(terms, max_leg_loss=plan.risk.bound)
+
+    assert replan_within(plan, event, up, params=tight, now_ms=NOW) is None
+
+
 def test_margin_below_the_minimum_has_moved_though_every_leg_is_within_its_limit():
     """Hold may cost up to 0.46: all 180 sets at that price leave 1.28 less than on the card."""
     card = Card(min_profit=usdc("2"))
@@ -106,19 +121,17 @@ def test_margin_below_the_minimum_has_moved_though_every_leg_is_within_its_limit
 
 
 def test_margin_of_nothing_has_moved_even_without_a_minimum():
-    card = Card(min_profit=0)
-    dear = card.with_asks(0, (("0.46", "300"),)) | {
-        asset: found
-        for asset, found in card.with_asks(1, (("0.31", "300"),)).items()
-        if asset == tokens_of(card.event)[1]
-    }
+    """Twenty sets at 0.44 + 0.55 earn 20 cents, just what the plan costs to settle."""
+    event = lone(fee=FREE)
+    terms = params(min_profit=0, safety_per_set=0, fixed_cost=usdc("0.20"), success_pct=100)
+    books = books_of(event, [(("0.40", "10"), ("0.44", "10")), (("0.55", "100"),)])
+    plan = planned(event, books, terms)
+    yes = tokens_of(event)[0]
+    dear = books | {yes: book(event, yes, (("0.44", "20"),))}
 
-    assert card.press(books=dear) is None
-    moved(
-        replan_within(
-            card.plan, card.event, dear, params=replace(card.terms, safety_per_set=usdc("0.02")), now_ms=NOW
-        )
-    )
+    assert plan.margin.net == usdc("0.40")
+    text = moved(replan_within(plan, event, dear, params=terms, now_ms=NOW))
+    assert "0.40 → 0.00" in text
 
 
 def test_bids_that_have_gone_make_the_card_too_risky():

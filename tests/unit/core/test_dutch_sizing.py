@@ -17,6 +17,7 @@ from tests.support.planner import (
     book,
     books_of,
     group,
+    lone,
     market,
     params,
     planned,
@@ -196,6 +197,20 @@ def test_gain_below_the_minimum_is_refused_with_the_figure():
 def test_minimum_is_met_by_the_margin_as_the_card_rounds_it():
     assert planned(*worked(min_profit=usdc("2.55624"))).margin.net == usdc("2.55624")
     assert refused(*worked(min_profit=usdc("2.556241"))).kind is RefusalKind.MIN_PROFIT
+
+
+def test_minimum_counts_the_margin_with_every_cost_rounded_up():
+    """Exactly, 10.01 sets leave 0.49757708 dollars; the card says 0.497576, which must reach the minimum."""
+    event = lone(fee=FREE)
+    books = books_of(event, [(("0.40", "10.01"),), (("0.55", "90"),)])
+    terms = params(lot=parse_size("0.01"), fee_bps=3, safety_per_set=usdc("0.000007"), fixed_cost=0)
+    met = replace(terms, success_pct=100, min_profit=usdc("0.497576"))
+
+    assert planned(event, books, met).margin.net == usdc("0.497576")
+    refusal = refused(event, books, replace(met, min_profit=usdc("0.497577")))
+    assert refusal.kind is RefusalKind.MIN_PROFIT
+    eaten = replace(met, min_profit=usdc("0"), fixed_cost=usdc("0.497576"))
+    assert refused(event, books, eaten).kind is RefusalKind.MIN_PROFIT
 
 
 def test_asking_below_the_venues_minimum_tells_what_is_needed():

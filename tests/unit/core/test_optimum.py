@@ -96,16 +96,27 @@ def test_objective_that_only_rounding_breaks_is_refused():
     assert found(legs, fee_rounding=Rounding.DOWN).lots == 1
 
 
-def test_flat_segment_of_a_billion_shares_is_searched_within_one_period():
+def test_fees_rounded_down_can_pay_again_behind_a_level_that_does_not():
+    """Twenty-one lots at 0.0101 lose 12 micro-dollars, then seven levels of one lot each pay no fee."""
+    asks = [("0.0100", "0.05"), ("0.0101", "0.21"), *((f"0.0{price}", "0.01") for price in range(102, 109))]
+    legs = [leg(asks, fee=FeeCurve(90_000, 1), tick="0.0001")]
+
+    best = found(legs, payout="0.0109", fee_rounding=Rounding.DOWN)
+
+    assert (best.lots, best.net) == (33, 21)
+
+
+@pytest.mark.parametrize(("cheap", "lots"), [("1.01", 101), ("1.37", 250)])
+def test_flat_segment_of_a_billion_shares_is_searched_within_one_period(cheap, lots):
     """Edge exactly zero after fees and safety: only the rounding of fees tells the sizes apart."""
-    legs = [leg([("0.40", "1.01"), ("0.49", "1000000000")]), leg([("0.49", "1000000000")])]
+    legs = [leg([("0.40", cheap), ("0.49", "1000000000")]), leg([("0.49", "1000000000")])]
     terms = objective(safety="0.000008")
 
     best = found(legs, safety="0.000008")
 
-    near = {lots: Worth(legs, terms, lots).objective for lots in range(1, 400)}
-    assert Fraction(best.objective, DOLLAR) == max(near.values())
-    assert best.lots == min(lots for lots, worth in near.items() if worth == max(near.values()))
+    worths = [Worth(legs, terms, size).objective for size in range(1, 400)]
+    assert Fraction(best.objective, DOLLAR) == max(worths)
+    assert best.lots == lots == worths.index(max(worths)) + 1
 
 
 def test_faint_slope_over_a_billion_shares_is_followed_to_its_last_period():

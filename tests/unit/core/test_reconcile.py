@@ -4,13 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from engine.domain.effects import Audit, Count, LookUpOrder, RaiseAlert, ReadAccount, SaveProgress
+from engine.domain.commands import OpenDutch
+from engine.domain.effects import Audit, Count, LookUpOrder, RaiseAlert, ReadAccount, Reply, SaveProgress
 from engine.domain.events import AccountReadFailed, Job, JobDue, LookUpFailed, OrderLookedUp, Restored
 from engine.domain.failure import PostClass
 from engine.domain.order import OrderState, Settlement
+from engine.domain.refusal import RefusalKind
 from engine.domain.ticket import TicketState
 from engine.domain.units import Ms, Usdc
-from engine.domain.views import Gate, Severity
+from engine.domain.views import Gate, RefusalView, Severity
 from tests.support.builders import (
     WALLET,
     accepted,
@@ -275,12 +277,11 @@ def test_restart_holds_back_the_room_of_what_is_unproven(run):
 def test_restart_in_flight_blocks_the_event_until_all_is_proven(run):
     run.restart((order(),), (ticket(),))
     run.read()
-    card = run.armed(entropy=9, sets=10)
 
-    from engine.domain.effects import SendBatch
-    from engine.domain.ticket import Move
+    view = only(run.ask(OpenDutch("fed3", shares(10))), Reply).view
 
-    assert of_kind(run.press(card, Move.SEND), SendBatch) == []
+    assert isinstance(view, RefusalView)
+    assert view.refusal.kind is RefusalKind.IN_FLIGHT
 
 
 def test_restart_keeps_freezes(run):

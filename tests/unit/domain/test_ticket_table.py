@@ -62,9 +62,13 @@ def test_what_never_sent_anything_stays_ended(state):
     assert after(state) == set()
 
 
-@pytest.mark.parametrize("state", [T.MISSED, T.BROKEN])
-def test_a_late_fill_may_make_a_judged_ticket_fuller_never_emptier(state):
-    assert after(state) <= {T.BROKEN, T.DONE}
+def test_a_late_fill_may_make_a_missed_ticket_fuller():
+    assert after(T.MISSED) == {T.BROKEN, T.DONE}
+
+
+@pytest.mark.parametrize("state", [T.DONE, T.BROKEN])
+def test_a_fill_that_the_venue_undoes_reopens_a_judged_ticket(state):
+    assert after(state) - {state} == {T.MISSED, T.BROKEN, T.DONE} - {state}
 
 
 def test_sending_cannot_be_dropped_or_expire():

@@ -51,7 +51,8 @@ async def test_scheduled_jobs_are_the_table(running):
 async def test_a_job_posts_its_own_event_and_nothing_else(running, row: JobRow):
     scheduler, mail = running
 
-    scheduler.get_job(row.job.value).func()
+    job = scheduler.get_job(row.job.value)
+    await job.func(*job.args)
 
     assert mail == [JobDue(NOW, row.job)]
 

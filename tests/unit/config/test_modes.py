@@ -1,0 +1,85 @@
+"""What each mode demands before the desk may start."""
+
+from typing import Any
+
+import pytest
+
+from config.modes import is_loopback, refusals, uses_telegram
+from config.settings import Settings, parse
+from tests.unit.config.test_settings import changed, example
+
+SECRET = "Zx9-" * 10
+TOKEN = "123456:a-token-for-tests"
+
+
+def settings(**telegram: Any) -> Settings:
+    return parse(changed("telegram", **telegram), source="t")
+
+
+@pytest.mark.parametrize("mode", ["paper", "live"])
+def test_unbuilt_mode_is_refused_with_what_is_missing(mode: str) -> None:
+    (told,) = refusals(parse(example() | {"mode": mode}, source="t"))
+
+    assert f'mode = "{mode}" is refused, still missing:' in told
+    assert 'Use mode = "local"' in told
+
+
+def test_shipped_configuration_starts() -> None:
+    assert refusals(parse(example(), source="t")) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "key"),
+    [("relayer", "base_url"), ("venue", "gamma_url"), ("venue", "market_ws_url")],
+)
+def test_local_mode_refuses_a_venue_outside_this_machine(table: str, key: str) -> None:
+    values = changed(table, **{key: "https://venue.example"})
+
+    (told,) = refusals(parse(values, source="t"))
+
+    assert told.startswith(f"{table}.{key}: expected a loopback address")
+
+
+def test_local_mode_takes_a_venue_on_loopback() -> None:
+    values = changed("relayer", base_url="http://127.0.0.1:9001")
+
+    assert refusals(parse(values, source="t")) == []
+
+
+def test_token_asks_for_a_public_address_and_a_long_secret() -> None:
+    told = refusals(settings(token=TOKEN))
+
+    assert [line.split(":")[0] for line in told] == ["telegram.webhook_url", "telegram.webhook_secret"]
+
+
+def test_token_with_address_and_secret_may_start() -> None:
+    ready = settings(token=TOKEN, webhook_url="https://desk.example/tg", webhook_secret=SECRET)
+
+    assert refusals(ready) == []
+    assert uses_telegram(ready)
+
+
+def test_real_token_is_never_given_to_a_stand_in() -> None:
+    told = refusals(settings(token=TOKEN, base_url="http://127.0.0.1:8081"))
+
+    assert len(told) == 1
+    assert "take the token out" in told[0]
+
+
+def test_without_a_token_the_chat_is_the_stand_in() -> None:
+    assert not uses_telegram(parse(example(), source="t"))
+
+
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [
+        ("http://127.0.0.1:80", True),
+        ("http://localhost", True),
+        ("ws://[::1]:9", True),
+        ("http://127.0.0.1.example.com", False),
+        ("http://user@10.0.0.1", False),
+        ("", False),
+    ],
+)
+def test_loopback_is_judged_by_the_host_alone(url: str, here: bool) -> None:
+    assert is_loopback(url) is here
