@@ -32,5 +32,5 @@ test: setup ## every test, whole-process ones included
 demo: setup ## the whole desk on this machine: a tour, then a prompt
 	$(BIN)/dutchdesk local
 
-clean: ## remove .venv, caches and local data
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache data
+clean: ## remove .venv and caches; data folders stay
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

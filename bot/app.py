@@ -200,9 +200,12 @@ def _chat(parts: Parts, service: Service) -> TelegramChat:
 
 
 def _account(settings: Settings, outside: Outside) -> TradingAccount:
-    key = SigningKey(outside.private_key)
-    wallet = settings.relayer.wallet or key.address
-    return TradingAccount(key, checksum_address(wallet), SignatureType(settings.relayer.wallet_type))
+    try:
+        key = SigningKey(outside.private_key)
+        wallet = checksum_address(settings.relayer.wallet or key.address)
+        return TradingAccount(key, wallet, SignatureType(settings.relayer.wallet_type))
+    except ValueError as error:
+        raise NotReadyError(f"[relayer] cannot be used: {error}") from None
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -185,12 +185,16 @@ def broken_card(view: TicketView, result: TicketResult, look: Look) -> Card:
         *_not_final(result),
         *([worst_line(ticket.plan)] if ticket.plan else []),
         *note_lines(ticket),
-        f"The event is frozen for new plans. {_now(result)}",
+        f"The event is frozen for new plans{_thaw(ticket)}. {_now(result)}",
         details(_exact_legs(result)),
         ids_line(ticket, esc(ticket.owner.name, 24), *_ended(result)),
     ]
     buttons = ((Button("📊 Status", CommandAct("/status")), copy_ids(ticket)),)
     return Card("\n".join(lines), buttons, Severity.CRIT, mark_of(view))
+
+
+def _thaw(ticket: Ticket) -> str:
+    return f" until /resume {esc(ticket.plan.code, 20)}" if ticket.plan else ""
 
 
 def _now(result: TicketResult) -> str:

@@ -1,4 +1,4 @@
-"""The ticket that lifts a halt: dry, confirm, done and the endings. It sends no order."""
+"""The ticket that lifts a halt or a freeze: dry, confirm, done and the endings. It sends no order."""
 
 from typing import assert_never
 
@@ -9,14 +9,13 @@ from bot.markup import bold, esc, when
 from engine.domain.ticket import Move, Ticket, TicketState
 from engine.domain.views import TicketView
 
-_SUBJECT = "Resume"
-
 
 def resume_card(view: TicketView, look: Look) -> Card:
     """Return the card of a resume ticket in its present state."""
     ticket = view.ticket
-    mark, verdict, explanation = _words(ticket.state)
-    lines = [headline(mark, look, ticket.state.value, _SUBJECT, verdict), *note_lines(ticket)]
+    mark, verdict, explanation = _thaw_words(ticket) if ticket.subject else _words(ticket.state)
+    subject = f"Resume {esc(ticket.subject, 20)}".rstrip()
+    lines = [headline(mark, look, ticket.state.value, subject, verdict), *note_lines(ticket)]
     if explanation:
         lines.append(explanation)
     who = f"only you ({esc(ticket.owner.name, 24)})" if ticket.state.is_open else esc(ticket.owner.name, 24)
@@ -51,11 +50,31 @@ def _words(state: TicketState) -> tuple[str, str, str]:
             assert_never(state)
 
 
+def _thaw_words(ticket: Ticket) -> tuple[str, str, str]:
+    """Return mark, verdict and explanation of a ticket that lifts one event's freeze."""
+    match ticket.state:
+        case TicketState.DRY:
+            return "▶️", f"the event is {bold('frozen')}, nothing changed yet", "Look at what is held first."
+        case TicketState.ARMED:
+            return "🔒", "let the event take new plans", "No order leaves by it; what is held stays held."
+        case TicketState.DONE | TicketState.SENDING:
+            return "✅", "the event takes new plans", ""
+        case TicketState.DROPPED:
+            return "✖", "dropped, the event stays frozen", ""
+        case TicketState.EXPIRED:
+            return "⌛", "time is up, the event stays frozen", ""
+        case TicketState.REFUSED | TicketState.BROKEN | TicketState.MISSED:
+            return "⛔", "refused, the event stays frozen", ""
+        case _:
+            assert_never(ticket.state)
+
+
 def _keyboard(ticket: Ticket) -> Keyboard:
     drop = move_button(ticket, Move.DROP, "✖ Drop")
     if ticket.state is TicketState.DRY:
         return ((drop, move_button(ticket, Move.CONFIRM, "Confirm…", Style.PRIMARY)),)
     if ticket.state is TicketState.ARMED:
-        send = move_button(ticket, Move.SEND, "🔴 Resume trading", Style.DANGER)
+        label = f"🔴 Thaw {ticket.subject}" if ticket.subject else "🔴 Resume trading"
+        send = move_button(ticket, Move.SEND, label, Style.DANGER)
         return ((send,), (move_button(ticket, Move.BACK, "« Back"), drop))
     return ((Button("📊 Status", CommandAct("/status")),),)

@@ -119,7 +119,7 @@ def _dry_details(plan: Plan, look: Look) -> list[str]:
     return [
         f"Size limited by: {esc(plan.limited_by)}",
         f"Spends at most {cost(plan.spend_max)} USDC.",
-        f"Book age {span(look.now_ms - plan.books_ms)}, rules hash {esc(plan.rules_hash, 10)}.",
+        f"Book age {span(look.now_ms - plan.books_ms)}, rules hash {esc(plan.rules_hash, 10)}",
         f"Exactly: {exact(m.payout)} - {exact(m.raw)} - fee {exact(m.fee)} = {exact_gain(m.if_held)} if held",
         f"After slip, buffer, safety and carry: {exact_gain(m.net)}",
         f"plan {esc(plan.plan_id, 24)}",

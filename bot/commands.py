@@ -110,6 +110,15 @@ def _dutch(words: tuple[str, ...]) -> Ask | Usage:
     return _dutch_sets(code, words[1])
 
 
+def _resume(words: tuple[str, ...]) -> Ask | Usage:
+    if not words:
+        return AskResume()
+    code = _as_code(words[0].lower())
+    if len(words) > 1 or code != words[0].lower():
+        return Usage("", "expected nothing, or one event's code", f"/resume {code}".rstrip())
+    return AskResume(code)
+
+
 def _dutch_sets(code: str, typed: str) -> Ask | Usage:
     try:
         size = parse_size(typed)
@@ -128,13 +137,16 @@ COMMANDS: tuple[Spec, ...] = (
     Spec("status", (), "", Role.VIEWER, "gate, feeds, orders, money", "/status", _bare(ShowStatus())),
     Spec(
         "dutch", (), "[code] [sets]", Role.TRADER,
-        "what every event's set costs now; with a code, a dry ticket", "/dutch fed4 200", _dutch,
+        "what every event's set costs now; with a code, a dry ticket", "/dutch fed5 200", _dutch,
     ),
     Spec(
         "kill", ("k",), "", Role.VIEWER,
         "stop: cancel every order and halt; asks nothing", "/kill", _bare(Kill()), safe=True,
     ),
-    Spec("resume", (), "", Role.TRADER, "lift a halt, in two steps", "/resume", _bare(AskResume())),
+    Spec(
+        "resume", (), "[code]", Role.TRADER,
+        "lift a halt, or with a code one event's freeze, in two steps", "/resume", _resume,
+    ),
     Spec("help", (), "[command]", Role.VIEWER, "all commands, or one explained", "/help dutch", _help),
     Spec("whoami", (), "", Role.VIEWER, "your id and role", "/whoami", _bare(WhoAmI())),
     # What Telegram hands over behind /start comes from a link anybody can write: it never acts.

@@ -81,7 +81,7 @@ async def open_webhook(bot: Bot, settings: TelegramSettings) -> None:
     if found and found != settings.webhook_url and not settings.take_over:
         raise WebhookTaken(
             f"expected no webhook or {settings.webhook_url}, found another one set for this token; "
-            "stop the other desk, or start this one with take-over"
+            "stop the other desk, or take its webhook away at Telegram (deleteWebhook)"
         )
     await bot.set_webhook(
         url=settings.webhook_url,

@@ -45,7 +45,15 @@ def _local(settings: Settings) -> list[str]:
         f"{name}: expected a loopback address or nothing in local mode, found {url}"
         for name, url in urls
         if url and not is_loopback(url)
-    ] + _telegram(settings)
+    ] + [*_wallet(settings), *_telegram(settings)]
+
+
+def _wallet(settings: Settings) -> list[str]:
+    relayer = settings.relayer
+    if bool(relayer.wallet) is (relayer.wallet_type == 0):
+        found = f"found {relayer.wallet or 'none'} with type {relayer.wallet_type}"
+        return [f"relayer.wallet: expected a wallet with wallet_type 1 to 3 and none with 0, {found}"]
+    return []
 
 
 def _telegram(settings: Settings) -> list[str]:

@@ -10,7 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from config.secrets_file import SECRETS_NAME, read_secrets
@@ -44,6 +44,13 @@ def _millionths(value: object) -> int:
     raise ValueError(f'expected a rate as text like "0.05", was {value!r}')
 
 
+def _key(value: SecretStr) -> SecretStr:
+    digits = value.get_secret_value().removeprefix("0x")
+    if digits and (len(digits) != 64 or set(digits.lower()) - set("0123456789abcdef")):
+        raise ValueError("expected 0x and 64 hex digits, or nothing in local mode")
+    return value
+
+
 Money = Annotated[int, BeforeValidator(_usdc)]
 """Micro-dollars, written as decimal text."""
 Rate = Annotated[int, BeforeValidator(_millionths)]
@@ -62,6 +69,13 @@ class OperatorRow(Section):
     user_id: Annotated[int, Field(gt=0)]
     name: Annotated[str, Field(min_length=1, max_length=32)]
     role: Role
+
+
+def _once_each(rows: tuple[OperatorRow, ...]) -> tuple[OperatorRow, ...]:
+    ids = [row.user_id for row in rows]
+    if len(set(ids)) != len(ids):
+        raise ValueError("expected every user_id once, found one twice")
+    return rows
 
 
 class TelegramSection(Section):
@@ -123,9 +137,9 @@ class RelayerSection(Section):
 
     base_url: str = ""
     """Empty: the mode's own venue (local: a child process). Local mode takes loopback addresses only."""
-    private_key: SecretStr = SecretStr("")
+    private_key: Annotated[SecretStr, AfterValidator(_key)] = SecretStr("")
     timeout_s: Annotated[int, Field(ge=1, le=60)] = 5
-    wallet: str = ""
+    wallet: Annotated[str, Field(pattern="^(0x[0-9a-fA-F]{40})?$")] = ""
     """Address that holds the funds; empty: the key's own address."""
     wallet_type: Annotated[int, Field(ge=0, le=3)] = 0
     gtd_margin_s: Annotated[int, Field(ge=10, le=600)] = 40
@@ -166,7 +180,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(extra="forbid", frozen=True)
 
     mode: Mode
-    operators: Annotated[tuple[OperatorRow, ...], Field(min_length=1)]
+    operators: Annotated[tuple[OperatorRow, ...], Field(min_length=1), AfterValidator(_once_each)]
     caps: CapsSection
     telegram: TelegramSection = TelegramSection()
     dutch: DutchSection = DutchSection()

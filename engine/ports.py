@@ -9,7 +9,7 @@ from engine.domain.effects import Audit
 from engine.domain.events import Restored
 from engine.domain.failure import LegAnswer, VenueFailure
 from engine.domain.frames import BookSnapshot, Frame
-from engine.domain.ids import ConditionId, OrderId, TokenId
+from engine.domain.ids import ConditionId, EventId, OrderId, TokenId
 from engine.domain.market import EventGroup
 from engine.domain.order import Fill, OrderIntent, OrderRecord
 from engine.domain.plan import Plan
@@ -163,8 +163,8 @@ class Store(Protocol):
         """Store or lift the halt."""
         ...
 
-    async def save_freeze(self, event_id: str, reason: str) -> None:
-        """Store that an event takes no new plans."""
+    async def save_freeze(self, event_id: EventId, reason: str | None) -> None:
+        """Store that an event takes no new plans, or lift it with None."""
         ...
 
     async def append_audit(self, line: Audit) -> None:

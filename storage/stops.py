@@ -19,8 +19,11 @@ async def load_halt(transaction: Transaction) -> str | None:
     return None if row is None or row["reason"] is None else str(row["reason"])
 
 
-async def record_freeze(transaction: Transaction, event_id: str, reason: str, at_ms: Ms) -> None:
-    """Store that an event takes no new plans; a second freeze replaces the reason."""
+async def record_freeze(transaction: Transaction, event_id: EventId, reason: str | None, at_ms: Ms) -> None:
+    """Store that an event takes no new plans; a second freeze replaces the reason, None lifts it."""
+    if reason is None:
+        await transaction.run("DELETE FROM freezes WHERE event_id = ?", (event_id,))
+        return
     await transaction.run(
         "INSERT INTO freezes (event_id, reason, at_ms) VALUES (:event_id, :reason, :at_ms) "
         "ON CONFLICT (event_id) DO UPDATE SET reason = :reason, at_ms = :at_ms",

@@ -104,8 +104,8 @@ class LedgerStore:
         async with self._ledger.transaction() as transaction:
             await record_halt(transaction, reason, self._clock.now_ms())
 
-    async def save_freeze(self, event_id: str, reason: str) -> None:
-        """Store that an event takes no new plans."""
+    async def save_freeze(self, event_id: EventId, reason: str | None) -> None:
+        """Store that an event takes no new plans, or lift it with None."""
         async with self._ledger.transaction() as transaction:
             await record_freeze(transaction, event_id, reason, self._clock.now_ms())
 

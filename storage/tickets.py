@@ -18,10 +18,11 @@ KEPT_MS = 24 * 3600 * 1000
 _INSERT = """
 INSERT INTO tickets (
     ticket_id, kind, state, version, owner_id, owner_name, owner_role, chat_id, message_id, plan, previous,
-    wanted_sets, note, created_ms, rendered_ms, expires_ms, updated_ms
+    wanted_sets, note, created_ms, rendered_ms, expires_ms, subject, updated_ms
 ) VALUES (
     :ticket_id, :kind, :state, :version, :owner_id, :owner_name, :owner_role, :chat_id, :message_id, :plan,
-    :previous, :wanted_sets, :note, :created_ms, :rendered_ms, :expires_ms, :updated_ms
+    :previous, :wanted_sets, :note, :created_ms, :rendered_ms, :expires_ms,
+    :subject, :updated_ms
 )
 """
 _CHANGES = """
@@ -52,9 +53,7 @@ WHERE t.state IN ('dry', 'confirm', 'sending')
         SELECT 1 FROM intents AS i JOIN orders AS o USING (intent_key)
         WHERE i.ticket_id = t.ticket_id AND (
             o.is_final = 0
-            OR o.filled > (SELECT coalesce(sum(size), 0) FROM fills AS f WHERE f.order_id = o.order_id)
-            OR EXISTS (
-                SELECT 1 FROM fills AS f WHERE f.order_id = o.order_id AND f.settlement = 'provisional')))
+            OR o.filled > 0))
 ORDER BY t.created_ms, t.ticket_id
 """
 
@@ -121,7 +120,10 @@ async def insert_confirm(transaction: Transaction, confirm: Confirm) -> None:
 
 
 async def load_tickets(transaction: Transaction, at_ms: Ms) -> tuple[Ticket, ...]:
-    """Return open and sending tickets, those with unfinished business, and those ended in the last 24 h."""
+    """Return open and sending tickets, those ended in the last 24 h, and all that bought something.
+
+    What was bought is held until it is merged or redeemed, which this desk cannot do yet.
+    """
     rows = await transaction.rows(_LOAD, {"kept_since": at_ms - KEPT_MS})
     return tuple(ticket_of(row) for row in rows)
 
@@ -145,6 +147,7 @@ def ticket_row(ticket: Ticket, updated_ms: Ms) -> dict[str, SqlValue]:
         "created_ms": ticket.created_ms,
         "rendered_ms": ticket.rendered_ms,
         "expires_ms": ticket.expires_ms,
+        "subject": ticket.subject,
         "updated_ms": updated_ms,
     }
 
@@ -166,4 +169,5 @@ def ticket_of(row: sqlite3.Row) -> Ticket:
         rendered_ms=row["rendered_ms"],
         expires_ms=row["expires_ms"],
         message_id=row["message_id"],
+        subject=row["subject"],
     )

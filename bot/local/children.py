@@ -33,6 +33,8 @@ class Child:
 
     name: str
     address: dict[str, Any]
+    file: Path
+    """Where it has written that."""
     process: subprocess.Popen[bytes] | None
     """None for a child that an earlier desk started."""
 
@@ -55,7 +57,7 @@ async def start_or_adopt(name: str, data_dir: Path, *, health: str, options: Seq
     file = data_dir / f"{name}.json"
     running = await _answering(file, health)
     if running is not None:
-        return Child(name, running, None)
+        return Child(name, running, file, None)
     file.unlink(missing_ok=True)
     log = data_dir / f"{name}.log"
     with log.open("ab") as output:
@@ -70,7 +72,7 @@ async def start_or_adopt(name: str, data_dir: Path, *, health: str, options: Seq
     while asyncio.get_running_loop().time() < deadline:
         found = await _answering(file, health)
         if found is not None:
-            return Child(name, found, process)
+            return Child(name, found, file, process)
         if process.poll() is not None:
             raise ChildError(f"the {name} ended with status {process.returncode}; see {log.name}")
         await asyncio.sleep(POLL_S)
@@ -110,10 +112,5 @@ def _signal(pid: int) -> None:
 
 
 def _alive(child: Child) -> bool:
-    if child.process is not None:
-        return child.process.poll() is None
-    try:
-        os.kill(child.pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    """Tell whether the child still runs; an adopted one takes its address file along when it ends."""
+    return child.file.exists() if child.process is None else child.process.poll() is None

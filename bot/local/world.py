@@ -6,7 +6,7 @@ hold money.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -63,8 +63,10 @@ async def local_world(settings: Settings, data_dir: Path) -> AsyncIterator[World
 async def _venue(settings: Settings, data_dir: Path, children: list[Child]) -> tuple[VenueHosts, str]:
     named = settings.relayer.base_url
     if named:
-        parts = urlsplit(named)
-        return VenueHosts.loopback(named, f"ws://{parts.netloc}"), named
+        hosts = VenueHosts.loopback(named, f"ws://{urlsplit(named).netloc}")
+        gamma = settings.venue.gamma_url or hosts.gamma
+        market_ws = settings.venue.market_ws_url or hosts.market_ws
+        return replace(hosts, gamma=gamma, market_ws=market_ws), named
     exchange = await start_or_adopt(
         "exchange", data_dir, health="/_local/health", options=("--seed", str(settings.local.seed))
     )

@@ -38,9 +38,9 @@ from engine.domain.events import (
     TimerDue,
 )
 from engine.domain.ids import OrderId, TicketId
-from engine.domain.order import Evidence, OrderState, advance
+from engine.domain.order import Evidence, Fill, OrderRecord, OrderState, advance
 from engine.domain.refusal import Refusal
-from engine.domain.ticket import TicketKind
+from engine.domain.ticket import Ticket, TicketKind, TicketState
 from engine.domain.units import Ms
 from engine.domain.views import Gate
 
@@ -96,7 +96,16 @@ def _restore_flights(desk: Desk, event: Restored) -> None:
                 order_ids=tuple(o.order_id for o in mine),
                 sent_ms=mine[0].last_send_ms,
                 witnesses=None,
+                ended_ms=_ended_before(sent, mine, event.fills),
             )
+
+
+def _ended_before(sent: Ticket, mine: list[OrderRecord], fills: tuple[Fill, ...]) -> Ms | None:
+    """Return when a ticket that had ended did so, as far as its fills tell; None while it is in flight."""
+    if sent.state is TicketState.SENDING:
+        return None
+    ids = {order.order_id for order in mine}
+    return Ms(max([mine[0].last_send_ms, *(f.matched_ms for f in fills if f.order_id in ids)]))
 
 
 def asked(desk: Desk, event: Asked) -> list[Effect]:
@@ -113,7 +122,7 @@ def asked(desk: Desk, event: Asked) -> list[Effect]:
         case Kill():
             return halt.kill(desk, event)
         case AskResume():
-            return resume_flow.ask_resume(desk, event)
+            return resume_flow.ask_resume(desk, event, event.command)
         case _:
             assert_never(event.command)
 
@@ -144,7 +153,7 @@ def cancel_answered(desk: Desk, event: CancelAnswered) -> list[Effect]:
     """Apply a cancel's replies by id; replies about orders that are not ours say nothing to us."""
     effects: list[Effect] = []
     for order_id, reply in event.replies:
-        effects += proof.cancel_replied(desk, order_id, reply, event.at_ms)
+        effects += proof.cancel_replied(desk, order_id, reply, event.asked_ms, event.at_ms)
     return effects
 
 

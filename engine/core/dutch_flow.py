@@ -46,7 +46,7 @@ def open_dutch(desk: Desk, asked: Asked, command: OpenDutch) -> list[Effect]:
     planned = busy or plan_now(desk, desk.events[event_id], command.sets, asked.at_ms)
     if isinstance(planned, Refusal):
         return refuse(asked, subject, planned)
-    return open_ticket(desk, asked, TicketKind.DUTCH, plan=planned, wanted=command.sets, note="")
+    return open_ticket(desk, asked, TicketKind.DUTCH, plan=planned, wanted=command.sets)
 
 
 def plan_now(desk: Desk, event: EventGroup, wanted: Size | None, at_ms: Ms) -> Plan | Refusal:

@@ -93,14 +93,29 @@ def _consequences(
             desk, f"the venue answered {answer.foreign_id} for our order {answer.order_id}", at_ms
         )
     if after.state is OrderState.REJECTED and before.state is not OrderState.REJECTED:
-        desk.rejects += 1
-        effects.append(_reject_alert(after))
+        effects.append(
+            _never_left_alert(after) if answer.kind is PostClass.NOT_SENT else _reject_alert(after)
+        )
+        desk.rejects += answer.kind is PostClass.REFUSED
     elif after.state is OrderState.UNKNOWN:
         effects += [Count("orders_unknown_total", ""), *prove(desk, after, at_ms)]
     elif after is before:
         pause = RESEND_STEPS_MS[min(after.sends, len(RESEND_STEPS_MS)) - 1]
         effects.append(SetTimer(f"resend:{after.intent.ticket_id}", Ms(at_ms + pause)))
     return effects
+
+
+def _never_left_alert(order: OrderRecord) -> RaiseAlert:
+    intent = order.intent
+    return RaiseAlert(
+        Alert(
+            key=f"unsent:{intent.ticket_id}",
+            severity=Severity.WARN,
+            subject=f"not sent {intent.ticket_id}",
+            text=f"{format_size(intent.size)} {intent.name} {order.reason}",
+            next_step=f"it costs nothing; the result card of {intent.ticket_id} tells about the other legs",
+        )
+    )
 
 
 def _reject_alert(order: OrderRecord) -> RaiseAlert:

@@ -59,15 +59,17 @@ def look_up_due(desk: Desk, order_id: OrderId, at_ms: Ms) -> list[Effect]:
     return effects
 
 
-def cancel_replied(desk: Desk, order_id: OrderId, reply: CancelReply, at_ms: Ms) -> list[Effect]:
-    """Apply what a cancel's answer said about one order."""
+def cancel_replied(
+    desk: Desk, order_id: OrderId, reply: CancelReply, asked_ms: Ms, at_ms: Ms
+) -> list[Effect]:
+    """Apply what the answer to a cancel that left at `asked_ms` said about one order."""
     order = desk.orders.get(order_id)
     if order is None or order.state.is_final:
         return []
     proof = desk.proofs.setdefault(order_id, Proof())
     if reply is CancelReply.CANCELLED:
         proof.cancelled = True
-    elif reply is CancelReply.OTHER or not _reply_counts(desk, order, proof):
+    elif reply is CancelReply.OTHER or not _reply_counts(desk, order, asked_ms):
         return []
     # Even a cancelled order may have been filled a moment before: it ends with the read that follows.
     proof.gone_ms = at_ms
@@ -103,12 +105,11 @@ def _end(desk: Desk, order: OrderRecord, evidence: Evidence, reason: str) -> lis
     return [SaveProgress((ended,), ())]
 
 
-def _reply_counts(desk: Desk, order: OrderRecord, proof: Proof) -> bool:
+def _reply_counts(desk: Desk, order: OrderRecord, asked_ms: Ms) -> bool:
     """Tell whether a "not found" may be believed: the venue knew the order, or H passed since the send."""
-    if order.state not in UNACKNOWLEDGED:
-        return True
-    horizon = order.last_send_ms + desk.settings.orders.horizon_ms
-    return proof.cancel_sent_ms is not None and proof.cancel_sent_ms >= horizon
+    return (
+        order.state not in UNACKNOWLEDGED or asked_ms >= order.last_send_ms + desk.settings.orders.horizon_ms
+    )
 
 
 def _needs_another_cancel(desk: Desk, order: OrderRecord, proof: Proof, at_ms: Ms) -> bool:

@@ -1,10 +1,13 @@
-"""Lifting a halt: a ticket of two presses, closed by a complete read of the account."""
+"""Lifting a halt, or the freeze of one event: a ticket of two presses.
+
+The end of a halt waits for a complete read of the account; a thawed event takes new plans at once.
+"""
 
 from engine.core.settling import view_of
 from engine.core.state import Desk
 from engine.core.ticket import may_open, moved, open_ticket, refuse
-from engine.domain.commands import Press
-from engine.domain.effects import Effect, ReadAccount, Reply, SaveHalt, ShowTicket
+from engine.domain.commands import AskResume, Press
+from engine.domain.effects import Effect, ReadAccount, Reply, SaveFreeze, SaveHalt, ShowTicket
 from engine.domain.events import Asked
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import Move, Ticket, TicketKind, TicketState
@@ -14,30 +17,47 @@ from engine.domain.views import Gate
 LOOK_BACK_MS = 600_000
 
 
-def ask_resume(desk: Desk, asked: Asked) -> list[Effect]:
-    """Open the resume ticket; refused when nothing is halted or a kill is still being carried out."""
-    refusal = may_open(desk, asked)
-    if refusal is None and desk.gate is not Gate.HALTED:
-        refusal = Refusal(
-            RefusalKind.HALTED, f"expected a halted desk, it is {desk.gate.value}: nothing to resume"
+def ask_resume(desk: Desk, asked: Asked, command: AskResume) -> list[Effect]:
+    """Open the resume ticket; refused when there is nothing to lift or a kill is still being carried out."""
+    subject = f"/resume {command.code}".rstrip()
+    refusal = may_open(desk, asked) or _nothing_to_lift(desk, command.code)
+    if refusal is not None:
+        return refuse(asked, subject, refusal)
+    if command.code:
+        why = desk.frozen[desk.codes[command.code]]
+        return open_ticket(
+            desk, asked, TicketKind.RESUME, subject=command.code, note=f"{command.code} is frozen: {why}"
         )
-    if refusal is None and desk.kill is not None:
-        refusal = Refusal(
+    return open_ticket(desk, asked, TicketKind.RESUME, note=f"halted: {desk.gate_reason}")
+
+
+def _nothing_to_lift(desk: Desk, code: str) -> Refusal | None:
+    if code:
+        event_id = desk.codes.get(code)
+        if event_id is None:
+            return Refusal(RefusalKind.UNKNOWN_CODE, f"expected the code of a watched event, found {code!r}")
+        if event_id not in desk.frozen:
+            return Refusal(RefusalKind.NOT_HALTED, f"expected a frozen event, {code} takes plans")
+        return None
+    if desk.gate is not Gate.HALTED:
+        return Refusal(
+            RefusalKind.NOT_HALTED, f"expected a halted desk, it is {desk.gate.value}: nothing to resume"
+        )
+    if desk.kill is not None:
+        return Refusal(
             RefusalKind.HALTED, "the kill is not yet confirmed by the venue: wait for its second card"
         )
-    if refusal is not None:
-        return refuse(asked, "/resume", refusal)
-    return open_ticket(
-        desk, asked, TicketKind.RESUME, plan=None, wanted=None, note=f"halted: {desk.gate_reason}"
-    )
+    return None
 
 
 def press_resume(desk: Desk, asked: Asked, press: Press, ticket: Ticket) -> list[Effect]:
-    """Carry out a press on the resume ticket; its Send lifts the halt and reconciles before trading."""
+    """Carry out a press on the resume ticket."""
     if press.move is not Move.SEND:
         note = f"dropped by {asked.operator.name}" if press.move is Move.DROP else ticket.note
         after, effects = moved(desk, ticket, press.move, asked.at_ms, note=note)
         return [*effects, Reply(asked.request, view_of(desk, after))]
+    if ticket.subject:
+        return _thaw(desk, asked, ticket)
     after, effects = moved(desk, ticket, Move.SEND, asked.at_ms, note="reconciling with the venue")
     desk.gate = Gate.STARTING
     desk.gate_reason = f"resumed by {asked.operator.name}, reconciling with the venue"
@@ -48,6 +68,17 @@ def press_resume(desk: Desk, asked: Asked, press: Press, ticket: Ticket) -> list
         Reply(asked.request, view_of(desk, after)),
         ReadAccount(since, "resume"),
     ]
+
+
+def _thaw(desk: Desk, asked: Asked, ticket: Ticket) -> list[Effect]:
+    """Lift the freeze; what is held stays as it is."""
+    sent, effects = moved(desk, ticket, Move.SEND, asked.at_ms)
+    note = f"{ticket.subject} takes new plans again; what is held stays held"
+    after, more = moved(desk, sent, Move.COMPLETE, asked.at_ms, note=note)
+    event_id = desk.codes.get(ticket.subject)
+    if event_id is not None and desk.frozen.pop(event_id, None) is not None:
+        effects.append(SaveFreeze(event_id, None))
+    return [*effects, *more, Reply(asked.request, view_of(desk, after))]
 
 
 def resumed(desk: Desk, at_ms: Ms) -> list[Effect]:

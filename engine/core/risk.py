@@ -88,7 +88,8 @@ def event_busy(desk: Desk, event_id: EventId, code: str) -> Refusal | None:
     frozen = desk.frozen.get(event_id)
     if frozen is not None:
         return Refusal(
-            RefusalKind.FROZEN, f"{code} takes no new plans: {frozen}; look at it before trading it again"
+            RefusalKind.FROZEN,
+            f"{code} takes no new plans: {frozen}; look at what is held, then /resume {code}",
         )
     flying = [f.ticket_id for f in desk.flights.values() if f.event_id == event_id and f.ended_ms is None]
     flying += [key for key, pending in desk.committing.items() if pending.plan.event_id == event_id]

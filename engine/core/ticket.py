@@ -59,7 +59,14 @@ def may_open(desk: Desk, asked: Asked) -> Refusal | None:
 
 
 def open_ticket(
-    desk: Desk, asked: Asked, kind: TicketKind, *, plan: Plan | None, wanted: Size | None, note: str
+    desk: Desk,
+    asked: Asked,
+    kind: TicketKind,
+    *,
+    plan: Plan | None = None,
+    wanted: Size | None = None,
+    note: str = "",
+    subject: str = "",
 ) -> list[Effect]:
     """Open a dry ticket and answer with its card."""
     entropy = asked.entropy
@@ -80,6 +87,7 @@ def open_ticket(
         rendered_ms=asked.at_ms,
         expires_ms=Ms(asked.at_ms + desk.settings.tickets.dry_ttl_ms),
         message_id=None,
+        subject=subject,
     )
     desk.tickets[ticket.ticket_id] = ticket
     return [

@@ -42,7 +42,9 @@ class Kill:
 
 @dataclass(frozen=True, slots=True)
 class AskResume:
-    """Open the ticket that lifts a halt."""
+    """Open the ticket that lifts a halt, or with a code the freeze of one event."""
+
+    code: str = ""
 
 
 Command = ScanDutch | OpenDutch | Press | ShowStatus | Kill | AskResume

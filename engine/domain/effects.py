@@ -6,7 +6,7 @@ are started and answer with an event.
 
 from dataclasses import dataclass
 
-from engine.domain.ids import ConditionId, OrderId, TokenId
+from engine.domain.ids import ConditionId, EventId, OrderId, TokenId
 from engine.domain.order import Fill, OrderIntent, OrderRecord
 from engine.domain.plan import Plan
 from engine.domain.ticket import Approved, Claim, Grant, Operator, Ticket
@@ -112,10 +112,10 @@ class SaveHalt:
 
 @dataclass(frozen=True, slots=True)
 class SaveFreeze:
-    """Store that an event takes no new plans until a person has looked; `reason` is shown."""
+    """Store that an event takes no new plans until a person has looked; None lifts it."""
 
-    event_id: str
-    reason: str
+    event_id: EventId
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)

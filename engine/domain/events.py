@@ -131,9 +131,10 @@ class PostAnswered:
 
 @dataclass(frozen=True, slots=True)
 class CancelAnswered:
-    """A cancel's answer by id."""
+    """A cancel's answer by id. `asked_ms` is when the cancel left: it proves nothing about later sends."""
 
     at_ms: Ms
+    asked_ms: Ms
     replies: tuple[tuple[OrderId, CancelReply], ...]
 
 

@@ -31,6 +31,7 @@ class RefusalKind(Enum):
     FROZEN = "frozen"
     IN_FLIGHT = "in_flight"
     HALTED = "halted"
+    NOT_HALTED = "not_halted"
     GATE_CLOSED = "gate_closed"
     MOVED = "moved"
     NOT_OWNER = "not_owner"

@@ -135,6 +135,8 @@ class Ticket:
     expires_ms: Ms
     message_id: int | None
     """The message that carries the card; a press from any other message is refused."""
+    subject: str = ""
+    """Code of the event whose freeze a resume lifts; empty for everything else."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 
 from engine.clock import Clock, perf_us
+from engine.domain.account import CancelReply
 from engine.domain.effects import ResendOrders, SendBatch
 from engine.domain.events import (
     BatchCommitted,
@@ -93,28 +94,33 @@ class OrderDesk:
         self._tasks.spawn("cancel", self._cancel(tuple(order_ids)))
 
     async def _cancel(self, order_ids: tuple[OrderId, ...]) -> None:
-        began = perf_us()
+        asked_ms, began_us = self._clock.now_ms(), perf_us()
         outcome = await self._relayer.cancel(order_ids)
-        self._told(outcome, order_ids, began)
+        self._told(outcome, order_ids, asked_ms, began_us)
 
     def cancel_everything(self) -> None:
         """Start cancelling every order of the account."""
         self._tasks.spawn("cancel-all", self._cancel_all())
 
     async def _cancel_all(self) -> None:
-        began = perf_us()
+        asked_ms, began_us = self._clock.now_ms(), perf_us()
         outcome = await self._relayer.cancel_all()
-        self._told(outcome, (), began)
+        self._told(outcome, (), asked_ms, began_us)
 
-    def _told(self, outcome: object, order_ids: tuple[OrderId, ...], began_us: int) -> None:
+    def _told(
+        self,
+        outcome: tuple[tuple[OrderId, CancelReply], ...] | VenueFailure,
+        order_ids: tuple[OrderId, ...],
+        asked_ms: Ms,
+        began_us: int,
+    ) -> None:
         self._metrics.count("relayer_cancel_count")
         self._metrics.observe_us("relayer_cancel_ms", perf_us() - began_us)
         now = self._clock.now_ms()
         if isinstance(outcome, VenueFailure):
             self._post(CancelFailed(now, order_ids, outcome.reason))
         else:
-            assert isinstance(outcome, tuple), f"expected replies, was {type(outcome).__name__}"
-            self._post(CancelAnswered(now, outcome))
+            self._post(CancelAnswered(now, asked_ms, outcome))
 
 
 def _record(order: PreparedOrder, now_ms: Ms) -> OrderRecord:

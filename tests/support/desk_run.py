@@ -186,7 +186,7 @@ class DeskRun:
         return self.step(PostAnswered(self.at_ms, answers))
 
     def cancel_says(self, reply: CancelReply, *orders: OrderRecord) -> tuple[Effect, ...]:
-        return self.step(CancelAnswered(self.at_ms, tuple((o.order_id, reply) for o in orders)))
+        return self.step(CancelAnswered(self.at_ms, self.at_ms, tuple((o.order_id, reply) for o in orders)))
 
     def look_up(
         self,

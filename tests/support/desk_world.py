@@ -155,7 +155,10 @@ class World:
             case SaveHalt():
                 self.stored.halted = effect.reason
             case SaveFreeze():
-                self.stored.frozen[effect.event_id] = effect.reason
+                if effect.reason is None:
+                    self.stored.frozen.pop(effect.event_id, None)
+                else:
+                    self.stored.frozen[effect.event_id] = effect.reason
             case _:
                 pass
 
@@ -219,7 +222,8 @@ class World:
             wanted = ids
         replies: tuple[tuple[OrderId, CancelReply], ...] = tuple((i, self.venue.cancel(i)) for i in wanted)
         if answered:
-            self.under_way.append(lambda at_ms: CancelAnswered(at_ms, replies))
+            asked_ms = self.now
+            self.under_way.append(lambda at_ms: CancelAnswered(at_ms, asked_ms, replies))
         else:
             self.under_way.append(lambda at_ms: CancelFailed(at_ms, ids or (), "timed out"))
 

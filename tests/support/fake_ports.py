@@ -10,7 +10,7 @@ from engine.domain.effects import Audit
 from engine.domain.events import Restored
 from engine.domain.failure import LegAnswer, VenueFailure
 from engine.domain.frames import BookSnapshot, Frame
-from engine.domain.ids import ConditionId, OrderId, TokenId
+from engine.domain.ids import ConditionId, EventId, OrderId, TokenId
 from engine.domain.market import EventGroup
 from engine.domain.order import Fill, OrderIntent, OrderRecord
 from engine.domain.plan import Plan
@@ -157,7 +157,7 @@ class FakeStore:
         self._begin("save_halt", reason)
         self.halted = reason
 
-    async def save_freeze(self, event_id: str, reason: str) -> None:
+    async def save_freeze(self, event_id: EventId, reason: str | None) -> None:
         self._begin("save_freeze", event_id)
 
     async def append_audit(self, line: Audit) -> None:

@@ -23,6 +23,7 @@ CREATE TABLE tickets (
     previous TEXT,
     wanted_sets INTEGER CHECK (wanted_sets > 0),
     note TEXT NOT NULL,
+    subject TEXT NOT NULL,
     created_ms INTEGER NOT NULL,
     rendered_ms INTEGER NOT NULL,
     expires_ms INTEGER NOT NULL,

@@ -112,9 +112,13 @@ def make_ticket(
     )
 
 
-def resume_ticket(state: TicketState, *, note: str = "", version: int = 1) -> Ticket:
+def resume_ticket(state: TicketState, *, note: str = "", version: int = 1, subject: str = "") -> Ticket:
     return replace(
-        make_ticket(state, version=version, note=note), kind=TicketKind.RESUME, plan=None, wanted_sets=None
+        make_ticket(state, version=version, note=note),
+        kind=TicketKind.RESUME,
+        plan=None,
+        wanted_sets=None,
+        subject=subject,
     )
 
 

@@ -84,7 +84,7 @@ async def test_say_desk_command_is_asked_and_drawn(
     ("text", "part"),
     [
         ("/start", "hello · Ana"),
-        ("/help", "/dutch fed4 200"),
+        ("/help", "/dutch fed5 200"),
         ("/help dutch", "/dutch [code] [sets]"),
         ("/whoami", "user id 1001"),
         ("/duch fed4 200", "Did you mean /dutch fed4 200?"),

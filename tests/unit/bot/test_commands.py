@@ -46,6 +46,7 @@ from engine.domain.units import Size
         ("/k", Kill()),
         ("/kill please everything at once", Kill()),
         ("/resume", AskResume()),
+        ("/resume Fed5", AskResume("fed5")),
         ("/whoami", WhoAmI()),
     ],
 )

@@ -104,6 +104,12 @@ ALERT = Alert(
     "check the wallet's allowance, then dry-run again",
 )
 
+
+def thaw(state: S, *, version: int = 1, note: str = "") -> Card:
+    """Return the card of a ticket that lifts one event's freeze."""
+    return cards.render(make_view(resume_ticket(state, version=version, note=note, subject="fed4")), LOOK)
+
+
 CARDS: dict[str, Callable[[], Card]] = {
     "hello": lambda: cards.hello_card(BEN, "0.1.0", replace(LOOK, mode=Mode.PAPER)),
     "whoami": lambda: cards.whoami_card(ANA, LOOK),
@@ -188,6 +194,12 @@ CARDS: dict[str, Callable[[], Card]] = {
     ),
     "resume_dry": lambda: cards.render(make_view(resume_ticket(S.DRY, note="halted: killed by Ana")), LOOK),
     "resume_confirm": lambda: cards.render(make_view(resume_ticket(S.ARMED, version=2)), LOOK),
+    "thaw_dry": lambda: thaw(S.DRY, note="fed4 is frozen: T-AAAAAA was filled only in part"),
+    "thaw_confirm": lambda: thaw(S.ARMED, version=2),
+    "thaw_done": lambda: thaw(S.DONE, version=4),
+    "thaw_dropped": lambda: thaw(S.DROPPED, version=2),
+    "thaw_expired": lambda: thaw(S.EXPIRED, version=2),
+    "thaw_refused": lambda: thaw(S.REFUSED, version=2),
     "resume_sending": lambda: cards.render(
         make_view(resume_ticket(S.SENDING, version=3, note="reconciling with the venue")), LOOK
     ),

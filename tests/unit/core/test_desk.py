@@ -119,7 +119,9 @@ def test_a_cancel_that_failed_is_counted(run):
 
 
 def test_replies_about_orders_that_are_not_ours_change_nothing(run):
-    assert run.step(CancelAnswered(run.at_ms, ((order_id("foreign"), CancelReply.CANCELLED),))) == ()
+    assert (
+        run.step(CancelAnswered(run.at_ms, run.at_ms, ((order_id("foreign"), CancelReply.CANCELLED),))) == ()
+    )
 
 
 def test_books_read_for_tokens_nobody_tracks_change_nothing(run):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from engine.domain.commands import AskResume, Kill
-from engine.domain.effects import ReadAccount, Reply, SaveHalt, SendBatch, ShowTicket
+from engine.domain.commands import AskResume, Kill, OpenDutch
+from engine.domain.effects import ReadAccount, Reply, SaveFreeze, SaveHalt, SendBatch, ShowTicket
 from engine.domain.events import AccountReadFailed, CardShown
 from engine.domain.refusal import RefusalKind
 from engine.domain.ticket import Move, TicketKind, TicketState
@@ -142,8 +142,54 @@ def test_resume_of_a_running_desk_is_refused():
 
     found = refusal(run.ask(AskResume(), ANA))
 
-    assert found.kind is RefusalKind.HALTED
+    assert found.kind is RefusalKind.NOT_HALTED
     assert "RUN" in found.text
+
+
+def frozen(run: DeskRun) -> str:
+    group = run.events[0]
+    run.freeze(group.event_id, "T-BBBBBB was filled only in part")
+    return group.code
+
+
+def test_freeze_is_lifted_by_two_presses_and_stored():
+    run = DeskRun().start()
+    code = frozen(run)
+    view = run.told(AskResume(code), ANA)
+    assert isinstance(view, TicketView)
+    run.step(CardShown(run.at_ms, view.ticket.ticket_id, CARD))
+    run.press(run.ticket(view.ticket.ticket_id), Move.CONFIRM)
+    assert run.desk.frozen, "one press must not be enough"
+    run.later(1_000)
+
+    effects = run.press(run.ticket(view.ticket.ticket_id), Move.SEND)
+
+    assert run.desk.frozen == {}
+    assert [saved.reason for saved in of_kind(effects, SaveFreeze)] == [None]
+    assert run.ticket(view.ticket.ticket_id).state is TicketState.DONE
+    assert run.desk.gate.value == "RUN", "the gate was never closed"
+    assert isinstance(run.told(OpenDutch(code, None), ANA), TicketView)
+
+
+def test_freeze_of_an_event_that_is_not_frozen_is_refused():
+    run = DeskRun().start()
+
+    found = refusal(run.ask(AskResume(run.events[0].code), ANA))
+
+    assert found.kind is RefusalKind.NOT_HALTED
+
+
+def test_freeze_of_an_unknown_event_is_refused():
+    run = DeskRun().start()
+
+    assert refusal(run.ask(AskResume("nothing"), ANA)).kind is RefusalKind.UNKNOWN_CODE
+
+
+def test_frozen_event_names_the_command_that_lifts_it():
+    run = DeskRun().start()
+    code = frozen(run)
+
+    assert f"/resume {code}" in refusal(run.ask(OpenDutch(code, None), ANA)).text
 
 
 def test_a_viewer_cannot_resume(run):

@@ -32,6 +32,7 @@ from engine.domain.events import (
     StoreFailed,
     TimerDue,
 )
+from engine.domain.ids import EventId
 from engine.domain.ticket import Claim, TicketState
 from engine.domain.units import Ms
 from engine.domain.views import Alert, RefusalView, ScanView, Severity, TicketView
@@ -53,7 +54,7 @@ async def test_durable_effects_finish_in_their_order(shell):
             SaveTicket(ticket(), None),
             LINE,
             SaveProgress((order(),), ()),
-            SaveFreeze("event-fed3", "why"),
+            SaveFreeze(EventId("event-fed3"), "why"),
             SaveHalt("why"),
         ],
     )

@@ -40,12 +40,12 @@ class LoadContract:
             (OrderState.DEAD, 0, None, False),
             (OrderState.FILLED, 200, None, True),
             (OrderState.FILLED, 200, Settlement.PROVISIONAL, True),
-            (OrderState.FILLED, 200, Settlement.CONFIRMED, False),
-            (OrderState.FILLED, 200, Settlement.VOIDED, False),
+            (OrderState.FILLED, 200, Settlement.CONFIRMED, True),  # held until merged or redeemed
+            (OrderState.FILLED, 200, Settlement.VOIDED, True),
             (OrderState.CANCELLED, 201, Settlement.CONFIRMED, True),
         ],
     )
-    async def test_ended_ticket_comes_back_days_later_only_with_unfinished_business(self, store, clock, case):
+    async def test_ended_ticket_comes_back_later_if_it_bought_or_is_unproven(self, store, clock, case):
         state, filled, settlement, comes_back = case
         after, pairs = await send(store, legs=1)
         record = replace(pairs[0][0], state=state, filled=Size(filled))
@@ -72,11 +72,9 @@ class LoadContract:
 
     async def test_orders_and_fills_of_other_tickets_stay_out(self, store, clock):
         _, old = await send(store, "T-ENDED", legs=2)
-        done = [replace(r, state=OrderState.FILLED, filled=Size(200)) for r, _ in old]
-        fills = [replace(builders.fill(r, size=200), settlement=Settlement.CONFIRMED) for r in done]
-        await store.save_progress(done, fills)
+        await store.save_progress([replace(r, state=OrderState.DEAD) for r, _ in old], [])
         ticket = builders.armed("T-ENDED", "plan-T-ENDED")[2]
-        await store.save_ticket(replace(ticket, state=TicketState.DONE), None)
+        await store.save_ticket(replace(ticket, state=TicketState.MISSED), None)
         clock.advance(2 * DAY_MS)
         _, fresh = await send(store, "T-FRESH", legs=1)
 

@@ -14,7 +14,7 @@ from engine.domain.effects import Audit
 from engine.domain.failure import LegAnswer, Placed, PostClass
 from engine.domain.ids import EventId, TradeId
 from engine.domain.order import OrderRecord, OrderState, Settlement
-from engine.domain.ticket import Claim, Ticket, TicketState
+from engine.domain.ticket import Claim, Ticket, TicketKind, TicketState
 from engine.domain.units import Ms, Price, Size, Usdc
 from engine.ports import PreparedOrder, Store, StoreError, SubmitReport
 from tests.unit.storage import builders
@@ -331,6 +331,21 @@ class StoreContract:
         await store.save_halt(None)
 
         assert (await (await reopen()).load(NOW)).halted is None
+
+    async def test_lifted_freeze_stays_lifted_after_a_restart(self, store, reopen):
+        await store.save_freeze("35090", "a leg was missed")
+        await store.save_freeze("35091", "a leg was missed")
+        await store.save_freeze("35090", None)
+
+        frozen = (await (await reopen()).load(NOW)).frozen_events
+
+        assert [event for event, _ in frozen] == ["35091"]
+
+    async def test_subject_of_a_resume_ticket_survives_a_restart(self, store, reopen):
+        ticket = replace(builders.ticket(), kind=TicketKind.RESUME, plan=None, subject="fed5")
+        await store.save_ticket(ticket, None)
+
+        assert (await (await reopen()).load(NOW)).tickets[0].subject == "fed5"
 
     async def test_frozen_event_survives_a_restart_with_its_newest_reason(self, store, reopen):
         await store.save_freeze("35090", "a leg was missed")

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from engine.domain.ids import EventId
 from engine.domain.market import Side
 from engine.domain.order import Fill, OrderRecord, OrderState, Settlement
 from engine.domain.ticket import TicketState
@@ -39,7 +40,7 @@ async def fill_the_ledger(store: Store) -> tuple[OrderRecord, Fill]:
         [builders.fill(first)],
     )
     await store.save_halt("killed by ben")
-    await store.save_freeze("35090", "a leg was missed")
+    await store.save_freeze(EventId("35090"), "a leg was missed")
     return second, builders.fill(first)
 
 

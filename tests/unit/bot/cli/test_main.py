@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from bot.cli.main import cli
 from engine.clock import ManualClock
+from engine.domain.ids import EventId
 from storage.files import open_storage
 from storage.lock import hold_folder
 
@@ -109,7 +110,7 @@ async def test_status_in_words_says_halted_first(tmp_path: Path) -> None:
     with hold_folder(tmp_path) as lock:
         async with open_storage(lock, ManualClock()) as storage:
             await storage.store.save_halt("killed by Ana")
-            await storage.store.save_freeze("175664", "T-AAAAAA was filled only in part")
+            await storage.store.save_freeze(EventId("175664"), "T-AAAAAA was filled only in part")
 
     shown = CliRunner().invoke(cli, ["status", "--data", str(tmp_path)]).output
 
