@@ -123,8 +123,8 @@ def _ended(result: TicketResult) -> list[str]:
 def _plan_said(ticket: Ticket, result: TicketResult) -> str:
     if ticket.plan is None:
         return ""
-    paid = result.cash + result.fees
-    return f" Plan said {gain(ticket.plan.margin.net)}, that is {percent(result.margin_if_held, paid)} now"
+    share = percent(result.margin_if_held, result.cash + result.fees)
+    return f" The plan said at least {gain(ticket.plan.margin.net)}; this is {share}."
 
 
 def _sums(result: TicketResult) -> str:

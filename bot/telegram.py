@@ -141,7 +141,7 @@ class TelegramChat:
                 lane.start()
             await self._take_up()
             await open_webhook(self._application.bot, self._settings)
-        except BaseException:
+        except BaseException:  # boundary: what was begun is ended, whatever went wrong; then it goes on up
             await self.stop()
             raise
         await set_menu(self._application.bot, None)

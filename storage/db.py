@@ -69,9 +69,10 @@ class Database:
                     yield Transaction(self._connection)
                     await self._connection.execute("COMMIT")
                 except BaseException:
-                    # A cancelled await does not stop its statement: this waits behind it on the database's
-                    # own thread, where the library's rollback looks for an open transaction first. There is
-                    # none after a COMMIT, nor after SQLITE_FULL, where an explicit ROLLBACK would fail.
+                    # boundary: no transaction stays half done, whatever went wrong. A cancelled await does
+                    # not stop its statement: this waits behind it on the database's own thread, where the
+                    # library's rollback looks for an open transaction first. There is none after a COMMIT,
+                    # nor after SQLITE_FULL, where an explicit ROLLBACK would fail.
                     await to_the_end(self._connection.rollback())
                     raise
 

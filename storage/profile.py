@@ -63,7 +63,7 @@ async def open_database(path: Path, durability: Durability) -> Database:
             await connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
             await _check(connection, path)
             await _set_profile(connection, path, durability)
-        except BaseException:
+        except BaseException:  # boundary: a connection that was not taken is closed
             await to_the_end(connection.close())
             raise
     return Database(connection, path)

@@ -7,6 +7,7 @@ reaches the desk first, and the desk ends them.
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -18,8 +19,11 @@ from typing import Any
 
 import aiohttp
 
+LOG = logging.getLogger(__name__)
 ANSWER_WITHIN_S = 20.0
 POLL_S = 0.05
+COMPANY_S = 60.0
+"""Children end themselves after ten minutes without a call; a quiet desk makes none of its own."""
 END_WITHIN_S = 5.0
 
 
@@ -35,6 +39,8 @@ class Child:
     address: dict[str, Any]
     file: Path
     """Where it has written that."""
+    health: str
+    """Path that answers 200."""
     process: subprocess.Popen[bytes] | None
     """None for a child that an earlier desk started."""
 
@@ -57,7 +63,7 @@ async def start_or_adopt(name: str, data_dir: Path, *, health: str, options: Seq
     file = data_dir / f"{name}.json"
     running = await _answering(file, health)
     if running is not None:
-        return Child(name, running, file, None)
+        return Child(name, running, file, health, None)
     file.unlink(missing_ok=True)
     log = data_dir / f"{name}.log"
     with log.open("ab") as output:
@@ -72,12 +78,24 @@ async def start_or_adopt(name: str, data_dir: Path, *, health: str, options: Seq
     while asyncio.get_running_loop().time() < deadline:
         found = await _answering(file, health)
         if found is not None:
-            return Child(name, found, file, process)
+            return Child(name, found, file, health, process)
         if process.poll() is not None:
             raise ChildError(f"the {name} ended with status {process.returncode}; see {log.name}")
         await asyncio.sleep(POLL_S)
     process.kill()
     raise ChildError(f"the {name} did not answer within {ANSWER_WITHIN_S:.0f} s; see {log.name}")
+
+
+async def keep_company(children: Sequence[Child], every_s: float = COMPANY_S) -> None:
+    """Call on the children for ever, so that they know of a desk; one that does not answer is told once."""
+    gone: set[str] = set()
+    while True:
+        await asyncio.sleep(every_s)
+        for child in children:
+            answers = await _answering(child.file, child.health) is not None
+            if not answers and child.name not in gone:
+                LOG.error("the %s does not answer any more: stop the desk and start it again", child.name)
+            gone = gone - {child.name} if answers else gone | {child.name}
 
 
 async def _answering(file: Path, health: str) -> dict[str, Any] | None:
@@ -89,7 +107,7 @@ async def _answering(file: Path, health: str) -> dict[str, Any] | None:
             session.get(f"{address['url']}{health}") as answer,
         ):
             return address if answer.status == 200 else None
-    except (OSError, ValueError, KeyError, TimeoutError, aiohttp.ClientError):
+    except (OSError, ValueError, KeyError, TypeError, TimeoutError, aiohttp.ClientError):
         return None  # not written yet, half written, or nobody there: the caller starts one or asks again
 
 

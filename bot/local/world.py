@@ -4,14 +4,15 @@ The private key is the first account of a published development mnemonic: everyb
 hold money.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from bot.app import Outside
-from bot.local.children import Child, end, start_or_adopt
+from bot.local.children import Child, end, keep_company, start_or_adopt
 from config.modes import uses_telegram
 from config.settings import Settings
 from engine.venue.endpoints import VenueHosts
@@ -36,7 +37,8 @@ class World:
 async def local_world(settings: Settings, data_dir: Path) -> AsyncIterator[World]:
     """Start or adopt what local mode needs, and end it with the desk; raises ChildError."""
     children: list[Child] = []
-    try:
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(end, children)
         hosts, exchange_url = await _venue(settings, data_dir, children)
         standin = await _standin(settings, data_dir, children)
         telegram = settings.telegram
@@ -50,14 +52,19 @@ async def local_world(settings: Settings, data_dir: Path) -> AsyncIterator[World
             # The folder's lock proves that no other desk runs here; an old loopback port is ours.
             take_over=standin is not None,
         )
+        company = asyncio.create_task(keep_company(children), name="company")
+        stack.push_async_callback(_ended, company)
         yield World(
             outside=outside,
             exchange_url=exchange_url,
             chat_url=standin.url if standin else "",
             chat_key=str(standin.address["chat_key"]) if standin else "",
         )
-    finally:
-        await end(children)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
 
 
 async def _venue(settings: Settings, data_dir: Path, children: list[Child]) -> tuple[VenueHosts, str]:
