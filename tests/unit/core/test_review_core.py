@@ -8,7 +8,16 @@ from bot.operations import freshness
 from engine.core.risk import reserved
 from engine.domain.account import CancelReply
 from engine.domain.commands import AskResume, Kill, OpenDutch
-from engine.domain.effects import CancelOrders, Effect, RaiseAlert, SaveHalt, SendBatch, ShowTicket
+from engine.domain.effects import (
+    CancelOrders,
+    Effect,
+    RaiseAlert,
+    SaveFreeze,
+    SaveHalt,
+    SaveTicket,
+    SendBatch,
+    ShowTicket,
+)
 from engine.domain.events import AccountRead, CardShown, StoreFailed
 from engine.domain.failure import PostClass
 from engine.domain.order import OrderState, Settlement
@@ -49,7 +58,7 @@ def filled_and_settled(run, legs):
 
 
 def test_a_leg_already_matched_waits_for_its_trade_and_is_not_called_dead(run):
-    """Reliability B 16: "not cancelled, already matched" proves a fill, not a death; its trade may come later."""
+    """Reliability B 16: "already matched" proves a fill, not a death; its trade may come later."""
     leg, *_ = legs = run.sent()
     refuse_others(run, leg, legs)
     run.answer(accepted(leg))
@@ -121,7 +130,7 @@ def test_an_answer_with_more_shares_than_ordered_does_not_hold_the_caps_for_ever
 
 
 def test_looks_at_an_order_that_will_not_be_cancelled_slow_down(run):
-    """The venue takes cancels and the order stays (cancel queue, cancel-only): four cancels a second for ever."""
+    """The venue takes cancels and the order stays (a slow cancel queue): four cancels a second for ever."""
     leg, *_ = legs = run.sent()
     refuse_others(run, leg, legs)
     run.answer(accepted(leg))
@@ -219,3 +228,50 @@ def scans_with(tickets):
 def test_a_plan_costs_no_scan_of_all_fills_per_order_that_ever_was():
     """Orders times fills, for every event, every scan: after a month the loop stands still for seconds."""
     assert scans_with(8) <= scans_with(2) + 2
+
+
+def test_the_freeze_is_stored_before_the_ticket_is_called_broken(run):
+    """A kill -9 between the two commits: broken in the ledger, and nothing freezes the event again."""
+    one, two, three = run.sent()
+    run.answer(
+        accepted(one, one.intent.size),
+        accepted(two, two.intent.size),
+        answer(three, PostClass.REFUSED, "invalid nonce"),
+    )
+
+    effects = run.later(10).read(trade(one, name="t1"), trade(two, name="t2"))
+
+    kinds = [type(effect) for effect in effects]
+    assert kinds.index(SaveFreeze) < kinds.index(SaveTicket)
+
+
+def test_a_ticket_whose_trades_stay_a_little_below_its_answers_ends_or_is_told(run):
+    """The trade reader lets makers differ from the size by a lot: such a ticket must not hang for ever."""
+    legs = run.sent()
+    run.answer(*(accepted(leg, leg.intent.size) for leg in legs))
+    found = [
+        trade(leg, shares(99.995), name=leg.intent.key, settlement=Settlement.CONFIRMED, at_ms=run.at_ms)
+        for leg in legs
+    ]
+    name = legs[0].intent.ticket_id
+    run.effects.clear()
+    for _ in range(40):
+        run.later(30_000).timer(f"settle:{name}")
+        run.read(*found)
+
+    assert run.ticket(name).state is not TicketState.SENDING or run.alerts(), "20 minutes, and not a word"
+
+
+def test_a_thaw_cut_off_by_a_crash_does_not_end_as_a_resume_of_the_desk(run):
+    """Its ticket stands as sending, its freeze is still stored: "takes new plans" would be untrue."""
+    group = run.events[0]
+    run.freeze(group.event_id)
+    view = run.told(AskResume(group.code), ANA)
+    assert isinstance(view, TicketView)
+    cut = replace(run.ticket(view.ticket.ticket_id), state=TicketState.SENDING, version=3)
+
+    run.restart((), (cut,), frozen=((group.event_id, "T-BBBBBB was filled only in part"),))
+    run.later(100).read()
+
+    done = run.ticket(cut.ticket_id).state is TicketState.DONE
+    assert done is (group.event_id not in run.desk.frozen)
