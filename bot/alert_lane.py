@@ -15,6 +15,9 @@ from engine.domain.units import Ms
 from engine.domain.views import Alert
 from engine.metrics import Metrics
 
+DRAIN_S = 5.0
+"""How long the CRIT alerts that are due may hold up the end."""
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -53,19 +56,31 @@ class AlertLane:
         self._metrics = metrics
         self._incidents = Incidents()
         self._news = {True: asyncio.Event(), False: asyncio.Event()}
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[bool, asyncio.Task[None]] = {}
+        self._stopping = False
 
     def start(self) -> None:
         """Begin delivering."""
         for urgent in (True, False):
             name = f"alerts {self._name} {'urgent' if urgent else 'ordinary'}"
-            self._tasks.append(asyncio.create_task(self._run(urgent=urgent), name=name))
+            self._tasks[urgent] = asyncio.create_task(self._run(urgent=urgent), name=name)
 
     async def stop(self) -> None:
-        """End both workers; what was not delivered is in the log and the metrics."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Deliver the CRIT alerts that are due, for at most five seconds, then end both workers.
+
+        The alert that says why the desk stops is raised just before this. Ordinary alerts are not waited for.
+        """
+        if not self._tasks:
+            return
+        self._stopping = True
+        self._news[True].set()
+        self._tasks[False].cancel()
+        _, late = await asyncio.wait({self._tasks[True]}, timeout=DRAIN_S)
+        if late:
+            fields = {"operator": self._name, "waited_s": DRAIN_S}
+            _LOG.warning("CRIT alerts may not have reached the chat before the end", extra={"fields": fields})
+            self._tasks[True].cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self._tasks.clear()
 
     def add(self, alert: Alert) -> None:
@@ -78,8 +93,11 @@ class AlertLane:
         while True:
             self._news[urgent].clear()
             pause_ms = await self._deliver(urgent=urgent)
-            if pause_ms != 0:
-                await self._wait(urgent=urgent, pause_ms=pause_ms)
+            if pause_ms == 0:
+                continue
+            if self._stopping:
+                return
+            await self._wait(urgent=urgent, pause_ms=pause_ms)
 
     async def _deliver(self, *, urgent: bool) -> int | None:
         """Make the next call that is due; return how long to pause, None for until there is news."""
@@ -101,7 +119,9 @@ class AlertLane:
 
     async def _show(self, delivery: Delivery, *, urgent: bool) -> int | None:
         if delivery.way is Way.EDIT and delivery.message_id is not None:
-            return await self._surface.edit(delivery.message_id, delivery.card, urgent=urgent)
+            now = await self._surface.edit(delivery.message_id, delivery.card, urgent=urgent)
+            # The message is still there when only its edit was lost: the next count edits it, not a new one.
+            return delivery.message_id if now is None else now
         return await self._surface.post(delivery.card, urgent=urgent, silent=delivery.silent)
 
     async def _wait(self, *, urgent: bool, pause_ms: int | None) -> None:

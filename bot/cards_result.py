@@ -6,10 +6,11 @@ Nothing is claimed that the venue has not shown: an unproven leg is named so and
 from typing import assert_never
 
 from bot.card import Button, Card, CommandAct, CopyAct, Keyboard, Look, headline
-from bot.cards_ticket import again_button, ids_line, mark_of, note_lines, subject, worst_line
-from bot.figures import average_price, clock_time, exact, exact_gain, gain, percent, shares, span
+from bot.cards_ticket import again_button, ids_line, mark_of, note_lines, subject
+from bot.figures import average_price, clock_time, exact, exact_gain, gain, loss, percent, shares, span
 from bot.markup import bold, details, esc, table, when
 from engine.domain.order import OrderState
+from engine.domain.plan import LegRisk
 from engine.domain.ticket import Ticket
 from engine.domain.units import Usdc
 from engine.domain.views import LegResult, Severity, TicketResult, TicketView
@@ -183,7 +184,7 @@ def broken_card(view: TicketView, result: TicketResult, look: Look) -> Card:
         f"Holding {shares(result.sets)} complete sets.",
         f"All legs cost {bold(exact(paid))} USDC, fees {exact(result.fees)} among it.",
         *_not_final(result),
-        *([worst_line(ticket.plan)] if ticket.plan else []),
+        *([_held_line(view.held_risk)] if view.held_risk else []),
         *note_lines(ticket),
         f"The event is frozen for new plans{_thaw(ticket)}. {_now(result)}",
         details(_exact_legs(result)),
@@ -191,6 +192,14 @@ def broken_card(view: TicketView, result: TicketResult, look: Look) -> Card:
     ]
     buttons = ((Button("📊 Status", CommandAct("/status")), copy_ids(ticket)),)
     return Card("\n".join(lines), buttons, Severity.CRIT, mark_of(view))
+
+
+def _held_line(risk: LegRisk) -> str:
+    """Return both bounds of strategy 4.3 for the legs that are held."""
+    return (
+        f"⚠️ What is held: at worst {loss(risk.bound)} if dumped into today's bids, "
+        f"{loss(risk.hard)} if every single share becomes worthless"
+    )
 
 
 def _thaw(ticket: Ticket) -> str:

@@ -24,7 +24,7 @@ def status_card(view: StatusView, look: Look) -> Card:
     mark, verdict = _status_verdict(view)
     lines = [
         headline(mark, look, "status", "desk", f"{bold(view.gate.value)}, {verdict}"),
-        *([f"Why: {esc(view.gate_reason)}"] if view.gate_reason else []),
+        *([f"Why: {esc(view.gate_reason)}"] if view.gate is not Gate.RUN else []),
         table(
             [
                 ("feeds live", f"{view.feeds_live}/{view.feeds_total}"),
@@ -42,6 +42,8 @@ def status_card(view: StatusView, look: Look) -> Card:
         ),
         *(f"🟡 {esc(problem)}" for problem in view.feed_problems[:PROBLEMS_SHOWN]),
         *_more(len(view.feed_problems) - PROBLEMS_SHOWN, "feeds with a problem"),
+        *(f"🧊 frozen {esc(line)}" for line in view.frozen[:PROBLEMS_SHOWN]),
+        *_more(len(view.frozen) - PROBLEMS_SHOWN, "frozen events"),
         *(f"💼 {esc(holding)}" for holding in view.holdings[:HOLDINGS_SHOWN]),
         *_more(len(view.holdings) - HOLDINGS_SHOWN, "holdings"),
         italic(f"as of {when(look.now_ms, clock_time(look.now_ms), 'T')}"),
@@ -58,6 +60,8 @@ def _status_verdict(view: StatusView) -> tuple[str, str]:
         return "🟡", "reconciling before the first order"
     if view.unknown_orders:
         return "🟡", f"{view.unknown_orders} orders unproven"
+    if view.frozen:
+        return "🟡", f"{len(view.frozen)} event{'s' if len(view.frozen) > 1 else ''} frozen"
     if view.feeds_live < view.feeds_total or view.feed_problems:
         return "🟡", f"{view.feeds_live} of {view.feeds_total} feeds live"
     return "🟢", f"all well, {view.feeds_live} feeds live"

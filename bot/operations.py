@@ -9,7 +9,7 @@ from typing import Protocol
 
 from engine.domain.commands import Command
 from engine.domain.ids import TicketId
-from engine.domain.ticket import Operator, TicketState
+from engine.domain.ticket import Operator
 from engine.domain.views import TicketView, View
 
 DESK_TIMEOUT_S = 10.0
@@ -44,24 +44,6 @@ async def carry_out(desk: DeskPort, operator: Operator, chat_id: int, command: C
         return NoAnswer(DESK_TIMEOUT_S)
 
 
-_STAGE = {
-    TicketState.DRY: 0,
-    TicketState.ARMED: 0,
-    TicketState.SENDING: 1,
-    TicketState.MISSED: 2,
-    TicketState.EXPIRED: 2,
-    TicketState.DROPPED: 2,
-    TicketState.REFUSED: 2,
-    TicketState.BROKEN: 3,
-    TicketState.DONE: 4,
-}
-"""How far a ticket has come; dry and confirm alternate and are told apart by the version."""
-
-
 def freshness(view: TicketView) -> tuple[int, ...]:
-    """Return what orders two views of one ticket by age: the card's version, the stage, what is known."""
-    stage = (view.ticket.version, _STAGE[view.ticket.state])
-    result = view.result
-    if result is None:
-        return (*stage, 0, 0, 0)
-    return (*stage, sum(leg.filled for leg in result.legs), int(result.accounted), int(result.settled))
+    """Return what orders two views of one ticket by age: the card's version, then what it was shown with."""
+    return view.ticket.version, view.revision

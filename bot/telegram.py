@@ -163,13 +163,15 @@ class TelegramChat:
                 await self._settle(number, "junk")
 
     async def stop(self) -> None:
-        """Finish the updates already taken, show the cards already due, disconnect. The webhook stays set."""
+        """Finish the updates already taken, show the cards and CRIT alerts already due, then disconnect.
+
+        The alert workers end last, because all that ends before them may raise alerts. The webhook stays set.
+        """
         if self._application.running:
             await self._application.stop()
         await self._tasks.close()
         await self._board.close()
-        for lane in self._alerts.values():
-            await lane.stop()
+        await asyncio.gather(*(lane.stop() for lane in self._alerts.values()))
         await self._application.shutdown()
         await self._application.bot.shutdown()  # the application skips it when its own start failed half-way
 

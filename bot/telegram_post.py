@@ -94,7 +94,8 @@ class Poster:
     ) -> int | None:
         """Bring a message up to date and return the id that carries the card now; None when nothing does.
 
-        A message that is gone is replaced by a new one.
+        A message that is gone is replaced by a new one. After None the message may show either card: a lost
+        edit may have arrived. Whoever needs the card shown tries again later.
         """
         plain = False
         for attempt in range(TRIES):
@@ -129,7 +130,7 @@ class Poster:
                 self._metrics.count("bot_sends_total", "edited")
                 return message_id
         self._metrics.count("bot_sends_total", "gave_up")
-        return message_id
+        return None
 
     async def answer(self, query_id: str, toast: Toast) -> None:
         """Answer a press, once. A failure is counted and ignored: the card tells what happened."""

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any, assert_never
 
 from engine.core import dutch_flow, halt, orders, proof, reconcile, resume_flow, ticket, watch
-from engine.core.settling import review_flight, settle_timer
-from engine.core.state import Desk, Flight, live_orders
+from engine.core.settling import review_flight, settle_timer, take_up
+from engine.core.state import Desk, Flight, enter_fill, live_orders
 from engine.domain.commands import AskResume, Kill, OpenDutch, Press, ScanDutch, ShowStatus
 from engine.domain.effects import CancelEverything, Count, Effect, ReadCatalogue, ResendOrders, SetTimer
 from engine.domain.events import (
@@ -60,7 +60,8 @@ def restored(desk: Desk, event: Restored) -> list[Effect]:
     """Take up where the last process stopped: nothing is re-sent, the unproven is cancelled and proven."""
     desk.tickets = {t.ticket_id: t for t in event.tickets}
     desk.orders = {o.order_id: o for o in event.orders}
-    desk.fills = {(f.trade_id, f.order_id): f for f in event.fills}
+    for fill in event.fills:
+        enter_fill(desk, fill)
     desk.frozen = dict(event.frozen_events)
     if event.halted is not None:
         desk.gate, desk.gate_reason = Gate.HALTED, event.halted
@@ -74,14 +75,18 @@ def restored(desk: Desk, event: Restored) -> list[Effect]:
     _restore_flights(desk, event)
     for flight in desk.flights.values():
         effects += review_flight(desk, flight.ticket_id, event.at_ms)
-    for open_ticket in [t for t in desk.tickets.values() if t.state.is_open]:
-        effects += ticket.taken_up(desk, open_ticket, event.at_ms)
+    for unfinished in [t for t in desk.tickets.values() if t.state.is_open or _is_cut_off(t)]:
+        effects += ticket.taken_up(desk, unfinished, event.at_ms)
     return [
         ReadCatalogue(),
         *effects,
         reconcile.read_account(desk, event.at_ms, "start"),
         SetTimer(FEED_TIMER, Ms(event.at_ms + FEED_CHECK_MS)),
     ]
+
+
+def _is_cut_off(resume: Ticket) -> bool:
+    return resume.kind is TicketKind.RESUME and resume.state is TicketState.SENDING
 
 
 def _restore_flights(desk: Desk, event: Restored) -> None:
@@ -98,6 +103,8 @@ def _restore_flights(desk: Desk, event: Restored) -> None:
                 witnesses=None,
                 ended_ms=_ended_before(sent, mine, event.fills),
             )
+            if sent.state is not TicketState.SENDING:
+                take_up(desk, desk.flights[sent.ticket_id])
 
 
 def _ended_before(sent: Ticket, mine: list[OrderRecord], fills: tuple[Fill, ...]) -> Ms | None:
@@ -225,8 +232,8 @@ def store_failed(desk: Desk, event: StoreFailed) -> list[Effect]:
     waiting = [order for order in live_orders(desk) if order.state is OrderState.SENDING]
     effects = orders.give_up(desk, waiting, event.at_ms)
     if desk.gate is not Gate.HALTED:
-        effects += halt.halt(desk, f"the ledger cannot be written: {event.reason}", event.at_ms)
-    return effects
+        return effects + halt.halt(desk, f"the ledger cannot be written: {event.reason}", event.at_ms)
+    return effects + halt.not_stored(desk, event.reason, event.at_ms)
 
 
 TIMERS: dict[str, Callable[[Desk, str, Ms], list[Effect]]] = {
@@ -235,6 +242,7 @@ TIMERS: dict[str, Callable[[Desk, str, Ms], list[Effect]]] = {
     "lookup": lambda desk, key, at_ms: proof.look_up_due(desk, OrderId(key), at_ms),
     "resend": _resend_timer,
     "settle": lambda desk, key, at_ms: settle_timer(desk, TicketId(key), at_ms),
+    halt.STORE_TIMER: lambda desk, _key, at_ms: halt.store_timer(desk, at_ms),
     halt.KILL_TIMER: lambda desk, _key, at_ms: halt.kill_timer(desk, at_ms),
 }
 

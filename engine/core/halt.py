@@ -28,6 +28,8 @@ from engine.domain.units import Ms
 from engine.domain.views import Alert, Gate, KillView, Severity
 
 KILL_TIMER = "kill"
+STORE_TIMER = "store"
+STORE_AGAIN_MS = 5_000
 KILL_INCOMPLETE_MS = 5_000
 KILL_TOLD_EVERY_MS = 15_000
 KILL_AGAIN_MS = 1_000
@@ -69,6 +71,30 @@ def halt(desk: Desk, reason: str, at_ms: Ms) -> list[Effect]:
         next_step="no order leaves until an operator has looked and pressed /resume",
     )
     return [SaveHalt(reason), Audit(at_ms, None, "halt", "", reason), RaiseAlert(alert), *superseded]
+
+
+def not_stored(desk: Desk, reason: str, at_ms: Ms) -> list[Effect]:
+    """Go on trying to store a halt that could not be written; until it stands a restart would not know it."""
+    effects: list[Effect] = [SetTimer(STORE_TIMER, Ms(at_ms + STORE_AGAIN_MS))]
+    if not desk.unstored_halt:
+        desk.unstored_halt = True
+        alert = Alert(
+            key=f"unstored:{at_ms}",
+            severity=Severity.CRIT,
+            subject="halt not stored",
+            text=f"the desk is halted, and its ledger cannot be written: {reason}",
+            next_step="do not restart it before the disk is mended; it goes on trying to store the halt",
+        )
+        effects.append(RaiseAlert(alert))
+    return effects
+
+
+def store_timer(desk: Desk, at_ms: Ms) -> list[Effect]:
+    """Write the halt again; a failure comes back as StoreFailed and sets the next try."""
+    if desk.gate is not Gate.HALTED or not desk.unstored_halt:
+        return []
+    desk.unstored_halt = False
+    return [SaveHalt(desk.gate_reason), Audit(at_ms, None, "halt", "", f"stored late: {desk.gate_reason}")]
 
 
 def _close(desk: Desk, reason: str, at_ms: Ms) -> list[Effect]:

@@ -7,17 +7,17 @@ time; what a whole ticket has come to is `engine.core.settling`'s business.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from engine.core.fills import fills_of
+from engine.core.fills import fills_of as fill_in
 from engine.core.halt import halt
 from engine.core.proof import prove
-from engine.core.state import Desk, fills_of_order
+from engine.core.state import Desk, Proof, enter_fill, fills_of
 from engine.domain.account import OpenOrder, VenueTrade
 from engine.domain.effects import CancelOrders, Count, Effect, RaiseAlert, SaveProgress, SetTimer
 from engine.domain.failure import POST_RULES, LegAnswer, Placed, PostClass, reject_sentence
 from engine.domain.ids import OrderId
 from engine.domain.market import Side
 from engine.domain.order import Evidence, Fill, OrderRecord, OrderState, Settlement, advance
-from engine.domain.units import Ms, Size, Usdc, format_size
+from engine.domain.units import LOT, Ms, Size, Usdc, format_size
 from engine.domain.views import Alert, Gate, Severity
 
 RESEND_STEPS_MS = (250, 500, 1_000, 2_000)
@@ -49,7 +49,7 @@ def take_answers(desk: Desk, answers: Iterable[LegAnswer], at_ms: Ms) -> list[Ef
 def _judged(order: OrderRecord, answer: LegAnswer, at_ms: Ms, *, gate_open: bool) -> OrderRecord:
     """Return the order after one answer, by the class of the answer and the order's own past."""
     rule = POST_RULES[answer.kind]
-    if answer.kind is PostClass.ACCEPTED:
+    if answer.kind is PostClass.ACCEPTED and answer.filled <= order.intent.size + LOT:
         filled = Size(max(order.filled, answer.filled))
         return _with_evidence(replace(order, filled=filled), _accepted_as(order, answer, filled))
     if answer.kind is PostClass.REFUSED and not order.ever_unknown:
@@ -154,12 +154,17 @@ def cancel(desk: Desk, order_ids: Iterable[OrderId], at_ms: Ms) -> list[Effect]:
     return [CancelOrders(ids), *effects]
 
 
-def see_open(desk: Desk, seen: OpenOrder, at_ms: Ms) -> list[Effect]:
-    """Apply one open order of a read to our record: it rests, perhaps partly filled."""
+def see_open(desk: Desk, seen: OpenOrder, asked_ms: Ms, at_ms: Ms) -> list[Effect]:
+    """Apply one open order of a read begun at `asked_ms` to our record: it rests, perhaps partly filled."""
     before = desk.orders[seen.order_id]
-    filled = Size(max(before.filled, seen.matched_size))
-    # Whatever called it gone is older than this sight of it.
-    desk.proofs.pop(seen.order_id, None)
+    proof = desk.proofs.get(seen.order_id, Proof())
+    if before.state.is_final and proof.ended_ms is not None and asked_ms <= proof.ended_ms:
+        return []
+    if proof.gone_ms is not None and asked_ms >= proof.gone_ms:
+        # Whatever called it gone is older than this sight of it.
+        proof.gone_ms, proof.cancelled = None, False
+    matched = min(seen.matched_size, before.intent.size)
+    filled = Size(max(before.filled, matched))
     evidence = Evidence.PART_FILLED if filled > 0 else Evidence.RESTING
     after = _with_evidence(replace(before, filled=filled), evidence)
     desk.orders[after.order_id] = after
@@ -182,7 +187,7 @@ def see_trades(desk: Desk, trades: Iterable[VenueTrade], at_ms: Ms) -> list[Effe
     for trade in trades:
         for order_id in dict.fromkeys((trade.taker_order_id, *(m.order_id for m in trade.makers))):
             order = desk.orders.get(order_id)
-            fill = None if order is None else fills_of(trade, order)
+            fill = None if order is None else fill_in(trade, order)
             if fill is None or not _is_news(desk, fill):
                 continue
             _book(desk, fill, charged=desk.orders[order_id].intent.fee.rate > 0)
@@ -203,7 +208,7 @@ def see_trades(desk: Desk, trades: Iterable[VenueTrade], at_ms: Ms) -> list[Effe
 def _book(desk: Desk, fill: Fill, *, charged: bool) -> None:
     """Enter a fill, and move the booked balance when it is new or undone."""
     known = desk.fills.get((fill.trade_id, fill.order_id))
-    desk.fills[fill.trade_id, fill.order_id] = fill
+    enter_fill(desk, fill)
     voided = fill.settlement is Settlement.VOIDED
     if desk.balance is None or (known is not None) is not voided:
         return
@@ -221,7 +226,8 @@ def _is_news(desk: Desk, fill: Fill) -> bool:
 
 
 def _with_fills(desk: Desk, order: OrderRecord) -> OrderRecord:
-    total = Size(sum(f.size for f in fills_of_order(desk, order.order_id)))
+    # Undone ones count, too: `filled` is what was ever matched, what is held is told apart.
+    total = Size(sum(f.size for f in fills_of(desk, order.order_id)))
     filled = Size(max(order.filled, total))
     if filled == 0:
         return order

@@ -43,7 +43,6 @@ def look_up_due(desk: Desk, order_id: OrderId, at_ms: Ms) -> list[Effect]:
     """Ask for the order now; cancel again first where only a later cancel's reply can count."""
     order = desk.orders[order_id]
     if order.state.is_final:
-        desk.proofs.pop(order_id, None)
         return []
     proof = desk.proofs.setdefault(order_id, Proof())
     proof.look_ups += 1
@@ -69,6 +68,10 @@ def cancel_replied(
     proof = desk.proofs.setdefault(order_id, Proof())
     if reply is CancelReply.CANCELLED:
         proof.cancelled = True
+    elif reply is CancelReply.MATCHED:
+        # It was filled, or filled and ended: only its trade can tell, however long that takes.
+        proof.look_ups = 0
+        return look_up_due(desk, order_id, at_ms)
     elif reply is CancelReply.OTHER or not _reply_counts(desk, order, asked_ms):
         return []
     # Even a cancelled order may have been filled a moment before: it ends with the read that follows.
@@ -84,12 +87,12 @@ def absent(desk: Desk, order_id: OrderId, asked_ms: Ms) -> list[Effect]:
         return []
     proof = desk.proofs.get(order_id, Proof())
     if order.intent.expiration_s and _past_expiry(desk, order, asked_ms):
-        return _end(desk, order, Evidence.PAST_EXPIRY, "expired unseen")
+        return _end(desk, order, Evidence.PAST_EXPIRY, "expired unseen", asked_ms)
     if proof.gone_ms is None or asked_ms < proof.gone_ms:
         return []
     if proof.cancelled:
-        return _end(desk, order, Evidence.CANCELLED, "the rest was cancelled")
-    return _end(desk, order, Evidence.PROVEN_DEAD, "proven gone")
+        return _end(desk, order, Evidence.CANCELLED, "the rest was cancelled", asked_ms)
+    return _end(desk, order, Evidence.PROVEN_DEAD, "proven gone", asked_ms)
 
 
 def _past_expiry(desk: Desk, order: OrderRecord, asked_ms: Ms) -> bool:
@@ -97,11 +100,11 @@ def _past_expiry(desk: Desk, order: OrderRecord, asked_ms: Ms) -> bool:
     return asked_ms + desk.venue_offset_ms >= ends_ms
 
 
-def _end(desk: Desk, order: OrderRecord, evidence: Evidence, reason: str) -> list[Effect]:
+def _end(desk: Desk, order: OrderRecord, evidence: Evidence, reason: str, asked_ms: Ms) -> list[Effect]:
     ended = replace(order, state=advance(order.state, evidence), reason=order.reason or reason)
     assert ended.state.is_final, f"expected {evidence.name} to end {order.state.name}"
     desk.orders[order.order_id] = ended
-    desk.proofs.pop(order.order_id, None)
+    desk.proofs[order.order_id] = Proof(ended_ms=asked_ms)
     return [SaveProgress((ended,), ())]
 
 

@@ -9,7 +9,7 @@ from engine.core.orders import see_open, see_trades
 from engine.core.proof import absent
 from engine.core.resume_flow import resumed
 from engine.core.settling import review_flight
-from engine.core.state import Desk, live_orders
+from engine.core.state import Desk, fills_of, live_orders
 from engine.domain.account import OpenOrder
 from engine.domain.effects import Audit, Count, Effect, RaiseAlert, ReadAccount
 from engine.domain.events import AccountRead, AccountReadFailed, LookUpFailed, OrderLookedUp
@@ -38,7 +38,11 @@ def account_read(desk: Desk, event: AccountRead) -> list[Effect]:
     effects = see_trades(desk, event.account.trades, event.at_ms)
     open_ids = {seen.order_id for seen in event.account.open_orders}
     for seen in event.account.open_orders:
-        effects += see_open(desk, seen, event.at_ms) if seen.order_id in desk.orders else _foreign(desk, seen)
+        effects += (
+            see_open(desk, seen, event.asked_ms, event.at_ms)
+            if seen.order_id in desk.orders
+            else _foreign(desk, seen)
+        )
     for order in list(live_orders(desk)):
         if order.order_id not in open_ids and order.last_send_ms < event.asked_ms:
             effects += absent(desk, order.order_id, event.asked_ms)
@@ -46,7 +50,7 @@ def account_read(desk: Desk, event: AccountRead) -> list[Effect]:
         if _fingerprint(desk, ticket_id) != seen_before:
             effects += review_flight(desk, ticket_id, event.at_ms)
     effects += _balance(desk, event)
-    if desk.gate is Gate.STARTING:
+    if desk.gate is Gate.STARTING and event.asked_ms >= desk.starting_ms:
         desk.gate, desk.gate_reason = Gate.RUN, "reconciled"
         effects += [Audit(event.at_ms, None, "gate open", "", "reconciled"), *resumed(desk, event.at_ms)]
     return [*effects, *kill_read(desk, event.account, event.asked_ms, event.at_ms)]
@@ -70,7 +74,7 @@ def looked_up(desk: Desk, event: OrderLookedUp) -> list[Effect]:
     before = _fingerprint(desk, order.intent.ticket_id)
     effects = see_trades(desk, event.trades, event.at_ms)
     if event.open_order is not None:
-        effects += see_open(desk, event.open_order, event.at_ms)
+        effects += see_open(desk, event.open_order, event.asked_ms, event.at_ms)
     else:
         effects += absent(desk, event.order_id, event.asked_ms)
     if _fingerprint(desk, order.intent.ticket_id) != before:
@@ -87,7 +91,7 @@ def _fingerprint(desk: Desk, ticket_id: TicketId) -> object:
     """Return what a flight's card depends on, to see whether a read changed it."""
     flight = desk.flights[ticket_id]
     orders = [desk.orders[order_id] for order_id in flight.order_ids]
-    fills = [f for f in desk.fills.values() if f.order_id in flight.order_ids]
+    fills = [f for order_id in flight.order_ids for f in fills_of(desk, order_id)]
     return [(o.state, o.filled) for o in orders], [(f.trade_id, f.settlement) for f in fills]
 
 

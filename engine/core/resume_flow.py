@@ -60,6 +60,7 @@ def press_resume(desk: Desk, asked: Asked, press: Press, ticket: Ticket) -> list
         return _thaw(desk, asked, ticket)
     after, effects = moved(desk, ticket, Move.SEND, asked.at_ms, note="reconciling with the venue")
     desk.gate = Gate.STARTING
+    desk.starting_ms = asked.at_ms
     desk.gate_reason = f"resumed by {asked.operator.name}, reconciling with the venue"
     since = Ms(max(0, asked.at_ms - LOOK_BACK_MS))
     return [
@@ -85,7 +86,7 @@ def resumed(desk: Desk, at_ms: Ms) -> list[Effect]:
     """Close the resume ticket that waited for a complete read."""
     effects: list[Effect] = []
     for ticket in list(desk.tickets.values()):
-        if ticket.kind is TicketKind.RESUME and ticket.state is TicketState.SENDING:
+        if ticket.kind is TicketKind.RESUME and ticket.state is TicketState.SENDING and not ticket.subject:
             after, more = moved(desk, ticket, Move.COMPLETE, at_ms, note="reconciled, orders may leave again")
             effects += [*more, ShowTicket(view_of(desk, after), aloud=False)]
     return effects

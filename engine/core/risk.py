@@ -5,7 +5,7 @@ filled in full at its limit.
 """
 
 from engine.core.dutch import Room
-from engine.core.state import DAY_MS, Desk
+from engine.core.state import DAY_MS, Desk, fills_of
 from engine.domain.fees import outlay_bound
 from engine.domain.ids import EventId
 from engine.domain.order import OrderRecord, Settlement
@@ -102,7 +102,7 @@ def event_busy(desk: Desk, event_id: EventId, code: str) -> Refusal | None:
 
 def _worst_case(desk: Desk, order: OrderRecord) -> Usdc:
     """Return the bound for shares that may still be bought and for those bought but not yet read back."""
-    booked = sum(fill.size for fill in desk.fills.values() if fill.order_id == order.order_id)
+    booked = sum(fill.size for fill in fills_of(desk, order.order_id))
     open_size = 0 if order.state.is_final else order.remaining
     unbooked = Size(open_size + max(0, order.filled - booked))
     return outlay_bound(order.intent.fee, order.intent.price, unbooked)

@@ -6,7 +6,9 @@ fill. Sums are over fills read back as trades, so they equal the venue's ledger 
 
 from dataclasses import replace
 
-from engine.core.state import Desk, Flight, fills_of_order
+from engine.core.leg_risk import dump_proceeds
+from engine.core.state import Desk, Flight, fills_of, fills_of_order
+from engine.domain.book import LiveBook
 from engine.domain.effects import (
     Audit,
     Effect,
@@ -19,12 +21,15 @@ from engine.domain.effects import (
 )
 from engine.domain.ids import TicketId
 from engine.domain.order import OrderRecord, OrderState, Settlement
+from engine.domain.plan import LegRisk
 from engine.domain.ticket import MOVES, Claim, Move, Ticket, TicketState
-from engine.domain.units import Ms, Rounding, Size, Usdc, format_cents
+from engine.domain.units import LOT, Ms, Rounding, Size, Usdc, format_cents
 from engine.domain.views import Alert, LegResult, Severity, TicketResult, TicketView
 
 POLL_STEPS_MS = (0, 500, 1_000)
 """Pauses between reads of a ticket's trades until all are confirmed; the last one repeats."""
+POLL_SLACK_AFTER = 20
+"""After so many reads a difference below one lot is taken for rounding: the ticket must end."""
 POLL_SLOW_AFTER = 60
 POLL_SLOW_MS = 30_000
 """After about a minute without confirmation the reads slow down to the reconcile's pace."""
@@ -51,7 +56,9 @@ def result_of(desk: Desk, flight: Flight) -> TicketResult:
 def view_of(desk: Desk, ticket: Ticket) -> TicketView:
     """Return the ticket with its result, as the chat shows it."""
     flight = desk.flights.get(ticket.ticket_id)
-    return TicketView(ticket, None if flight is None else result_of(desk, flight), desk.balance)
+    if flight is None:
+        return TicketView(ticket, None, desk.balance)
+    return TicketView(ticket, result_of(desk, flight), desk.balance, flight.risk, flight.revision)
 
 
 def _leg(desk: Desk, order: OrderRecord) -> LegResult:
@@ -71,31 +78,65 @@ def _leg(desk: Desk, order: OrderRecord) -> LegResult:
 def review_flight(desk: Desk, ticket_id: TicketId, at_ms: Ms) -> list[Effect]:
     """Judge a flight after anything was learned about it; show what changed and ask for what is missing."""
     flight = desk.flights[ticket_id]
-    before = _standing(desk, flight)
     orders = [desk.orders[order_id] for order_id in flight.order_ids]
     effects: list[Effect] = []
-    final = all(order.state.is_final for order in orders)
-    flight.accounted = final and all(_accounted(desk, order) for order in orders)
+    work_out_axes(desk, flight)
     if flight.accounted:
         effects += _end(desk, flight, orders, at_ms)
+    state = desk.tickets[ticket_id].state
+    flight.risk = _held_risk(desk, flight, at_ms) if state is TicketState.BROKEN else None
+    standing = _standing(desk, flight)
+    if standing != flight.shown:
+        aloud = state is TicketState.BROKEN and flight.shown[:1] != (state,)
+        flight.shown = standing
+        flight.revision += 1
+        effects.append(ShowTicket(view_of(desk, desk.tickets[ticket_id]), aloud=aloud))
+    if all(order.state.is_final for order in orders) and not flight.settled:
+        effects.append(_poll(flight, at_ms))
+    return effects
+
+
+def take_up(desk: Desk, flight: Flight) -> None:
+    """Note, after a restart, what the card of an ended ticket was last shown with."""
+    work_out_axes(desk, flight)
+    flight.shown = _standing(desk, flight)
+
+
+def work_out_axes(desk: Desk, flight: Flight) -> None:
+    """Work out the two axes of a flight: is every share read back, and is every fill confirmed or undone."""
+    orders = [desk.orders[order_id] for order_id in flight.order_ids]
+    slack = LOT if flight.polls > POLL_SLACK_AFTER else 0
+    flight.accounted = all(
+        order.state.is_final and _read_back(desk, order, *Settlement) + slack >= order.filled
+        for order in orders
+    )
     flight.settled = flight.accounted and not any(
         fill.settlement is Settlement.PROVISIONAL
         for order in orders
         for fill in fills_of_order(desk, order.order_id)
     )
-    state, *_ = after = _standing(desk, flight)
-    if flight.ended_ms is None or after != before:
-        aloud = state is TicketState.BROKEN and before[0] is not state
-        effects.append(ShowTicket(view_of(desk, desk.tickets[ticket_id]), aloud=aloud))
-    if final and not flight.settled:
-        effects.append(_poll(flight, at_ms))
-    return effects
 
 
 def _standing(desk: Desk, flight: Flight) -> tuple[object, ...]:
-    """Return what an ended ticket's card depends on."""
-    held = tuple(held_of(desk, desk.orders[order_id]) for order_id in flight.order_ids)
-    return desk.tickets[flight.ticket_id].state, flight.accounted, flight.settled, held
+    """Return what a sent ticket's card depends on, its state first."""
+    orders = [desk.orders[order_id] for order_id in flight.order_ids]
+    legs = tuple((order.state, held_of(desk, order), order.reason) for order in orders)
+    return desk.tickets[flight.ticket_id].state, flight.accounted, flight.settled, legs
+
+
+def _held_risk(desk: Desk, flight: Flight, at_ms: Ms) -> LegRisk:
+    """Return what the held legs can lose: L0 if all single shares become worthless, L if dumped now."""
+    result = result_of(desk, flight)
+    hard = max(0, result.cash + result.fees - result.sets)
+    proceeds = 0
+    for order_id in flight.order_ids:
+        order = desk.orders[order_id]
+        book = desk.feeds.live(order.intent.token_id, at_ms)
+        if isinstance(book, LiveBook):
+            loose = Size(held_of(desk, order) - result.sets)
+            levels = desk.settings.dutch.stress_levels
+            proceeds += dump_proceeds(book.bids, order.intent.fee, loose, stress_levels=levels)
+    return LegRisk(bound=Usdc(max(0, hard - proceeds)), hard=Usdc(hard))
 
 
 def held_of(desk: Desk, order: OrderRecord) -> Size:
@@ -103,20 +144,8 @@ def held_of(desk: Desk, order: OrderRecord) -> Size:
     return Size(order.filled - _read_back(desk, order, Settlement.VOIDED))
 
 
-def _accounted(desk: Desk, order: OrderRecord) -> bool:
-    """Tell whether every matched share of a final order has been read back as a trade."""
-    return (
-        _read_back(desk, order, Settlement.PROVISIONAL, Settlement.CONFIRMED, Settlement.VOIDED)
-        >= order.filled
-    )
-
-
 def _read_back(desk: Desk, order: OrderRecord, *settlements: Settlement) -> int:
-    return sum(
-        fill.size
-        for fill in desk.fills.values()
-        if fill.order_id == order.order_id and fill.settlement in settlements
-    )
+    return sum(fill.size for fill in fills_of(desk, order.order_id) if fill.settlement in settlements)
 
 
 def _poll(flight: Flight, at_ms: Ms) -> SetTimer:
@@ -138,6 +167,8 @@ def settle_timer(desk: Desk, ticket_id: TicketId, at_ms: Ms) -> list[Effect]:
         if _read_back(desk, order, Settlement.CONFIRMED, Settlement.VOIDED) < order.filled:
             since = Ms(max(0, order.intent.created_ms - LOOK_BACK_MS))
             effects.append(LookUpOrder(order_id, order.intent.condition_id, since))
+    if flight.polls > POLL_SLACK_AFTER and not flight.accounted:
+        effects += review_flight(desk, ticket_id, at_ms)
     return effects
 
 
@@ -155,13 +186,12 @@ def _end(desk: Desk, flight: Flight, orders: list[OrderRecord], at_ms: Ms) -> li
         return []
     ended = replace(ticket, state=state, version=ticket.version + 1)
     desk.tickets[ticket.ticket_id] = ended
-    effects: list[Effect] = [
+    # The freeze is stored first: after a crash in between the event must not be free.
+    return [
+        *(_broken(desk, flight, ended) if state is TicketState.BROKEN else []),
         SaveTicket(ended, Claim(ticket.ticket_id, ticket.state, ticket.version)),
         Audit(at_ms, ticket.owner, f"ticket {state.value}", ticket.ticket_id, _sum_line(desk, flight)),
     ]
-    if state is TicketState.BROKEN:
-        effects += _broken(desk, flight, ended)
-    return effects
 
 
 def _broken(desk: Desk, flight: Flight, ticket: Ticket) -> list[Effect]:

@@ -11,7 +11,7 @@ from engine.core.feed import Feeds
 from engine.domain.ids import EventId, OrderId, TicketId, TradeId
 from engine.domain.market import EventGroup
 from engine.domain.order import Fill, OrderRecord, Settlement
-from engine.domain.plan import Plan
+from engine.domain.plan import LegRisk, Plan
 from engine.domain.ticket import Approved, Grant, Ticket
 from engine.domain.units import Ms, Usdc
 from engine.domain.views import Gate, KillView
@@ -70,6 +70,8 @@ class Proof:
     """When a cancel's reply named the order as not resting, if that reply counts."""
     cancelled: bool = False
     """That reply said "cancelled"."""
+    ended_ms: Ms | None = None
+    """When the read that proved the end began: older sights of the order say nothing."""
     look_ups: int = 0
 
 
@@ -86,6 +88,12 @@ class Flight:
     accounted: bool = False
     settled: bool = False
     polls: int = 0
+    shown: tuple[object, ...] = ()
+    """What the ticket's card was last shown with."""
+    risk: LegRisk | None = None
+    """What the legs held can lose now; only for a broken ticket."""
+    revision: int = 0
+    """Counts what the ticket's card was shown with, so that a late delivery cannot undo a newer one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +117,8 @@ class Desk:
     tickets: dict[TicketId, Ticket] = field(default_factory=dict)
     orders: dict[OrderId, OrderRecord] = field(default_factory=dict)
     fills: dict[tuple[TradeId, OrderId], Fill] = field(default_factory=dict)
+    fills_by_order: dict[OrderId, dict[TradeId, Fill]] = field(default_factory=dict)
+    """The same fills by their order: no decision goes through all that ever was."""
     flights: dict[TicketId, Flight] = field(default_factory=dict)
     proofs: dict[OrderId, Proof] = field(default_factory=dict)
     frozen: dict[EventId, str] = field(default_factory=dict)
@@ -123,6 +133,10 @@ class Desk:
     """Sends whose commit has not been reported yet: reserved already, answered when it is."""
     kill: KillView | None = None
     """A kill that the venue has not confirmed yet."""
+    starting_ms: Ms = field(default=Ms(0))
+    """Since when the gate waits for a complete read; one begun before does not open it."""
+    unstored_halt: bool = False
+    """The newest halt could not be written: it is written again until it stands."""
     kill_told_ms: Ms = field(default=Ms(0))
     """When people were last told that it is incomplete."""
     rejects: int = 0
@@ -136,8 +150,17 @@ def live_orders(desk: Desk) -> Iterable[OrderRecord]:
     return (order for order in desk.orders.values() if not order.state.is_final)
 
 
+def fills_of(desk: Desk, order_id: OrderId) -> tuple[Fill, ...]:
+    """Return every fill of one order, undone ones included."""
+    return tuple(desk.fills_by_order.get(order_id, {}).values())
+
+
 def fills_of_order(desk: Desk, order_id: OrderId) -> tuple[Fill, ...]:
     """Return the fills of one order that were not voided."""
-    return tuple(
-        f for f in desk.fills.values() if f.order_id == order_id and f.settlement is not Settlement.VOIDED
-    )
+    return tuple(f for f in fills_of(desk, order_id) if f.settlement is not Settlement.VOIDED)
+
+
+def enter_fill(desk: Desk, fill: Fill) -> None:
+    """Put a fill, or its newer settlement, where it is found by trade and by order."""
+    desk.fills[fill.trade_id, fill.order_id] = fill
+    desk.fills_by_order.setdefault(fill.order_id, {})[fill.trade_id] = fill

@@ -27,7 +27,7 @@ from engine.domain.ticket import (
     TicketState,
 )
 from engine.domain.units import Ms, Size
-from engine.domain.views import Alert, RefusalView, Severity
+from engine.domain.views import Alert, Gate, RefusalView, Severity
 
 ENTROPY_STEP = 1_000_003
 """Added to the shell's entropy until an unused ticket id comes out."""
@@ -105,6 +105,10 @@ def check_press(desk: Desk, asked: Asked, press: Press) -> Ticket | Refusal:
         return Refusal(RefusalKind.STALE_BUTTON, f"{press.ticket_id} is not known any more: ask again")
     if ticket.owner.user_id != asked.operator.user_id:
         return Refusal(RefusalKind.NOT_OWNER, f"{press.ticket_id} is held by {ticket.owner.name}")
+    if not asked.operator.role.allows(Role.TRADER):
+        return Refusal(
+            RefusalKind.ROLE, f"expected a trader, {asked.operator.name} is {asked.operator.role.value} now"
+        )
     if ticket.message_id is None:
         return Refusal(RefusalKind.TOO_FAST, "the card is still being shown: read it first")
     if ticket.message_id != press.message_id or ticket.version != press.version:
@@ -204,10 +208,18 @@ def expire(desk: Desk, ticket_key: TicketId, at_ms: Ms) -> list[Effect]:
 
 
 def taken_up(desk: Desk, ticket: Ticket, at_ms: Ms) -> list[Effect]:
-    """Go on with an open ticket after a restart. A restart disarms: what was confirmed is confirmed again.
+    """Go on with an open ticket, or a resume cut off, after a restart.
+
+    A restart disarms: what was confirmed is confirmed again.
 
     So a press that was on its way when the last process ended finds an older version, and sends nothing.
     """
+    if ticket.state is TicketState.SENDING:
+        if not ticket.subject and desk.gate is not Gate.HALTED:
+            return []  # its halt was lifted: the first complete read closes it
+        note = "the desk stopped in between: look at /status, then ask again"
+        after, effects = moved(desk, ticket, Move.REFUSE, at_ms, note=note)
+        return [*effects, ShowTicket(view_of(desk, after), aloud=False)]
     if ticket.state is not TicketState.ARMED or at_ms >= ticket.expires_ms:
         return expire(desk, ticket.ticket_id, at_ms)
     after, effects = moved(desk, ticket, Move.BACK, at_ms, note="the desk was restarted: confirm again")

@@ -149,7 +149,13 @@ def status(desk: Desk, at_ms: Ms) -> StatusView:
         resyncs=feeds.resyncs,
         rejects=desk.rejects,
         holdings=holdings(desk),
+        frozen=tuple(f"{_code(desk, event_id)}: {why}" for event_id, why in sorted(desk.frozen.items())),
     )
+
+
+def _code(desk: Desk, event_id: EventId) -> str:
+    group = desk.events.get(event_id)
+    return group.code if group is not None else event_id
 
 
 def status_asked(desk: Desk, asked: Asked) -> list[Effect]:

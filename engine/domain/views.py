@@ -8,6 +8,7 @@ from enum import Enum
 
 from engine.domain.ids import OrderId
 from engine.domain.order import OrderState
+from engine.domain.plan import LegRisk
 from engine.domain.refusal import Refusal
 from engine.domain.ticket import Operator, Ticket
 from engine.domain.units import Ms, Price, Size, Usdc
@@ -59,6 +60,10 @@ class TicketView:
     result: TicketResult | None
     wallet: Usdc | None
     """Free collateral when the card was made; None if not read yet."""
+    held_risk: LegRisk | None = None
+    """What the legs of a broken ticket can lose now: L if dumped, L0 if they become worthless."""
+    revision: int = 0
+    """Counts what the card was shown with; larger is newer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +115,8 @@ class StatusView:
     rejects: int
     holdings: tuple[str, ...]
     """One line per event held: code, sets and cost."""
+    frozen: tuple[str, ...] = ()
+    """One line per event that takes no new plans: code and why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ the commit the batch is posted exactly once, whatever else goes on.
 """
 
 import hashlib
+import logging
 from collections.abc import Callable, Sequence
 
 from engine.clock import Clock, perf_us
@@ -27,6 +28,8 @@ from engine.domain.units import Ms, Size, Usdc
 from engine.metrics import Metrics
 from engine.ports import PreparedOrder, Relayer, Store, StoreError, SubmitReport
 from engine.runtime.supervise import TaskSet
+
+LOG = logging.getLogger(__name__)
 
 
 class OrderDesk:
@@ -75,11 +78,13 @@ class OrderDesk:
         self._tasks.spawn("submit", self._submit(prepared, effect.approved, effect.grant))
 
     async def _submit(self, prepared: Sequence[PreparedOrder], approved: Approved, grant: Grant) -> None:
-        """POST once, unless the gate closed since the commit; store and tell what was answered."""
-        if self._gate_open():
-            report = await self._relayer.submit(prepared, approved=approved, grant=grant)
+        """POST once, unless gate or grant closed since the commit; store and tell what was answered."""
+        if not self._gate_open():
+            report = _report(prepared, PostClass.NOT_SENT, "the gate closed before the order left")
+        elif self._clock.now_ms() > grant.expires_ms:
+            report = _report(prepared, PostClass.NOT_SENT, "the grant expired before the order left")
         else:
-            report = _withheld(prepared)
+            report = await self._post_once(prepared, approved, grant)
         self._metrics.observe_us("engine_place_call_ms", report.place_call_us)
         self._metrics.observe_us("engine_ack_ms", report.ack_latency_us)
         self._post(PostAnswered(self._clock.now_ms(), report.answers))
@@ -88,6 +93,16 @@ class OrderDesk:
         except StoreError as error:
             self._metrics.count("engine_errors", "store")
             self._post(StoreFailed(self._clock.now_ms(), str(error)))
+
+    async def _post_once(
+        self, prepared: Sequence[PreparedOrder], approved: Approved, grant: Grant
+    ) -> SubmitReport:
+        try:
+            return await self._relayer.submit(prepared, approved=approved, grant=grant)
+        except Exception:  # boundary: bytes may have left, so a fault of ours is an unknown outcome
+            LOG.exception("the POST failed in our own code")
+            self._metrics.count("engine_errors", "submit")
+            return _report(prepared, PostClass.UNKNOWN, "the desk failed while posting")
 
     def cancel(self, order_ids: Sequence[OrderId]) -> None:
         """Start cancelling by id."""
@@ -136,19 +151,21 @@ def _record(order: PreparedOrder, now_ms: Ms) -> OrderRecord:
     )
 
 
-def _withheld(prepared: Sequence[PreparedOrder]) -> SubmitReport:
-    """Return the report of a batch that the closed gate kept back."""
+def _report(prepared: Sequence[PreparedOrder], kind: PostClass, reason: str) -> SubmitReport:
+    """Return the report of a batch that the venue did not judge."""
     answers = tuple(
         LegAnswer(
             order_id=order.order_id,
-            kind=PostClass.NOT_SENT,
+            kind=kind,
             placed=None,
             filled=Size(0),
             cash=Usdc(0),
             trade_ids=(),
-            reason="the gate closed before the order left",
+            reason=reason,
         )
         for order in prepared
     )
     digest = hashlib.sha256(b"".join(order.body for order in prepared)).hexdigest()[:16]
-    return SubmitReport(answers=answers, request_id=f"withheld-{digest}", place_call_us=0, ack_latency_us=0)
+    return SubmitReport(
+        answers=answers, request_id=f"{kind.value}-{digest}", place_call_us=0, ack_latency_us=0
+    )

@@ -5,7 +5,7 @@ for what lowers risk, and the command behind it is told.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from engine.clock import Clock
@@ -33,6 +33,7 @@ from engine.domain.effects import (
     Subscribe,
 )
 from engine.domain.events import Event, StoreFailed
+from engine.domain.ids import TicketId
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.views import KillView, RefusalView, View
 from engine.metrics import Metrics
@@ -57,6 +58,8 @@ class Hands:
     answer: Callable[[int, View], None]
     """Resolve the command with this request number."""
     post: Callable[[Event], None]
+    unstored: set[TicketId] = field(default_factory=set)
+    """Tickets whose row lags behind, because a write failed: the next one is made without a claim."""
 
 
 async def perform(hands: Hands, effects: Iterable[Effect]) -> None:
@@ -68,6 +71,8 @@ async def perform(hands: Hands, effects: Iterable[Effect]) -> None:
                 # A kill is true without the ledger: the gate is closed and cancel-all is on its way.
                 kept = isinstance(effect.view, KillView)
                 hands.answer(effect.request, effect.view if kept else _not_stored(broken))
+            if isinstance(effect, SaveTicket):
+                hands.unstored.add(effect.ticket.ticket_id)
             continue
         durable = DURABLE.get(type(effect))
         if durable is None:
@@ -86,13 +91,23 @@ def start(hands: Hands, effect: Effect) -> None:
     STARTED[type(effect)](hands, effect)
 
 
+def is_durable(effect: Effect) -> bool:
+    """Tell whether the ledger must hold the effect before the next one begins."""
+    return type(effect) in DURABLE
+
+
 def _not_stored(error: StoreError) -> RefusalView:
     text = f"the ledger could not be written, so nothing was done: {error}"
     return RefusalView("not stored", Refusal(RefusalKind.GATE_CLOSED, text))
 
 
 async def _save_ticket(hands: Hands, effect: SaveTicket) -> None:
-    if not await hands.store.save_ticket(effect.ticket, effect.claim):
+    ticket_id = effect.ticket.ticket_id
+    claim = None if ticket_id in hands.unstored else effect.claim
+    hands.unstored.add(ticket_id)
+    stored = await hands.store.save_ticket(effect.ticket, claim)
+    hands.unstored.discard(ticket_id)
+    if not stored:
         raise StoreError(f"{effect.ticket.ticket_id} was changed by another hand: is a second desk running?")
 
 

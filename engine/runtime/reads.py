@@ -17,6 +17,7 @@ from engine.domain.events import (
     OrderLookedUp,
 )
 from engine.domain.failure import VenueFailure
+from engine.domain.ids import OrderId
 from engine.domain.units import Ms
 from engine.metrics import Metrics
 from engine.ports import MarketReads, Relayer, Store, StoreError
@@ -48,6 +49,8 @@ class Reads:
         self._tasks = tasks
         self._post = post
         self._look_ups = asyncio.Semaphore(LOOK_UPS_AT_ONCE)
+        self._looking: dict[OrderId, LookUpOrder | None] = {}
+        """Orders being looked up, each with the look-up that waits behind it."""
         self._account_running = False
         self._account_next: ReadAccount | None = None
         self._catalogue_running = False
@@ -65,8 +68,20 @@ class Reads:
             self._post(BooksRead(now, effect.tokens, outcome))
 
     def look_up(self, effect: LookUpOrder) -> None:
-        """Start looking one order up."""
-        self._tasks.spawn("look-up", self._look_up(effect))
+        """Start looking one order up; one asked for meanwhile begins when this one ends."""
+        if effect.order_id in self._looking:
+            self._looking[effect.order_id] = effect
+            return
+        self._looking[effect.order_id] = None
+        self._tasks.spawn("look-up", self._look_up_in_turn(effect))
+
+    async def _look_up_in_turn(self, effect: LookUpOrder) -> None:
+        try:
+            await self._look_up(effect)
+        finally:
+            following = self._looking.pop(effect.order_id)
+        if following is not None:
+            self.look_up(following)
 
     async def _look_up(self, effect: LookUpOrder) -> None:
         async with self._look_ups:

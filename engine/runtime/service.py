@@ -13,8 +13,9 @@ from collections.abc import Callable
 
 from engine.clock import Clock
 from engine.core.desk import step
-from engine.core.state import Desk
-from engine.domain.commands import Command
+from engine.core.state import Desk, live_orders
+from engine.domain.commands import Command, Kill
+from engine.domain.effects import Effect
 from engine.domain.events import Asked, BooksTouched, CardShown, Event
 from engine.domain.frames import Frame
 from engine.domain.ids import TicketId
@@ -23,7 +24,7 @@ from engine.domain.views import Alert, Gate, Severity, View
 from engine.metrics import Metrics
 from engine.ports import Chat, MarketFeed, MarketReads, Relayer, Store
 from engine.runtime.order_desk import OrderDesk
-from engine.runtime.perform import Hands, perform, start
+from engine.runtime.perform import Hands, is_durable, perform, start
 from engine.runtime.reads import Reads
 from engine.runtime.supervise import TaskSet, keep_running
 from engine.runtime.timers import Timers
@@ -57,7 +58,9 @@ class Service:
         self._store = store
         self._mailbox: deque[Event] = deque()
         self._wake = asyncio.Event()
+        self._late: list[Effect] = []
         self._touched = False
+        self._stopping = False
         self._tasks = TaskSet(metrics)
         self._timers = Timers(clock, self.post)
         self._waiting: dict[int, asyncio.Future[View]] = {}
@@ -70,7 +73,7 @@ class Service:
             metrics=metrics,
             tasks=self._tasks,
             post=self.post,
-            gate_open=lambda: desk.gate is Gate.RUN,
+            gate_open=lambda: desk.gate is Gate.RUN and not self._stopping,
         )
         reads = Reads(
             relayer=relayer,
@@ -101,16 +104,17 @@ class Service:
         self._wake.set()
 
     async def run(self) -> None:
-        """Restore, then step until cancelled."""
+        """Restore, then step until cancelled; what is under way is ended in order before it returns."""
         self.post(await self._store.load(self._clock.now_ms()))
         feed = asyncio.create_task(keep_running("feed", self._run_feed, self._metrics), name="feed")
         try:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
-                while self._mailbox:
-                    event = self._mailbox.popleft()
-                    await perform(self._hands, step(self.desk, event))
+                await self._step_all()
+        except asyncio.CancelledError:
+            await self._wind_down()
+            raise
         except Exception as error:
             # boundary: a broken invariant ends the desk, after everything that rests is cancelled.
             LOG.exception("the desk stops: an invariant is broken")
@@ -121,6 +125,28 @@ class Service:
             feed.cancel()
             await asyncio.gather(feed, return_exceptions=True)
             await self._tasks.drain(DRAIN_S)
+
+    async def _step_all(self) -> None:
+        """Step through the mailbox; what a kill left to be stored comes first."""
+        while self._mailbox or self._late:
+            if self._late:
+                effects, self._late = self._late, []
+            else:
+                event = self._mailbox.popleft()
+                self._touched = self._touched and not isinstance(event, BooksTouched)
+                effects = list(step(self.desk, event))
+            await perform(self._hands, effects)
+
+    async def _wind_down(self) -> None:
+        """End in order: nothing new leaves, what was posted is answered and booked, the rest is cancelled."""
+        self._stopping = True
+        await self._tasks.settle(DRAIN_S)
+        await self._step_all()
+        unfinished = tuple(order.order_id for order in live_orders(self.desk))
+        if unfinished:
+            self._hands.orders.cancel(unfinished)
+        await self._tasks.settle(DRAIN_S)
+        await self._step_all()
 
     async def _last_rites(self, error: Exception) -> None:
         alert = Alert(
@@ -150,14 +176,10 @@ class Service:
         self._touch()
 
     def _touch(self) -> None:
-        """Leave one BooksTouched for however many frames came since the last step."""
+        """Leave one BooksTouched for however many frames came since the last one was taken out."""
         if not self._touched:
             self._touched = True
-            asyncio.get_running_loop().call_soon(self._post_touched)
-
-    def _post_touched(self) -> None:
-        self._touched = False
-        self.post(BooksTouched(self._clock.now_ms(), self.desk.feeds.sequence))
+            self.post(BooksTouched(self._clock.now_ms(), self.desk.feeds.sequence))
 
     async def ask(self, operator: Operator, chat_id: int, command: Command) -> View:
         """Carry out an operator's command and return what it is answered with; the caller bounds the wait."""
@@ -165,13 +187,27 @@ class Service:
         request = self._request
         future: asyncio.Future[View] = asyncio.get_running_loop().create_future()
         self._waiting[request] = future
-        self.post(
-            Asked(self._clock.now_ms(), request, operator, chat_id, command, entropy=secrets.randbits(62))
-        )
+        asked = Asked(self._clock.now_ms(), request, operator, chat_id, command, entropy=secrets.randbits(62))
+        if isinstance(command, Kill):
+            self._at_once(asked)
+        else:
+            self.post(asked)
         try:
             return await future
         finally:
             self._waiting.pop(request, None)
+
+    def _at_once(self, event: Asked) -> None:
+        """Step now, whatever the loop waits for: a kill waits behind nothing, not even a slow disk.
+
+        What has to be stored is performed by the loop before its next event.
+        """
+        for effect in step(self.desk, event):
+            if is_durable(effect):
+                self._late.append(effect)
+            else:
+                start(self._hands, effect)
+        self._wake.set()
 
     def _answer(self, request: int, view: View) -> None:
         future = self._waiting.get(request)

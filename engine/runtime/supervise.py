@@ -55,6 +55,12 @@ class TaskSet:
             self._metrics.count("service_task_errors", task.get_name())
             LOG.error("task %s failed", task.get_name(), exc_info=task.exception())
 
+    async def settle(self, timeout_s: float) -> None:
+        """Wait for the tasks in flight and for what they start, without refusing or cancelling any."""
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        while self._tasks and (left := deadline - asyncio.get_running_loop().time()) > 0:
+            await asyncio.wait(self._tasks, timeout=left)
+
     async def drain(self, timeout_s: float) -> int:
         """Wait for the tasks in flight, then cancel what is left; return how many were cancelled."""
         self._closing = True

@@ -124,7 +124,9 @@ def _cancel_reply(why: str) -> CancelReply:
     text = why.lower()
     if "not found" in text or "be found" in text:
         return CancelReply.NOT_FOUND
-    return CancelReply.MATCHED if "matched" in text or "already cancel" in text else CancelReply.OTHER
+    if "matched" in text:
+        return CancelReply.MATCHED
+    return CancelReply.NOT_FOUND if "already cancel" in text else CancelReply.OTHER
 
 
 def _page(raw: bytes) -> tuple[list[msgspec.Raw], str | None]:

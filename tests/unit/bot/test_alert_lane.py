@@ -1,10 +1,13 @@
 """An operator's alerts on virtual time: pacing folds them, CRIT passes, a fault of one leaves the others."""
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
+from bot import alert_lane
 from bot.alert_lane import AlertLane
 from bot.alerts import EDIT_EVERY_MS
 from bot.card import Card, Look
@@ -23,15 +26,22 @@ class Surface:
         self.seen: list[tuple[str, str]] = []
         self.busy_ms = 0
         self.broken = False
+        self.lost_edits = 0
+        self.answering: asyncio.Event | None = None
 
     async def post(self, card: Card, *, urgent: bool, silent: bool) -> int | None:
         if self.broken:
             self.broken = False
             raise RuntimeError("a fault of ours")
+        if self.answering is not None:
+            await self.answering.wait()
         self.seen.append(("post", first_line(card)))
         return len(self.seen)
 
     async def edit(self, message_id: int, card: Card, *, urgent: bool) -> int | None:
+        if self.lost_edits:
+            self.lost_edits -= 1
+            return None
         self.seen.append((f"edit {message_id}", first_line(card)))
         return message_id
 
@@ -139,3 +149,62 @@ async def test_stop_ends_both_workers(time: VirtualTime, surface: Surface, metri
     await settle()
 
     assert surface.seen == []
+
+
+async def test_stop_delivers_every_crit_alert_that_is_due_and_no_ordinary_one(
+    lane: AlertLane, surface: Surface
+) -> None:
+    await settle()
+    surface.busy_ms = 60_000
+    lane.add(WARN)
+    for n in range(3):
+        lane.add(replace(CRIT, key=f"stop {n}"))
+
+    await lane.stop()
+
+    assert ["CRIT" in line for _, line in surface.seen] == [True] * 3
+
+
+async def test_stop_waits_for_the_crit_alert_under_way(lane: AlertLane, surface: Surface) -> None:
+    surface.answering = asyncio.Event()
+    lane.add(CRIT)
+    await settle()
+    stopping = asyncio.create_task(lane.stop(), name="stop")
+    await settle()
+    assert not stopping.done()
+
+    surface.answering.set()
+    await stopping
+
+    assert len(surface.seen) == 1
+
+
+async def test_stop_in_a_chat_that_never_answers_ends_in_time_and_says_so(
+    lane: AlertLane, surface: Surface, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert alert_lane.DRAIN_S == 5.0
+    monkeypatch.setattr(alert_lane, "DRAIN_S", 0.02)
+    surface.answering = asyncio.Event()
+    lane.add(CRIT)
+    await settle()
+
+    with caplog.at_level(logging.WARNING):
+        await asyncio.wait_for(lane.stop(), 2.0)
+
+    assert "may not have reached the chat" in caplog.text
+    assert surface.seen == []
+    assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("alerts")]
+
+
+async def test_count_whose_edit_was_lost_goes_on_in_the_same_message(
+    lane: AlertLane, time: VirtualTime, surface: Surface
+) -> None:
+    lane.add(WARN)
+    await settle()
+    surface.lost_edits = 1
+    for _ in range(2):
+        lane.add(WARN)
+        await time.advance(EDIT_EVERY_MS)
+
+    assert [way for way, _ in surface.seen] == ["post", "edit 1"]
+    assert "3x" in surface.seen[1][1]

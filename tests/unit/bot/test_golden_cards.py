@@ -18,6 +18,7 @@ from bot.commands import Usage, find
 from bot.operations import NoAnswer
 from config.settings import Mode
 from engine.domain.order import OrderState
+from engine.domain.plan import LegRisk
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import TicketState
 from engine.domain.units import Ms, Price, Size, Usdc
@@ -122,6 +123,9 @@ CARDS: dict[str, Callable[[], Card]] = {
         replace(STATUS, gate=Gate.HALTED, gate_reason="killed by Ana", wallet=None), LOOK
     ),
     "status_starting": lambda: cards.render(replace(STATUS, gate=Gate.STARTING), LOOK),
+    "status_frozen": lambda: cards.render(
+        replace(STATUS, frozen=("fed4: T-7K2F was filled only in part",)), LOOK
+    ),
     "status_unknown": lambda: cards.render(replace(STATUS, unknown_orders=1), LOOK),
     "status_feeds": lambda: cards.render(
         replace(STATUS, feeds_live=9, feed_problems=("fed4: resync in progress",) * 5), LOOK
@@ -169,7 +173,11 @@ CARDS: dict[str, Callable[[], Card]] = {
         make_view(make_ticket(S.DONE, version=4), make_result(accounted=False)), LOOK
     ),
     "broken": lambda: cards.render(
-        make_view(make_ticket(S.BROKEN, version=4), make_result((*FILLED[:3], HIKE_REJECTED))), LOOK
+        replace(
+            make_view(make_ticket(S.BROKEN, version=4), make_result((*FILLED[:3], HIKE_REJECTED))),
+            held_risk=LegRisk(bound=Usdc(9_120_000), hard=Usdc(178_206_000)),
+        ),
+        LOOK,
     ),
     "broken_unknown": lambda: cards.render(
         make_view(

@@ -604,6 +604,51 @@ async def test_stop_finishes_what_was_taken_and_keeps_the_webhook() -> None:
     assert not stage.api.named("deleteWebhook")
 
 
+async def test_stop_tells_every_operator_why_before_it_disconnects() -> None:
+    """The desk raises its last alert and ends: nothing runs in between."""
+    stage = Stage()
+    await started(stage)
+    stage.api.calls.clear()
+    order: list[str] = []
+    answer = stage.api.do_request
+
+    async def note_shutdown() -> None:
+        order.append("shutdown")
+
+    async def travel(url: str, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
+        for _ in range(200):  # a network takes longer than the steps of an idle application's end
+            await asyncio.sleep(0)
+        order.append(url.rsplit("/", 1)[-1])
+        return await answer(url, *args, **kwargs)
+
+    stage.api.shutdown = note_shutdown  # type: ignore[method-assign]
+    stage.api.do_request = travel  # type: ignore[method-assign]
+
+    stage.chat.raise_alert(Alert("invariant", Severity.CRIT, "the desk stops", "a fault", "start it again"))
+    await stopped(stage)
+
+    assert order[:3] == ["sendMessage"] * 3
+    assert "shutdown" in order[3:]
+    assert ["the desk stops" in stage.heads(chat_id)[0] for chat_id in (1001, 1002, 1003)] == [True] * 3
+
+
+async def test_card_lost_in_an_outage_is_in_the_chat_after_it(stage: Stage) -> None:
+    await stage.say("/dutch fed4 200")
+    (ticket_id, message_id), *_ = stage.desk.shown
+    stage.api.script = lambda _call: Answered(error=NetworkError("no route"))
+    missed = replace(stage.desk.tickets[ticket_id], state=TicketState.MISSED, version=4)
+    stage.chat.show_ticket(make_view(missed, make_result()), aloud=False)
+    await stage.time.advance(120_000)
+    stage.api.script = lambda _call: None
+    stage.api.calls.clear()
+
+    await stage.time.advance(300_000)
+
+    (edit,) = stage.api.calls
+    assert edit.fields["message_id"] == message_id
+    assert "· missed ·" in stage.heads()[0]
+
+
 async def test_start_without_network_fails_and_closes_what_it_opened() -> None:
     stage = Stage()
     stage.api.script = lambda call: (

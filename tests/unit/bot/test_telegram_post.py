@@ -215,10 +215,17 @@ async def test_edit_timed_out_is_repeated_without_a_mark(poster: Poster, api: Ap
     assert [call.fields["text"] for call in api.named("editMessageText")] == [CARD.text_html] * 2
 
 
-async def test_edit_without_network_keeps_the_message(poster: Poster, api: ApiDouble) -> None:
+async def test_edit_without_network_is_given_up_and_says_so(
+    poster: Poster, api: ApiDouble, metrics: Metrics
+) -> None:
+    """The id alone would read as "shown"."""
     always("editMessageText", Answered(error=NetworkError("down")), api)
 
-    assert await poster.edit(1001, 77, CARD) == 77
+    assert await poster.edit(1001, 77, CARD) is None
+
+    assert len(api.named("editMessageText")) == 3
+    assert sent(api) == []
+    assert metrics.value("bot_sends_total", "gave_up") == 1
 
 
 async def test_edit_forbidden_marks_the_chat(poster: Poster, api: ApiDouble, unreachable: list[int]) -> None:

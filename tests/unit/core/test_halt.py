@@ -7,6 +7,7 @@ from engine.domain.commands import AskResume, Kill, OpenDutch
 from engine.domain.effects import (
     Announce,
     CancelEverything,
+    RaiseAlert,
     ReadAccount,
     Reply,
     ResendOrders,
@@ -236,8 +237,20 @@ def test_a_ledger_that_cannot_be_written_halts_the_desk_and_says_so(run):
 
 def test_a_ledger_that_stays_broken_is_told_once(run):
     run.step(StoreFailed(run.at_ms, "disk full"))
+    run.step(StoreFailed(run.at_ms, "disk full"))
 
-    assert run.step(StoreFailed(run.at_ms, "disk full")) == ()
+    assert run.alerts()[-1].subject == "halt not stored"
+    assert of_kind(run.step(StoreFailed(run.at_ms, "disk full")), RaiseAlert) == []
+
+
+def test_a_halt_that_could_not_be_stored_is_stored_once_the_disk_is_mended(run):
+    run.step(StoreFailed(run.at_ms, "disk full"))
+    run.step(StoreFailed(run.at_ms, "disk full"))
+
+    effects = run.later(5_000).timer("store")
+
+    assert [saved.reason for saved in of_kind(effects, SaveHalt)] == [run.desk.gate_reason]
+    assert run.later(5_000).timer("store") == ()
 
 
 def test_a_halted_desk_still_answers_and_plans(run):

