@@ -133,25 +133,30 @@ async def _local_desk(settings: Settings, lock: FolderLock, use: Any) -> None:
 
 
 async def _until_stopped(desk: RunningDesk, _world: World) -> None:
-    """Wait for SIGTERM; Ctrl-C cancels from outside."""
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    with suppress(NotImplementedError):  # Windows
-        loop.add_signal_handler(signal.SIGTERM, stopped.set)
+    """Run until cancelled from outside, by SIGTERM or Ctrl-C."""
     logging.getLogger(__name__).info("ready", extra={"fields": {"probes": desk.probes_url}})
-    await stopped.wait()
+    await asyncio.Event().wait()
+
+
+async def _cancelled_by_sigterm(work: Coroutine[Any, Any, None]) -> None:
+    """Do the work; SIGTERM cancels it from the first moment on, as Ctrl-C does."""
+    task = asyncio.current_task()
+    assert task is not None, "expected to run as a task"
+    with suppress(NotImplementedError):  # Windows has no such handlers
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    await work
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
     """Run to the end on the fastest loop there is; expected faults become a sentence and status 1."""
     try:
         if sys.platform == "win32":
-            asyncio.run(work)
+            asyncio.run(_cancelled_by_sigterm(work))
         else:
             import uvloop  # noqa: PLC0415 - not on Windows
 
-            uvloop.run(work)
-    except KeyboardInterrupt:
+            uvloop.run(_cancelled_by_sigterm(work))
+    except (KeyboardInterrupt, asyncio.CancelledError):
         click.echo("stopped", err=True)
     except EXPECTED_FAULTS as error:
         click.echo(str(error), err=True)

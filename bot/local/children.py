@@ -6,6 +6,7 @@ reaches the desk first, and the desk ends them.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -74,16 +75,29 @@ async def start_or_adopt(name: str, data_dir: Path, *, health: str, options: Seq
             stderr=output,
             start_new_session=True,
         )
+    try:
+        address = await _first_answer(name, process, file, health)
+    except BaseException:  # boundary: a child that is not taken over is ended, whatever went wrong
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # then it is an orphan and ends itself
+            process.wait(END_WITHIN_S)
+        raise
+    return Child(name, address, file, health, process)
+
+
+async def _first_answer(
+    name: str, process: subprocess.Popen[bytes], file: Path, health: str
+) -> dict[str, Any]:
+    log = file.with_suffix(".log")
     deadline = asyncio.get_running_loop().time() + ANSWER_WITHIN_S
     while asyncio.get_running_loop().time() < deadline:
         found = await _answering(file, health)
         if found is not None:
-            return Child(name, found, file, health, process)
+            return found
         if process.poll() is not None:
-            raise ChildError(f"the {name} ended with status {process.returncode}; see {log.name}")
+            raise ChildError(f"the {name} ended with status {process.returncode}; see {log}")
         await asyncio.sleep(POLL_S)
-    process.kill()
-    raise ChildError(f"the {name} did not answer within {ANSWER_WITHIN_S:.0f} s; see {log.name}")
+    raise ChildError(f"the {name} did not answer within {ANSWER_WITHIN_S:.0f} s; see {log}")
 
 
 async def keep_company(children: Sequence[Child], every_s: float = COMPANY_S) -> None:
@@ -130,5 +144,13 @@ def _signal(pid: int) -> None:
 
 
 def _alive(child: Child) -> bool:
-    """Tell whether the child still runs; an adopted one takes its address file along when it ends."""
-    return child.file.exists() if child.process is None else child.process.poll() is None
+    """Tell whether the child still runs."""
+    if child.process is not None:
+        return child.process.poll() is None
+    if sys.platform == "win32":
+        return child.file.exists()  # a signal of 0 would interrupt it there; it takes its file along
+    try:
+        os.kill(child.pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -98,6 +98,22 @@ async def test_ctrl_c_ends_desk_and_children_and_the_folder_can_be_used_again(tm
     assert status == 0, errors + shown[-2_000:]
 
 
+async def test_terminated_desk_ends_its_children_even_while_it_starts(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    process = await local("--data", data)
+    async with asyncio.timeout(30):
+        while not (data / "exchange.json").exists():  # noqa: ASYNC110 - another process writes it
+            await asyncio.sleep(0.01)
+    exchange = json.loads((data / "exchange.json").read_text(encoding="utf-8"))["pid"]
+
+    process.send_signal(signal.SIGTERM)
+    status, _, errors = await finished(process)
+
+    assert status == 0, errors
+    assert not alive(exchange)
+    assert not (data / "standin.json").exists(), "no half-started child stays behind"
+
+
 async def test_killed_desk_leaves_its_exchange_and_the_next_desk_adopts_it(tmp_path: Path) -> None:
     data = tmp_path / "data"
     first = await local("--data", data)
