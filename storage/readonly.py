@@ -115,7 +115,10 @@ def _schema(path: Path, name: str) -> SchemaLine:
 def _reading(path: Path) -> Iterator[sqlite3.Connection]:
     """Give one read transaction on an existing file."""
     if not path.exists():
-        raise StoreError(f"expected {path.name} in {path.parent}, found none: no desk has run there")
+        raise StoreError(
+            f"expected {path.name} in {path.parent}, found none: no desk has run there; "
+            "name the folder of one that has"
+        )
     with (
         translated(path),
         closing(

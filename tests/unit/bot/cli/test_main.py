@@ -90,7 +90,7 @@ def test_status_of_a_folder_without_a_desk_is_one_sentence(tmp_path: Path) -> No
     result = run("status", "--data", tmp_path)
 
     assert result.returncode == 1
-    assert result.stderr.strip().endswith("no desk has run there")
+    assert result.stderr.strip().endswith("no desk has run there; name the folder of one that has")
 
 
 async def test_status_prints_the_ledger_as_json(tmp_path: Path) -> None:
