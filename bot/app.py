@@ -36,7 +36,7 @@ from engine.venue.credentials import obtain_credentials
 from engine.venue.endpoints import VenueHosts
 from engine.venue.http_client import HttpClient
 from engine.venue.keys import SigningKey, checksum_address
-from engine.venue.market_ws import MarketSocket
+from engine.venue.market_sockets import MarketSockets
 from engine.venue.order_body import TradingAccount
 from engine.venue.relayer import ClobRelayer
 from engine.venue.signing import SignatureType
@@ -166,7 +166,7 @@ async def _build(parts: Parts) -> tuple[Service, TelegramChat]:
         store=parts.storage.store,
         relayer=relayer,
         market=VenueReads(parts.http, outside.hosts, codes),
-        feed=MarketSocket(outside.hosts.market_ws, parts.clock, random.random),
+        feed=MarketSockets(outside.hosts.market_ws, parts.clock, random.random),
         connect_chat=connect_chat,
     )
     return service, chats[0]

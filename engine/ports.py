@@ -9,7 +9,7 @@ from engine.domain.effects import Audit
 from engine.domain.events import Restored
 from engine.domain.failure import LegAnswer, VenueFailure
 from engine.domain.frames import BookSnapshot, Frame
-from engine.domain.ids import ConditionId, EventId, OrderId, TokenId
+from engine.domain.ids import ConditionId, ConnectionId, EventId, OrderId, TokenId
 from engine.domain.market import EventGroup
 from engine.domain.order import Fill, OrderIntent, OrderRecord
 from engine.domain.plan import Plan
@@ -103,16 +103,22 @@ class MarketReads(Protocol):
 
 
 class MarketFeed(Protocol):
-    """The market socket: runs until cancelled, reconnects by itself."""
+    """The market connections: run until cancelled, each reconnects by itself."""
 
     async def run(
-        self, on_frames: Callable[[tuple[Frame, ...]], None], on_link: Callable[[bool], None]
+        self,
+        on_frames: Callable[[ConnectionId, tuple[Frame, ...]], None],
+        on_link: Callable[[ConnectionId, bool], None],
     ) -> None:
         """Call `on_frames` for every message and `on_link` on connect (True) and disconnect (False)."""
         ...
 
-    def subscribe(self, tokens: Sequence[TokenId]) -> None:
-        """Carry exactly these tokens from now on."""
+    def subscribe(self, connections: Sequence[tuple[ConnectionId, Sequence[TokenId]]]) -> None:
+        """Carry exactly these tokens from now on, each on its connection."""
+        ...
+
+    def reconnect(self, connection: ConnectionId) -> None:
+        """Give up a connection and open another in its place."""
         ...
 
 

@@ -36,6 +36,7 @@ from engine.domain.events import (
     Restored,
     StoreFailed,
     TimerDue,
+    VenueNotice,
 )
 from engine.domain.ids import OrderId, TicketId
 from engine.domain.order import Evidence, Fill, OrderRecord, OrderState, advance
@@ -250,6 +251,7 @@ HANDLERS: dict[type, Callable[[Desk, Any], list[Effect]]] = {
     Restored: restored,
     CatalogueRead: watch.catalogue_read,
     CatalogueFailed: watch.catalogue_failed,
+    VenueNotice: watch.venue_notice,
     BooksTouched: books_touched,
     BooksRead: books_read,
     BooksReadFailed: books_read_failed,

@@ -1,21 +1,26 @@
-"""The feed core: market frames in, proven books out. Called directly by the socket's callback.
+"""The feed core: market frames in, proven books out. Called directly by the sockets' callbacks.
 
-`Feeds` gives every message to the tokens it names and acts on their verdicts (`feed_token`, `feed_resync`).
-Effects wait inside until the call returns them, or `drain` does. No clock, no I/O, no log.
+`Feeds` gives every message to the tokens it names (`feed_token`) and acts on their verdicts (`feed_resync`);
+what time brings is
+`feed_upkeep`'s. Effects wait inside until the call returns them, or `drain` does. No
+clock, no I/O, no log.
 """
 
 from collections import Counter
 from collections.abc import Iterable
 from typing import assert_never
 
-from engine.core.feed_market import FeedStatus, Watched, feed_status
+from engine.core.feed_faults import AHEAD_MS_MAX
+from engine.core.feed_market import Connection, FeedStatus, MarketFeed, Watched
 from engine.core.feed_resync import Resyncs, move
 from engine.core.feed_table import NOT_LIVE, Fault, FeedEvent, FeedState, Reason
-from engine.core.feed_token import FRAMES, TokenFeed
+from engine.core.feed_token import CHECK_EVERY, FRAMES, TokenFeed
 from engine.core.feed_tracked import TrackedToken
+from engine.core.feed_upkeep import SILENCE_MS, SNAPSHOT_PATIENCE_MS, Upkeep
 from engine.domain.book import LiveBook, NotLive
-from engine.domain.effects import Effect
+from engine.domain.effects import Effect, PassOn, Subscribe
 from engine.domain.frames import (
+    BestTouch,
     BookDelta,
     BookSnapshot,
     Frame,
@@ -23,82 +28,107 @@ from engine.domain.frames import (
     LastTrade,
     LevelChange,
     Malformed,
+    MarketResolved,
+    NewMarket,
     TickChange,
 )
-from engine.domain.ids import TokenId
+from engine.domain.ids import ConnectionId, TokenId
 from engine.domain.units import Ms, Price, format_price
 
-__all__ = ["SILENCE_MS", "FeedStatus", "Feeds", "TrackedToken"]
+__all__ = ["SILENCE_MS", "SNAPSHOT_PATIENCE_MS", "FeedStatus", "Feeds", "TrackedToken"]
 
-SILENCE_MS = 20_000
-"""A connection not heard for so long, PONG included, confirms nothing (design 7, Books)."""
-SNAPSHOT_PATIENCE_MS = 5_000
-"""How long a subscribed token may stay without a confirmed book before REST is asked."""
+TOKENS_PER_CONNECTION = 200
+"""Above some 500 the venue's first snapshots get lost in practice (protocol 2.4)."""
 
 
 class Feeds:
-    """Every tracked book and the state of the connection that feeds them."""
+    """Every tracked book and the state of the connections that feed them."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, *, tokens_per_connection: int = TOKENS_PER_CONNECTION, check_every: int = CHECK_EVERY
+    ) -> None:
         self.sequence = 0
         """Counts frames that concerned a tracked book."""
-        self._watched = Watched()
-        self._heard_ms: Ms | None = None
-        """None while the link is down."""
-        self._silent = False
+        self._watched = Watched(tokens_per_connection)
         self._tally: Counter[tuple[str, str]] = Counter()
+        self._deltas = 0
+        """Counted apart from `_tally`, which would cost as much as applying a change."""
         self._resyncs = Resyncs(self._tally)
+        self._upkeep = Upkeep(self._watched, self._resyncs, self._tally)
+        self._check_every = check_every
+        self._notices: list[PassOn] = []
 
     def track(self, tokens: Iterable[TrackedToken], at_ms: Ms) -> tuple[Effect, ...]:
         """Watch exactly these tokens; those known already keep their books unless their tick changed."""
         wanted = {token.token_id: token for token in tokens}
-        for token_id in self._watched.feeds.keys() - wanted.keys():
+        known = self._watched.feeds.keys()
+        changed = known != wanted.keys()
+        for token_id in known - wanted.keys():
             gone, market_is_gone = self._watched.forget(token_id)
             self._resyncs.forget(gone, market_is_gone=market_is_gone)
         for token in wanted.values():
             feed = self._watched.feeds.get(token.token_id)
             if feed is None:
-                state = FeedState.DOWN if self._heard_ms is None else FeedState.WAITING
-                self._watched.add(token, self._tally, state, at_ms)
+                self._watched.add(token, self._tally, at_ms)
             elif feed.retell(token):
                 self._change_tick(feed, token.tick, token.tick_text, None, at_ms)
-        return self._resyncs.waiting()
+        return (*((self._subscription(),) if changed else ()), *self._resyncs.waiting())
 
-    def link(self, *, up: bool, at_ms: Ms) -> tuple[Effect, ...]:
-        """Note that the connection came up or went down; a book survives it, but must be proven again."""
-        if self._heard_ms is not None:
-            self._heard_ms = None
-            self._silent = False
-            for feed in self._watched.feeds.values():
+    def _subscription(self) -> Subscribe:
+        connections = self._watched.connections.values()
+        return Subscribe(tuple((connection.number, connection.tokens()) for connection in connections))
+
+    def link(self, number: ConnectionId, *, up: bool, at_ms: Ms) -> tuple[Effect, ...]:
+        """Note that a connection came up or went down; a book survives it, but must be proven again."""
+        connection = self._watched.connections.get(number)
+        if connection is None:
+            return ()
+        if connection.up:
+            connection.up = connection.frozen = connection.stale = False
+            for feed in self._watched.on(connection):
                 feed.disconnect()
                 move(feed, FeedEvent.LINK_DOWN, at_ms)
         if up:
-            self._heard_ms = at_ms
-            for feed in self._watched.feeds.values():
+            self._tally["feed_connections_total", "opened"] += 1
+            connection.up, connection.heard_ms = True, at_ms
+            for market in connection.markets.values():
+                market.missed = None
+            for feed in self._watched.on(connection):
                 event = FeedEvent.LINK_UP_EMPTY if feed.book is None else FeedEvent.LINK_UP_WITH_BOOK
                 move(feed, event, at_ms)
         return self._resyncs.waiting()
 
-    def heard(self, at_ms: Ms) -> None:
-        """Note a sign of life of the connection: any frame, PONG included."""
-        if self._heard_ms is None:
-            return
-        self._heard_ms = at_ms
-        if self._silent:
-            self._silent = False
-            for feed in self._watched.feeds.values():
-                move(feed, FeedEvent.HEARD, at_ms)
-
-    def apply(self, frame: Frame, at_ms: Ms) -> tuple[Effect, ...]:
-        """Apply one frame whole, or nothing of it."""
-        if self._heard_ms is None:
+    def apply(self, number: ConnectionId, frame: Frame, at_ms: Ms) -> tuple[Effect, ...]:
+        """Apply one frame of a connection whole, or nothing of it."""
+        connection = self._watched.connections.get(number)
+        if connection is None or not connection.up or connection.frozen:
             self._tally[FRAMES, "late"] += 1
             return ()
-        self.heard(at_ms)
+        if isinstance(frame, BookDelta):
+            self._deltas += 1
+            self._hear(connection, at_ms)
+            self._apply_delta(connection, frame, at_ms)
+        else:
+            self._apply_rare(connection, frame, at_ms)
+        return self._waiting()
+
+    def _hear(self, connection: Connection, at_ms: Ms) -> None:
+        """Take a message about the market as a sign of life of its connection."""
+        connection.heard_ms = at_ms
+        if connection.stale:
+            self._upkeep.revive(connection, at_ms)
+
+    def _apply_rare(self, connection: Connection, frame: Frame, at_ms: Ms) -> None:
         match frame:
-            case BookDelta():
-                self._tally[FRAMES, "price_change"] += 1
-                self._apply_delta(frame, at_ms)
+            case Ignored(kind):
+                self._tally[FRAMES, kind] += 1
+                return
+            case Malformed(reason):
+                self._tally["feed_malformed_total", reason] += 1
+                return
+            case _:
+                self._hear(connection, at_ms)
+        match frame:
             case BookSnapshot():
                 self._tally[FRAMES, "book"] += 1
                 self._apply_snapshot(frame, at_ms)
@@ -108,15 +138,52 @@ class Feeds:
             case TickChange():
                 self._tally[FRAMES, "tick_size_change"] += 1
                 self._apply_tick(frame, at_ms)
-            case Ignored(kind):
-                self._tally[FRAMES, kind] += 1
-            case Malformed(reason):
-                self._tally["feed_malformed_total", reason] += 1
+            case BestTouch():
+                self._tally[FRAMES, "best_bid_ask"] += 1
+                self._compare_touch(frame, at_ms)
+            case NewMarket() | MarketResolved():
+                self._tally[FRAMES, "new_market" if isinstance(frame, NewMarket) else "market_resolved"] += 1
+                self._notices.append(PassOn(frame))
+            case BookDelta():
+                raise AssertionError("changes are not rare")
             case _:
                 assert_never(frame)
-        return self._resyncs.waiting()
 
-    def _apply_delta(self, delta: BookDelta, at_ms: Ms) -> None:
+    def _apply_delta(self, connection: Connection, delta: BookDelta, at_ms: Ms) -> None:
+        """Apply a message to live books of its market at once; whatever is unusual goes the careful way."""
+        condition_id, venue_ms, timestamp_text, changes = delta
+        market = self._watched.markets.get(condition_id)
+        if market is None or market.connection is not connection or venue_ms > at_ms + AHEAD_MS_MAX:
+            self._apply_carefully(delta, at_ms)
+            return
+        market.moved_ms = at_ms
+        tokens = market.tokens
+        ready: list[tuple[TokenFeed, LevelChange]] = []
+        last: dict[TokenFeed, LevelChange] = {}
+        for change in changes:
+            feed = tokens.get(change.token_id)
+            if (
+                feed is None
+                or feed.state is not FeedState.LIVE
+                or feed.base is not None
+                or venue_ms < feed.stamp.venue_ms  # type: ignore[union-attr]  # a live feed has one
+                or change.level.price % feed.tick
+            ):
+                self._apply_carefully(delta, at_ms)
+                return
+            ready.append((feed, change))
+            last[feed] = change
+        self.sequence += 1
+        sound = True
+        for feed, change in ready:
+            sound = feed.book.put(change.side, change.level) and sound  # type: ignore[union-attr]
+        # If one token appears twice in a message, only its last checksum and touch describe the book.
+        for feed, change in last.items():
+            if not feed.follow(venue_ms, timestamp_text, change, self._check_every) or not sound:
+                own = [each for each in changes if each.token_id == feed.token.token_id]
+                self._judge(feed, feed.examine(own, known=sound), at_ms)
+
+    def _apply_carefully(self, delta: BookDelta, at_ms: Ms) -> None:
         parts: dict[TokenId, list[LevelChange]] = {}
         for change in delta.changes:
             if change.token_id in self._watched.feeds:
@@ -133,7 +200,7 @@ class Feeds:
             self._refuse_delta(delta, list(zip(feeds, objections, strict=True)), fault, at_ms)
             return
         for feed, changes in feeds:
-            self._judge(feed, feed.take_delta(delta, changes), at_ms)
+            self._judge(feed, feed.take_delta(delta, changes, self._check_every), at_ms)
 
     def _refuse_delta(
         self,
@@ -156,6 +223,7 @@ class Feeds:
             self._tally[FRAMES, "foreign"] += 1
             return
         self.sequence += 1
+        self._watched.markets[feed.token.condition_id].moved_ms = at_ms
         self._judge(feed, feed.take_snapshot(snapshot, at_ms), at_ms)
 
     def _apply_trade(self, trade: LastTrade) -> None:
@@ -184,50 +252,49 @@ class Feeds:
         feed.set_tick(tick, tick_text, venue_ms)
         self._resyncs.doubt(feed, found, at_ms)
 
+    def _compare_touch(self, told: BestTouch, at_ms: Ms) -> None:
+        """Bring the check forward when the venue's word on the best prices is not ours; it decides."""
+        feed = self._watched.feeds.get(told.token_id)
+        if feed is None or feed.state is not FeedState.LIVE or feed.book is None:
+            return
+        if not feed.book.has_touch(told.best_bid, told.best_ask):
+            self._upkeep.is_proven(feed, at_ms)
+
     def books_read(
         self, asked: Iterable[TokenId], snapshots: Iterable[BookSnapshot], at_ms: Ms
     ) -> tuple[Effect, ...]:
-        """Take REST books for the tokens that still need one; the others ask again when their turn comes."""
+        """Take REST books: they restore what is being resynced, and tell whether the stream keeps up.
+
+        A token that still needs a book and got none asks again when its turn comes.
+        """
         by_token = {snapshot.token_id: snapshot for snapshot in snapshots}
+        asked = tuple(asked)
+        self._upkeep.rota.answered(asked)
         for token_id in asked:
             feed = self._watched.feeds.get(token_id)
             if feed is None:
                 continue
-            feed.throttle.answered()
-            if feed.state is not FeedState.RESYNCING:
-                continue
             snapshot = by_token.get(token_id)
+            if feed.state is not FeedState.RESYNCING:
+                feed.throttle.answered()
+                if snapshot is not None:
+                    self._upkeep.compare(feed, snapshot, at_ms)
+                continue
+            feed.throttle.answered()
             if snapshot is not None and feed.take_rest(snapshot, at_ms):
                 self.sequence += 1
-                self._prove(feed, at_ms)
+                self._resyncs.prove(feed, self._market_of(feed), at_ms)
             else:
                 self._resyncs.want(feed, at_ms)
-        return self._resyncs.waiting()
+        return self._waiting()
 
     def books_read_failed(self, asked: Iterable[TokenId], at_ms: Ms) -> tuple[Effect, ...]:
         """Note that a read came to nothing: every token asks again when its turn comes."""
         return self.books_read(asked, (), at_ms)
 
     def check(self, at_ms: Ms) -> tuple[Effect, ...]:
-        """Do what is due by time, once a second: silence, newest checksums, patience, delayed reads."""
-        if self._heard_ms is not None and not self._silent and at_ms - self._heard_ms >= SILENCE_MS:
-            self._silent = True
-            for feed in self._watched.feeds.values():
-                move(feed, FeedEvent.SILENT, at_ms)
-        for feed in self._watched.feeds.values():
-            match feed.state:
-                case FeedState.LIVE:
-                    self._is_proven(feed, at_ms)
-                case FeedState.RESYNCING:
-                    self._resyncs.want(feed, at_ms)
-                case FeedState.WAITING | FeedState.UNPROVEN:
-                    if at_ms - feed.since_ms >= SNAPSHOT_PATIENCE_MS:
-                        waited = f"none in {SNAPSHOT_PATIENCE_MS // 1000} s"
-                        self._resyncs.doubt(feed, Fault(Reason.NO_SNAPSHOT, "a book", waited), at_ms)
-                case FeedState.STALE | FeedState.DOWN:
-                    pass
-                case _:
-                    assert_never(feed.state)
+        """Do what is due by time, once a second: newest checksums, silence, patience, reads, probes."""
+        self._upkeep.check(at_ms)
         return self.drain()
 
     def live(self, token_id: TokenId, at_ms: Ms) -> LiveBook | NotLive:
@@ -240,10 +307,10 @@ class Feeds:
             return NotLive.UNTRACKED
         if feed.state is not FeedState.LIVE:
             return NOT_LIVE[feed.state]
-        assert self._heard_ms is not None, "a live feed has a connection"
-        if at_ms - self._heard_ms >= SILENCE_MS:
+        confirmed_ms = self._market_of(feed).confirmed()
+        if at_ms - confirmed_ms >= SILENCE_MS:
             return NotLive.STALE
-        if not self._is_proven(feed, at_ms):
+        if not self._upkeep.is_proven(feed, at_ms):
             return NotLive.RESYNCING
         assert feed.book is not None, "a live feed has a book"
         assert feed.stamp is not None, "a live feed has a checksum"
@@ -260,37 +327,39 @@ class Feeds:
             asks=asks,
             hash=feed.stamp.hash,
             epoch=feed.epoch,
-            confirmed_ms=self._heard_ms,
+            confirmed_ms=confirmed_ms,
         )
+
+    def owes(self, token_id: TokenId) -> bool:
+        """Tell whether the venue is known to have a newer book than the stream has brought."""
+        feed = self._watched.feeds.get(token_id)
+        return feed is not None and self._upkeep.owes(feed)
 
     def status(self, at_ms: Ms) -> FeedStatus:
         """Return how many markets are live and what is wrong with the others."""
-        link = None
-        if self._heard_ms is None:
-            link = NotLive.DOWN
-        elif at_ms - self._heard_ms >= SILENCE_MS:
-            link = NotLive.STALE
-        return feed_status(self._watched.markets.values(), link, self._resyncs.count)
+        return self._upkeep.status(at_ms)
 
     def drain(self) -> tuple[Effect, ...]:
         """Return everything that waits, the counts included."""
-        return (*self._resyncs.waiting(), *self._resyncs.counts())
+        if self._deltas:
+            self._tally[FRAMES, "price_change"] += self._deltas
+            self._deltas = 0
+        return (*self._waiting(), *self._resyncs.counts())
+
+    def _waiting(self) -> tuple[Effect, ...]:
+        waiting = self._resyncs.waiting()
+        if self._notices:
+            waiting += tuple(self._notices)
+            self._notices.clear()
+        return waiting
+
+    def _market_of(self, feed: TokenFeed) -> MarketFeed:
+        return self._watched.markets[feed.token.condition_id]
 
     def _judge(self, feed: TokenFeed, outcome: Fault | FeedEvent | None, at_ms: Ms) -> None:
         if isinstance(outcome, Fault):
             self._resyncs.doubt(feed, outcome, at_ms)
         elif outcome is FeedEvent.PROVEN:
-            self._prove(feed, at_ms)
+            self._resyncs.prove(feed, self._market_of(feed), at_ms)
         elif outcome is not None:
             move(feed, outcome, at_ms)
-
-    def _is_proven(self, feed: TokenFeed, at_ms: Ms) -> bool:
-        if not feed.proven and (fault := feed.verify()) is not None:
-            self._resyncs.doubt(feed, fault, at_ms)
-            return False
-        return True
-
-    def _prove(self, feed: TokenFeed, at_ms: Ms) -> None:
-        move(feed, FeedEvent.PROVEN, at_ms)
-        if self._watched.markets[feed.token.condition_id].is_live():
-            self._resyncs.over(feed, at_ms)

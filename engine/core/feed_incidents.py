@@ -5,6 +5,7 @@ Says when an incident begins and when it is over; counts nothing and decides not
 
 from dataclasses import dataclass
 
+from engine.core.feed_market import Connection
 from engine.core.feed_table import REASONS, Fault
 from engine.domain.ids import ConditionId
 from engine.domain.units import Ms, format_scaled
@@ -59,6 +60,20 @@ class Incidents:
         self._open.pop(condition_id, None)
         if not self._open:
             self._venue_since_ms = None
+
+
+def frozen_alert(connection: Connection, at_ms: Ms) -> Alert:
+    """Return what to tell of a connection that withholds what the venue has."""
+    silent = format_scaled((at_ms - connection.heard_ms) // 100, 1)
+    return Alert(
+        key=f"frozen:{connection.number}",
+        severity=Severity.WARN,
+        subject=f"market connection {connection.number} frozen",
+        text=f"expected the changes that the venue's books show, found nothing for {silent} s on a connection "
+        f"that still answers; it feeds {len(connection.markets)} markets",
+        next_step="a new connection is being made; quotes and plans on these markets wait until it has "
+        "confirmed their books",
+    )
 
 
 def _market_alert(condition_id: ConditionId, name: str, fault: Fault) -> Alert:

@@ -1,28 +1,60 @@
-"""Both tokens of one market together, all markets that are watched, and the dashboard's view of them."""
+"""What the tokens of one market share, what the markets of one connection share, and all that is watched.
+
+Both tokens of a market stand on one connection, because most messages are about both. No decisions here.
+"""
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from engine.core.checksum import Tape
+from engine.core.feed_rebuild import Stamp
 from engine.core.feed_table import NOT_LIVE, FeedState
 from engine.core.feed_token import TokenFeed
 from engine.core.feed_tracked import TrackedToken
-from engine.domain.book import NotLive
-from engine.domain.ids import ConditionId, TokenId
+from engine.domain.ids import ConditionId, ConnectionId, TokenId
 from engine.domain.units import Ms
+
+LONG_AGO = Ms(-(1 << 62))
+"""Before any time there is: nothing of the kind has happened yet."""
 
 
 @dataclass(frozen=True, slots=True)
-class MarketFeed:
-    """One market's feed: the tracked tokens, and the last trade price that their checksums share."""
+class Missed:
+    """A book at the venue that is newer than ours, seen by a probe: the stream owes it."""
 
-    tape: Tape
-    tokens: dict[TokenId, TokenFeed]
+    token_id: TokenId
+    stamp: Stamp
+    since_ms: Ms
+
+
+@dataclass(slots=True)
+class MarketFeed:
+    """One market's feed."""
+
+    connection: "Connection"
+    tape: Tape = field(default_factory=Tape)
+    """The last trade price, which the checksums of both tokens share."""
+    tokens: dict[TokenId, TokenFeed] = field(default_factory=dict)
+    moved_ms: Ms = LONG_AGO
+    """When the stream last told something of this market."""
+    probed_ms: Ms = LONG_AGO
+    """When the venue's book was last asked for beside the stream."""
+    confirmed_ms: Ms = LONG_AGO
+    """When a probe was asked whose answer was equal to our book."""
+    missed: Missed | None = None
+    missed_before_ms: Ms = LONG_AGO
+    """When the stream was last found to have left something out here."""
+    askew: tuple[str, str] | None = None
+    """Checksums of both tokens when their best prices last were no mirror of each other."""
 
     def is_live(self) -> bool:
         """Tell whether every tracked token is live."""
         return all(feed.state is FeedState.LIVE for feed in self.tokens.values())
+
+    def confirmed(self) -> Ms:
+        """Return when it was last known that nothing newer is out: by the connection, or by a probe."""
+        return max(self.connection.heard_ms, self.confirmed_ms)
 
     def problem(self) -> str | None:
         """Return the market's name and what is wrong, None when live."""
@@ -32,30 +64,71 @@ class MarketFeed:
         return None
 
 
+@dataclass(slots=True)
+class Connection:
+    """One connection to the market channel."""
+
+    number: ConnectionId
+    up: bool = False
+    heard_ms: Ms = LONG_AGO
+    """When it last delivered a message about the market; a PONG proves nothing and is not counted."""
+    frozen: bool = False
+    """It was found to withhold what the venue has: nothing it says is believed until it is a new one."""
+    stale: bool = False
+    """Some of its books were not confirmed in time."""
+    reconnected_ms: Ms = LONG_AGO
+    """When we last asked for a new connection in its place."""
+    markets: dict[ConditionId, MarketFeed] = field(default_factory=dict)
+
+    def tokens(self) -> tuple[TokenId, ...]:
+        """Return what it must carry."""
+        return tuple(token for market in self.markets.values() for token in market.tokens)
+
+
 class Watched:
-    """Every tracked token, by itself and by market."""
+    """Every tracked token, by itself, by market and by connection."""
 
-    __slots__ = ("feeds", "markets")
+    __slots__ = ("_tokens_max", "connections", "feeds", "markets")
 
-    def __init__(self) -> None:
+    def __init__(self, tokens_per_connection: int) -> None:
+        assert tokens_per_connection >= 2, f"expected room for a market, was {tokens_per_connection} tokens"
+        self._tokens_max = tokens_per_connection
         self.feeds: dict[TokenId, TokenFeed] = {}
         self.markets: dict[ConditionId, MarketFeed] = {}
+        self.connections: dict[ConnectionId, Connection] = {}
 
-    def add(self, token: TrackedToken, tally: Counter[tuple[str, str]], state: FeedState, at_ms: Ms) -> None:
-        """Watch one more token."""
-        market = self.markets.setdefault(token.condition_id, MarketFeed(Tape(), {}))
+    def add(self, token: TrackedToken, tally: Counter[tuple[str, str]], at_ms: Ms) -> None:
+        """Watch one more token, on its market's connection or on the first with room for a market."""
+        market = self.markets.get(token.condition_id)
+        if market is None:
+            market = MarketFeed(self._roomy())
+            self.markets[token.condition_id] = market
+            market.connection.markets[token.condition_id] = market
+        state = FeedState.WAITING if market.connection.up else FeedState.DOWN
         feed = TokenFeed(token, market.tape, tally, state, at_ms)
         self.feeds[token.token_id] = market.tokens[token.token_id] = feed
+
+    def _roomy(self) -> Connection:
+        """Return the first connection with room for both tokens of a market; none is moved for it."""
+        for connection in self.connections.values():
+            if 2 * len(connection.markets) + 2 <= self._tokens_max:
+                return connection
+        number = ConnectionId(len(self.connections))
+        return self.connections.setdefault(number, Connection(number))
 
     def forget(self, token_id: TokenId) -> tuple[TokenFeed, bool]:
         """Watch a token no longer; returns it, and whether its market is gone with it."""
         feed = self.feeds.pop(token_id)
         condition_id = feed.token.condition_id
-        tokens = self.markets[condition_id].tokens
-        del tokens[token_id]
-        if not tokens:
-            del self.markets[condition_id]
-        return feed, not tokens
+        market = self.markets[condition_id]
+        del market.tokens[token_id]
+        if not market.tokens:
+            del self.markets[condition_id], market.connection.markets[condition_id]
+        return feed, not market.tokens
+
+    def on(self, connection: Connection) -> Iterator[TokenFeed]:
+        """Return the feeds of one connection."""
+        return (feed for market in connection.markets.values() for feed in market.tokens.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +138,6 @@ class FeedStatus:
     live: int
     total: int
     problems: tuple[str, ...]
-    """One line per market that is not live, or one for the connection."""
+    """One line per market that is not live, or one for a connection with all its markets."""
     resyncs: int
     """Books dropped and fetched again since the start."""
-
-
-def feed_status(markets: Iterable[MarketFeed], link: NotLive | None, resyncs: int) -> FeedStatus:
-    """Sum up all markets; `link` is what is wrong with the connection itself, if anything."""
-    problems = [market.problem() for market in markets]
-    if link is not None:
-        return FeedStatus(0, len(problems), (link.value,) if problems else (), resyncs)
-    told = tuple(problem for problem in problems if problem is not None)
-    return FeedStatus(len(problems) - len(told), len(problems), told, resyncs)

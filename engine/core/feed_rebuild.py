@@ -6,14 +6,14 @@ several changes share one venue millisecond. Time narrows where they join; only 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from engine.core.book import Book, BookFault
 from engine.domain.frames import BookSnapshot, LevelChange
 from engine.domain.units import Ms
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """The venue's word on a whole book: when, in which wire text, and its checksum."""
 
     venue_ms: Ms

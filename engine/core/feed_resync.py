@@ -5,11 +5,12 @@ Effects are kept here until asked for. Decides nothing about books.
 
 from collections import Counter
 
-from engine.core.feed_incidents import Incidents
+from engine.core.feed_incidents import Incidents, frozen_alert
+from engine.core.feed_market import Connection, MarketFeed
 from engine.core.feed_table import Fault, FeedEvent, FeedState, Reason, next_state
 from engine.core.feed_token import TokenFeed
-from engine.domain.effects import Count, Effect, FetchBooks, RaiseAlert
-from engine.domain.ids import TokenId
+from engine.domain.effects import Count, Effect, FetchBooks, RaiseAlert, Reconnect
+from engine.domain.ids import ConnectionId, TokenId
 from engine.domain.units import Ms
 from engine.domain.views import Alert
 
@@ -31,6 +32,8 @@ class Resyncs:
         self._incidents = Incidents()
         self._alerts: list[Alert] = []
         self._wanted: dict[TokenId, Reason] = {}
+        self._probe: tuple[TokenId, ...] = ()
+        self._replaced: list[ConnectionId] = []
 
     def doubt(self, feed: TokenFeed, fault: Fault, at_ms: Ms) -> None:
         """Drop the book and ask for another, unless that is under way already."""
@@ -53,9 +56,22 @@ class Resyncs:
         if feed.throttle.ask(at_ms):
             self._wanted[feed.token.token_id] = feed.reason
 
-    def over(self, feed: TokenFeed, at_ms: Ms) -> None:
-        """Note that every token of the feed's market is live."""
-        self._alerts += self._incidents.end(feed.token.condition_id, feed.token.shown, at_ms)
+    def prove(self, feed: TokenFeed, market: MarketFeed, at_ms: Ms) -> None:
+        """Note a proven book; the incident of a market is over when all its tokens are live."""
+        move(feed, FeedEvent.PROVEN, at_ms)
+        if market.is_live():
+            self._alerts += self._incidents.end(feed.token.condition_id, feed.token.shown, at_ms)
+
+    def probe(self, tokens: tuple[TokenId, ...]) -> None:
+        """Ask for books to hold against the stream."""
+        self._tally["feed_probes_total", "asked"] += 1
+        self._probe = tokens
+
+    def replace(self, connection: Connection, at_ms: Ms) -> None:
+        """Ask for another connection in the place of a frozen one, and tell people once."""
+        self._tally["feed_connections_total", "frozen"] += 1
+        self._replaced.append(connection.number)
+        self._alerts.append(frozen_alert(connection, at_ms))
 
     def forget(self, feed: TokenFeed, *, market_is_gone: bool) -> None:
         """Ask no more for a token that is not watched any longer."""
@@ -64,16 +80,22 @@ class Resyncs:
             self._incidents.forget(feed.token.condition_id)
 
     def waiting(self) -> tuple[Effect, ...]:
-        """Return alerts and reads that wait, reads batched by reason."""
-        if not self._alerts and not self._wanted:
+        """Return alerts, reconnects and reads that wait, reads batched by reason."""
+        if not (self._alerts or self._wanted or self._probe or self._replaced):
             return ()
         alerts = tuple(RaiseAlert(alert) for alert in self._alerts)
         by_reason: dict[Reason, list[TokenId]] = {}
         for token_id, reason in self._wanted.items():
             by_reason.setdefault(reason, []).append(token_id)
+        fetches = [FetchBooks(tuple(tokens), reason.value) for reason, tokens in by_reason.items()]
+        if self._probe:
+            fetches.append(FetchBooks(self._probe, "probe"))
+        reconnects = [Reconnect(number) for number in self._replaced]
         self._alerts.clear()
         self._wanted.clear()
-        return (*alerts, *(FetchBooks(tuple(tokens), reason.value) for reason, tokens in by_reason.items()))
+        self._replaced.clear()
+        self._probe = ()
+        return (*alerts, *reconnects, *fetches)
 
     def counts(self) -> tuple[Count, ...]:
         """Return the counters collected since the last call: one effect per frame would cost more than it."""

@@ -21,7 +21,7 @@ class FeedState(Enum):
     RESYNCING = "resyncing"
     """The book was dropped and a snapshot is wanted."""
     STALE = "stale"
-    """The connection has not been heard in time."""
+    """Nothing has confirmed the book in time."""
     DOWN = "down"
 
 
@@ -119,6 +119,8 @@ class Reason(Enum):
     WRONG_MARKET = "wrong_market"
     TICK_CHANGE = "tick_change"
     BAD_SNAPSHOT = "bad_snapshot"
+    MISSED = "missed"
+    MIRROR = "mirror"
     NO_SNAPSHOT = "no_snapshot"
 
 
@@ -142,6 +144,8 @@ REASONS: dict[Reason, ReasonRow] = {
     Reason.WRONG_MARKET: ReasonRow(Severity.WARN, "a message names this token under another market"),
     Reason.TICK_CHANGE: ReasonRow(Severity.INFO, "the market's tick changed"),
     Reason.BAD_SNAPSHOT: ReasonRow(Severity.WARN, "a snapshot contradicts itself"),
+    Reason.MISSED: ReasonRow(Severity.WARN, "the venue's book moved on and the stream did not tell"),
+    Reason.MIRROR: ReasonRow(Severity.WARN, "the two outcomes' books contradict each other"),
     Reason.NO_SNAPSHOT: ReasonRow(Severity.WARN, "no book has been confirmed since subscribing"),
 }
 

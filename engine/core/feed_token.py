@@ -8,7 +8,7 @@ before. Hence every other defence (touch, crossed, unknown level) only brings th
 the newest checksum confirms is right, and fetching it again would give the same one.
 """
 
-from collections import Counter, deque
+from collections import Counter
 
 from engine.core.book import Book
 from engine.core.checksum import HashTerms, Tape, checksum, find_last_trade, hashed_head
@@ -26,6 +26,7 @@ CHECK_EVERY = 100
 HELD_MAX = 256
 """Changes kept while a snapshot is fetched: two seconds of the busiest market seen (137 a second)."""
 CHECKS = "feed_hash_checks_total"
+_make = tuple.__new__
 FRAMES = "feed_frames_total"
 
 
@@ -67,7 +68,8 @@ class TokenFeed:
         self.proven = False
         self.base: Stamp | None = None
         """A REST book that the stream has not caught up with yet."""
-        self.held: deque[Held] = deque(maxlen=HELD_MAX)
+        self.held: list[Held] = []
+        """Changes that wait for a snapshot, at most `HELD_MAX`."""
         self.epoch = 0
         self.reason = Reason.NO_SNAPSHOT
         self.throttle = FetchThrottle(at_ms)
@@ -146,7 +148,31 @@ class TokenFeed:
             return None
         return off_grid(self.book, changes)
 
-    def take_delta(self, delta: BookDelta, changes: list[LevelChange]) -> Fault | FeedEvent | None:
+    def follow(self, venue_ms: Ms, timestamp_text: str, last: LevelChange, check_every: int) -> bool:
+        """Note what a message's last change says of a book that has just taken it; False if it is doubtful.
+
+        Doubtful is a touch that differs from the venue's, a crossed book, or `check_every` changes unchecked.
+        """
+        self.stamp = _make(Stamp, (venue_ms, timestamp_text, last.hash))
+        self.proven = False
+        self._levels = None
+        self._unchecked += 1
+        assert self.book is not None, "expected a book"
+        return self.book.has_touch(last.best_bid, last.best_ask) and self._unchecked < check_every
+
+    def examine(self, changes: list[LevelChange], *, known: bool) -> Fault | FeedEvent:
+        """Check a doubtful book at once; `known` tells whether every level it removed was there."""
+        assert self.book is not None, "expected a book"
+        assert self.stamp is not None, "expected the checksum of the book"
+        fault = self.verify()
+        if fault is None:
+            return FeedEvent.PROVEN
+        self._keep(Held(self.stamp, tuple(changes)))
+        return suspicion(self.book, changes[-1], known=known) or fault
+
+    def take_delta(
+        self, delta: BookDelta, changes: list[LevelChange], check_every: int
+    ) -> Fault | FeedEvent | None:
         """Apply one message's changes of this token, to which there was no objection.
 
         None means that nothing is known to be wrong and the check may wait.
@@ -155,39 +181,37 @@ class TokenFeed:
             self.hold(delta, changes)
             return Fault(Reason.FIRST_DELTA, "a snapshot first", f"a change at venue time {delta.venue_ms}")
         if self.base is None:
-            return self._apply(self.book, delta, changes)
+            return self._apply(self.book, delta, changes, check_every)
         if delta.venue_ms < self.base.venue_ms:
             self._tally[FRAMES, "superseded"] += 1
             return None
         if delta.venue_ms > self.base.venue_ms and not self.held:
             self.base = None
-            return self._apply(self.book, delta, changes)
+            return self._apply(self.book, delta, changes, check_every)
         return self._catch_up(self.book, self.base, delta, changes)
 
     def hold(self, delta: BookDelta, changes: list[LevelChange]) -> None:
         """Keep a change for the snapshot to come; its checksum is the newest now."""
         self.stamp = Stamp(delta.venue_ms, delta.timestamp_text, changes[-1].hash)
         self.proven = False
-        self.held.append(Held(self.stamp, tuple(changes)))
+        self._keep(Held(self.stamp, tuple(changes)))
 
-    def _apply(self, book: Book, delta: BookDelta, changes: list[LevelChange]) -> Fault | FeedEvent | None:
+    def _keep(self, part: Held) -> None:
+        self.held.append(part)
+        if len(self.held) > HELD_MAX:
+            del self.held[0]
+
+    def _apply(
+        self, book: Book, delta: BookDelta, changes: list[LevelChange], check_every: int
+    ) -> Fault | FeedEvent | None:
         known = True
         for change in changes:
-            known = book.apply(change.side, change.level) is None and known
+            known = book.put(change.side, change.level) and known
         # If one token appears twice in a message, only its last checksum and touch describe the book.
-        last = changes[-1]
-        self.stamp = Stamp(delta.venue_ms, delta.timestamp_text, last.hash)
-        self.proven = False
-        self._levels = None
-        self._unchecked += 1
-        doubt = suspicion(book, last, known=known)
-        if doubt is None and self.state is FeedState.LIVE and self._unchecked < CHECK_EVERY:
+        sound = self.follow(delta.venue_ms, delta.timestamp_text, changes[-1], check_every)
+        if sound and known and self.state is FeedState.LIVE:
             return None
-        fault = self.verify()
-        if fault is None:
-            return FeedEvent.PROVEN
-        self.held.append(Held(self.stamp, tuple(changes)))
-        return doubt or fault
+        return self.examine(changes, known=known)
 
     def _catch_up(
         self, book: Book, base: Stamp, delta: BookDelta, changes: list[LevelChange]

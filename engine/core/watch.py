@@ -6,8 +6,8 @@ from engine.core.feed import TrackedToken
 from engine.core.inventory import holdings
 from engine.core.risk import event_busy, spent_today
 from engine.core.state import Desk, live_orders
-from engine.domain.effects import Audit, Count, Effect, RaiseAlert, Reply, Subscribe
-from engine.domain.events import Asked, CatalogueFailed, CatalogueRead
+from engine.domain.effects import Audit, Count, Effect, RaiseAlert, ReadCatalogue, Reply
+from engine.domain.events import Asked, CatalogueFailed, CatalogueRead, VenueNotice
 from engine.domain.ids import EventId
 from engine.domain.market import EventGroup, Market, rules_hash
 from engine.domain.order import OrderState
@@ -28,8 +28,12 @@ def catalogue_read(desk: Desk, event: CatalogueRead) -> list[Effect]:
     desk.venue_offset_ms = event.venue_offset_ms
     tracked = [t for group in event.events for market in group.markets for t in _tokens(group.code, market)]
     effects += desk.feeds.track(tracked, event.at_ms)
-    effects.append(Subscribe(tuple(t.token_id for t in tracked)))
     return effects
+
+
+def venue_notice(_desk: Desk, _event: VenueNotice) -> list[Effect]:
+    """Ask the catalogue what a listing or an answer means: the stream's word alone moves nothing."""
+    return [ReadCatalogue()]
 
 
 def catalogue_failed(_desk: Desk, event: CatalogueFailed) -> list[Effect]:

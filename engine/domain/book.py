@@ -33,7 +33,7 @@ class LiveBook:
     epoch: int
     """Counts snapshots: a resync starts a new epoch."""
     confirmed_ms: Ms
-    """Desk time at which its connection was last heard."""
+    """Desk time up to which it is known that nothing newer was out: by its connection or by a probe."""
 
 
 class NotLive(Enum):
@@ -43,7 +43,8 @@ class NotLive(Enum):
     WAITING = "no snapshot yet"
     UNPROVEN = "the checksum has not been confirmed since the reconnect"
     RESYNCING = "resync in progress"
-    STALE = "the feed has not been heard in time"
+    STALE = "nothing has confirmed the book in time"
+    FROZEN = "the market connection delivers nothing while the venue moves on"
     DOWN = "the market connection is down"
     CROSSED = "bid and ask cross"
     EMPTY = "one side is empty"

@@ -6,7 +6,8 @@ are started and answer with an event.
 
 from dataclasses import dataclass
 
-from engine.domain.ids import ConditionId, EventId, OrderId, TokenId
+from engine.domain.frames import MarketResolved, NewMarket
+from engine.domain.ids import ConditionId, ConnectionId, EventId, OrderId, TokenId
 from engine.domain.order import Fill, OrderIntent, OrderRecord
 from engine.domain.plan import Plan
 from engine.domain.ticket import Approved, Claim, Grant, Operator, Ticket
@@ -24,9 +25,23 @@ class FetchBooks:
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
-    """The set of tokens the market socket must carry from now on."""
+    """What every market connection must carry from now on; one that is not named carries nothing."""
 
-    tokens: tuple[TokenId, ...]
+    connections: tuple[tuple[ConnectionId, tuple[TokenId, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reconnect:
+    """Give up a market connection that is up and open another in its place."""
+
+    connection: ConnectionId
+
+
+@dataclass(frozen=True, slots=True)
+class PassOn:
+    """Give a rare market message to the desk's own loop: it concerns more than books."""
+
+    notice: NewMarket | MarketResolved
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +194,8 @@ class Count:
 Effect = (
     FetchBooks
     | Subscribe
+    | Reconnect
+    | PassOn
     | ReadCatalogue
     | SaveTicket
     | SendBatch

@@ -6,7 +6,7 @@ from enum import Enum
 from engine.domain.account import AccountState, CancelReply, OpenOrder, VenueTrade
 from engine.domain.commands import Command
 from engine.domain.failure import LegAnswer
-from engine.domain.frames import BookSnapshot
+from engine.domain.frames import BookSnapshot, MarketResolved, NewMarket
 from engine.domain.ids import EventId, OrderId, TicketId, TokenId
 from engine.domain.market import EventGroup
 from engine.domain.order import Fill, OrderRecord
@@ -52,6 +52,14 @@ class CatalogueFailed:
 
     at_ms: Ms
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class VenueNotice:
+    """The market channel told of a listing or an answer; the catalogue is asked what it means."""
+
+    at_ms: Ms
+    notice: NewMarket | MarketResolved
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +221,7 @@ Event = (
     Restored
     | CatalogueRead
     | CatalogueFailed
+    | VenueNotice
     | BooksTouched
     | BooksRead
     | BooksReadFailed

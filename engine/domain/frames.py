@@ -1,17 +1,18 @@
 """The market channel's messages as values: decoded in `engine.venue.wire`, understood in `engine.core.feed`.
 
-Wire texts are kept beside the integers because the venue's checksum is taken over them verbatim.
+Wire texts are kept beside the integers because the venue's checksum is taken over them verbatim. What comes
+thousands of times a second is a named tuple: it costs half of a frozen dataclass to make.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from engine.domain.ids import ConditionId, TokenId
+from engine.domain.ids import ConditionId, EventId, TokenId
 from engine.domain.market import Side
 from engine.domain.units import Ms, Price, Size
 
 
-@dataclass(frozen=True, slots=True)
-class WireLevel:
+class WireLevel(NamedTuple):
     """One level with the texts it came in; a size of zero removes the level."""
 
     price: Price
@@ -44,8 +45,7 @@ class BookSnapshot:
     terms: BookTerms
 
 
-@dataclass(frozen=True, slots=True)
-class LevelChange:
+class LevelChange(NamedTuple):
     """One entry of a `price_change`: the level's new total, and the checksum of the whole book after it."""
 
     token_id: TokenId
@@ -57,8 +57,7 @@ class LevelChange:
     best_ask: Price | None
 
 
-@dataclass(frozen=True, slots=True)
-class BookDelta:
+class BookDelta(NamedTuple):
     """One `price_change` message: usually a change and its mirror on the complement."""
 
     condition_id: ConditionId
@@ -89,8 +88,36 @@ class TickChange:
 
 
 @dataclass(frozen=True, slots=True)
+class BestTouch:
+    """A token's best prices (`best_bid_ask`); None for an empty side."""
+
+    condition_id: ConditionId
+    token_id: TokenId
+    best_bid: Price | None
+    best_ask: Price | None
+    venue_ms: Ms
+
+
+@dataclass(frozen=True, slots=True)
+class NewMarket:
+    """A market was listed. If it joins an event, that event has one more outcome than we know."""
+
+    condition_id: ConditionId
+    event_id: EventId | None
+    question: str
+
+
+@dataclass(frozen=True, slots=True)
+class MarketResolved:
+    """A market has an answer. Not sent reliably: the catalogue is the authority."""
+
+    condition_id: ConditionId
+    winner: TokenId | None
+
+
+@dataclass(frozen=True, slots=True)
 class Ignored:
-    """A well-formed message the desk has no use for yet; counted by its kind."""
+    """A well-formed message of another kind or channel; counted by its kind."""
 
     kind: str
 
@@ -105,4 +132,14 @@ class Malformed:
     """What was expected and what was found, for the log."""
 
 
-Frame = BookSnapshot | BookDelta | LastTrade | TickChange | Ignored | Malformed
+Frame = (
+    BookSnapshot
+    | BookDelta
+    | LastTrade
+    | TickChange
+    | BestTouch
+    | NewMarket
+    | MarketResolved
+    | Ignored
+    | Malformed
+)

@@ -11,6 +11,8 @@ TokenId = NewType("TokenId", str)
 """One tradable outcome token: the decimal text of a 256-bit number (the venue's `asset_id`)."""
 ConditionId = NewType("ConditionId", str)
 """One market: 0x and 64 hex digits."""
+ConnectionId = NewType("ConnectionId", int)
+"""One of the desk's connections to the market channel, counted from 0."""
 EventId = NewType("EventId", str)
 """One event group of the catalogue."""
 OrderId = NewType("OrderId", str)

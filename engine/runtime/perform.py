@@ -18,9 +18,11 @@ from engine.domain.effects import (
     Effect,
     FetchBooks,
     LookUpOrder,
+    PassOn,
     RaiseAlert,
     ReadAccount,
     ReadCatalogue,
+    Reconnect,
     Reply,
     ResendOrders,
     SaveFreeze,
@@ -32,7 +34,7 @@ from engine.domain.effects import (
     ShowTicket,
     Subscribe,
 )
-from engine.domain.events import Event, StoreFailed
+from engine.domain.events import Event, StoreFailed, VenueNotice
 from engine.domain.ids import TicketId
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.views import KillView, RefusalView, View
@@ -131,7 +133,9 @@ DURABLE: dict[type, Callable[[Hands, Any], Awaitable[None]]] = {
 
 STARTED: dict[type, Callable[[Hands, Any], None]] = {
     FetchBooks: lambda hands, effect: hands.reads.fetch_books(effect),
-    Subscribe: lambda hands, effect: hands.feed.subscribe(effect.tokens),
+    Subscribe: lambda hands, effect: hands.feed.subscribe(effect.connections),
+    Reconnect: lambda hands, effect: hands.feed.reconnect(effect.connection),
+    PassOn: lambda hands, effect: hands.post(VenueNotice(hands.clock.now_ms(), effect.notice)),
     ReadCatalogue: lambda hands, _effect: hands.reads.read_catalogue(),
     CancelOrders: lambda hands, effect: hands.orders.cancel(effect.order_ids),
     CancelEverything: lambda hands, _effect: hands.orders.cancel_everything(),

@@ -18,7 +18,7 @@ from engine.domain.commands import Command, Kill
 from engine.domain.effects import Effect
 from engine.domain.events import Asked, BooksTouched, CardShown, Event
 from engine.domain.frames import Frame
-from engine.domain.ids import TicketId
+from engine.domain.ids import ConnectionId, TicketId
 from engine.domain.ticket import Operator
 from engine.domain.views import Alert, Gate, Severity, View
 from engine.metrics import Metrics
@@ -163,15 +163,15 @@ class Service:
     async def _run_feed(self) -> None:
         await self._feed.run(self._on_frames, self._on_link)
 
-    def _on_frames(self, frames: tuple[Frame, ...]) -> None:
+    def _on_frames(self, connection: ConnectionId, frames: tuple[Frame, ...]) -> None:
         now = self._clock.now_ms()
         for frame in frames:
-            for effect in self.desk.feeds.apply(frame, now):
+            for effect in self.desk.feeds.apply(connection, frame, now):
                 start(self._hands, effect)
         self._touch()
 
-    def _on_link(self, up: bool) -> None:  # noqa: FBT001 - the port's callback takes one flag
-        for effect in self.desk.feeds.link(up=up, at_ms=self._clock.now_ms()):
+    def _on_link(self, connection: ConnectionId, up: bool) -> None:  # noqa: FBT001 - the port's callback
+        for effect in self.desk.feeds.link(connection, up=up, at_ms=self._clock.now_ms()):
             start(self._hands, effect)
         self._touch()
 

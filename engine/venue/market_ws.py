@@ -42,7 +42,7 @@ class SocketPace:
 
 
 class MarketSocket:
-    """Implements `engine.ports.MarketFeed` for one URL, given whole (`…/ws/market`)."""
+    """One connection to one URL, given whole (`…/ws/market`)."""
 
     def __init__(
         self, url: str, clock: Clock, random: Callable[[], float], pace: SocketPace | None = None
@@ -55,6 +55,12 @@ class MarketSocket:
         self._tokens: tuple[TokenId, ...] = ()
         self._changed = asyncio.Event()
         self._heard_ms: Ms | None = None
+        self._given_up = False
+
+    def reconnect(self) -> None:
+        """Give up the present connection, if there is one."""
+        self._given_up = True
+        self._changed.set()
 
     def subscribe(self, tokens: Sequence[TokenId]) -> None:
         """Carry exactly these tokens from now on, on this connection and on every later one."""
@@ -107,6 +113,7 @@ class MarketSocket:
         )
         async with opening as connection:
             self._heard_ms = self._clock.now_ms()
+            self._given_up = False
             on_link(True)
             try:
                 async with asyncio.TaskGroup() as group:
@@ -145,6 +152,8 @@ class MarketSocket:
             except TimeoutError:
                 # Time for a PING, or to give up: decided below.
                 pass
+            if self._given_up:
+                raise TimeoutError("given up: it delivers nothing while the venue's books move")
             now_ms = self._clock.now_ms()
             if now_ms - self._last_heard_ms() >= self._pace.silence_ms:
                 raise TimeoutError(f"nothing heard for {self._pace.silence_ms} ms, PONG included")

@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType
 
 from engine.domain.failure import VenueFailure
 from engine.domain.frames import (
+    BestTouch,
     BookDelta,
     BookSnapshot,
     BookTerms,
@@ -21,12 +22,16 @@ from engine.domain.frames import (
     LastTrade,
     LevelChange,
     Malformed,
+    MarketResolved,
+    NewMarket,
     TickChange,
     WireLevel,
 )
+from engine.domain.ids import EventId
 from engine.venue.wire_shapes import (
     BestBidAskShape,
     BookShape,
+    EventMessageShape,
     LastTradeShape,
     LevelShape,
     LooseShape,
@@ -51,6 +56,7 @@ from engine.venue.wire_texts import (
 )
 
 _T = TypeVar("_T")
+_make = tuple.__new__
 _DETAIL_MAX = 200
 _PARTS_MAX = 4096
 """More books than fit into the largest frame we accept; a frame of millions of empty things is not read."""
@@ -87,10 +93,15 @@ def decode_market(raw: bytes | str) -> tuple[Frame, ...]:
         return _decode_apart(octets)
     except msgspec.DecodeError as error:
         return (Malformed("json", str(error)[:_DETAIL_MAX]),)
+    if isinstance(message, PriceChangeShape):
+        # Nearly every frame is one of these: the general way below would cost a fifth more.
+        if octets.count(b'":') == 4 + 7 * len(message.price_changes):
+            return (_frame(message),)
+        return _decode_apart(octets)
     messages = message if isinstance(message, list) else [message]
     if _repeated_key(octets, messages) is not None:
         return _decode_apart(octets)
-    return tuple(_frame(one) for one in messages)
+    return tuple([_frame(one) for one in messages])
 
 
 def decode_books(raw: bytes) -> tuple[BookSnapshot, ...] | VenueFailure:
@@ -168,11 +179,20 @@ def _frame(message: Message) -> Frame:
                     time_of(message.timestamp),
                 )
             case BestBidAskShape():
-                return Ignored("best_bid_ask")
-            case NewMarketShape():
-                return Ignored("new_market")
-            case MarketResolvedShape():
-                return Ignored("market_resolved")
+                return BestTouch(
+                    condition_of(message.market),
+                    token_of(message.asset_id),
+                    touch_of(message.best_bid),
+                    touch_of(message.best_ask),
+                    time_of(message.timestamp),
+                )
+            case NewMarketShape(event_message=about):
+                told = about.id if isinstance(about, EventMessageShape) else UNSET
+                event_id = EventId(told) if isinstance(told, str) else None
+                return NewMarket(condition_of(message.market), event_id, message.question[:_DETAIL_MAX])
+            case MarketResolvedShape(winning_asset_id=winner):
+                token = token_of(winner) if isinstance(winner, str) else None
+                return MarketResolved(condition_of(message.market), token)
             case _:
                 assert_never(message)
     except Odd as odd:
@@ -182,22 +202,29 @@ def _frame(message: Message) -> Frame:
 def _delta(message: PriceChangeShape) -> BookDelta:
     if not message.price_changes:
         raise Odd("shape", "at least one change", "none")
-    return BookDelta(
-        condition_of(message.market),
-        time_of(message.timestamp),
-        message.timestamp,
-        tuple(
-            [
-                LevelChange(
-                    token_of(change.asset_id),
-                    change.side,
-                    level_of(change.price, change.size),
-                    hash_of(change.hash),
-                    touch_of(change.best_bid),
-                    touch_of(change.best_ask),
-                )
-                for change in message.price_changes
-            ]
+    # Named tuples by their C constructor: half the cost of calling the class, on the busiest line there is.
+    return _make(
+        BookDelta,
+        (
+            condition_of(message.market),
+            time_of(message.timestamp),
+            message.timestamp,
+            tuple(
+                [
+                    _make(
+                        LevelChange,
+                        (
+                            token_of(change.asset_id),
+                            change.side,
+                            level_of(change.price, change.size),
+                            hash_of(change.hash),
+                            touch_of(change.best_bid),
+                            touch_of(change.best_ask),
+                        ),
+                    )
+                    for change in message.price_changes
+                ]
+            ),
         ),
     )
 

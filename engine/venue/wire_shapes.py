@@ -74,15 +74,34 @@ class TickChangeShape(msgspec.Struct, tag_field="event_type", tag="tick_size_cha
 
 
 class BestBidAskShape(msgspec.Struct, tag_field="event_type", tag="best_bid_ask"):
-    """Known and not used: the touch is checked on every change."""
+    """A token's best prices."""
+
+    market: str
+    asset_id: str
+    best_bid: str
+    best_ask: str
+    timestamp: str
+
+
+class EventMessageShape(msgspec.Struct):
+    """The event that a custom message is about; the venue sends more than its id."""
+
+    id: str | UnsetType = UNSET
 
 
 class NewMarketShape(msgspec.Struct, tag_field="event_type", tag="new_market"):
-    """Known and not used yet: the catalogue is read anew."""
+    """A listing. What it means for an event is asked of the catalogue."""
+
+    market: str
+    question: str = ""
+    event_message: EventMessageShape | UnsetType | None = UNSET
 
 
 class MarketResolvedShape(msgspec.Struct, tag_field="event_type", tag="market_resolved"):
-    """Known and not used yet: not sent reliably."""
+    """An answer; not sent reliably."""
+
+    market: str
+    winning_asset_id: str | UnsetType | None = UNSET
 
 
 class LooseShape(msgspec.Struct):

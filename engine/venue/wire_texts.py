@@ -11,7 +11,7 @@ from engine.domain.ids import ConditionId, TokenId
 from engine.domain.units import PRICE_ONE, Ms, Price, Size, parse_price, parse_scaled
 
 _CONDITION = re.compile(r"0x[0-9a-fA-F]{64}")
-_HASH = re.compile(r"[0-9a-f]{40}")
+_HASH_OCTETS = 20
 _TOKEN_DIGITS_MAX = 78
 """Decimal digits of the largest 256-bit number."""
 _TIME_DIGITS_MAX = 15
@@ -53,7 +53,12 @@ def time_of(text: str) -> Ms:
 
 def hash_of(text: str) -> str:
     """Return a checksum: 40 lower-case hex digits."""
-    if _HASH.fullmatch(text) is None:
+    try:
+        octets = bytes.fromhex(text)  # a third of a regular expression's cost
+    except ValueError:
+        octets = b""
+    # Blanks between octets would pass the parser, but not both lengths.
+    if len(octets) != _HASH_OCTETS or len(text) != 2 * _HASH_OCTETS or text != text.lower():
         raise Odd("hash", "40 lower-case hex digits", text)
     return text
 
@@ -81,7 +86,7 @@ def size_of(text: str) -> Size:
 
 def level_of(price_text: str, size_text: str) -> WireLevel:
     """Return a level with both texts kept verbatim; size 0 is allowed here."""
-    return WireLevel(price_of(price_text), size_of(size_text), price_text, size_text)
+    return tuple.__new__(WireLevel, (price_of(price_text), size_of(size_text), price_text, size_text))
 
 
 @lru_cache(maxsize=16384)

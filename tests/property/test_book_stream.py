@@ -17,6 +17,7 @@ from engine.domain.frames import BookSnapshot
 from engine.domain.ids import TokenId
 from engine.domain.units import Ms, parse_size
 from engine.venue.wire import decode_market
+from tests.support.feed_bench import LINE
 from tests.support.market_stream import NO, YES, seeded_venue
 
 TOKENS = (YES, NO)
@@ -69,13 +70,13 @@ class World:
     def connect(self) -> None:
         self.queue.clear()
         self.up = True
-        self.perform(self.feeds.link(up=True, at_ms=self.at))
+        self.perform(self.feeds.link(LINE, up=True, at_ms=self.at))
         self.queue.append((self.venue.dump(), {t: len(self.versions[t]) - 1 for t in TOKENS}))
 
     def disconnect(self) -> None:
         self.queue.clear()
         self.up = False
-        self.perform(self.feeds.link(up=False, at_ms=self.at))
+        self.perform(self.feeds.link(LINE, up=False, at_ms=self.at))
 
     def change(self) -> None:
         """The venue changes one level, sometimes within the same millisecond."""
@@ -118,13 +119,14 @@ class World:
             for token, version in versions.items():
                 self.delivered[token] = max(self.delivered[token], version)
             for frame in decode_market(raw):
-                self.perform(self.feeds.apply(frame, self.at))
+                self.perform(self.feeds.apply(LINE, frame, self.at))
 
     def perform(self, effects: tuple[Effect, ...]) -> None:
         """Send the reads off; the answer is what the venue's books are at that moment."""
         for effect in effects:
             if isinstance(effect, FetchBooks):
-                self.fetches += len(effect.tokens)
+                if effect.reason != "probe":
+                    self.fetches += len(effect.tokens)
                 self.asked.append((effect.tokens, self.venue.rest(*effect.tokens)))
 
     def answer(self) -> None:
@@ -138,7 +140,6 @@ class World:
 
     def pass_time(self, ms: int) -> None:
         self.quiet_ms += ms
-        self.feeds.heard(self.at)
         self.perform(self.feeds.check(self.at))
 
     def judge(self) -> None:

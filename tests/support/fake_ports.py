@@ -10,7 +10,7 @@ from engine.domain.effects import Audit
 from engine.domain.events import Restored
 from engine.domain.failure import LegAnswer, VenueFailure
 from engine.domain.frames import BookSnapshot, Frame
-from engine.domain.ids import ConditionId, EventId, OrderId, TokenId
+from engine.domain.ids import ConditionId, ConnectionId, EventId, OrderId, TokenId
 from engine.domain.market import EventGroup
 from engine.domain.order import Fill, OrderIntent, OrderRecord
 from engine.domain.plan import Plan
@@ -192,32 +192,46 @@ class FakeReads:
         return self.time_ms
 
 
+LINE = ConnectionId(0)
+"""The one connection of a test."""
+
+
 class FakeFeed:
     """A market socket whose messages the test delivers by hand."""
 
     def __init__(self) -> None:
-        self.tokens: tuple[TokenId, ...] = ()
+        self.connections: dict[ConnectionId, tuple[TokenId, ...]] = {}
+        self.reconnected: list[ConnectionId] = []
         self.running = asyncio.Event()
-        self.on_frames: Callable[[tuple[Frame, ...]], None] | None = None
-        self.on_link: Callable[[bool], None] | None = None
+        self.on_frames: Callable[[ConnectionId, tuple[Frame, ...]], None] | None = None
+        self.on_link: Callable[[ConnectionId, bool], None] | None = None
+
+    @property
+    def tokens(self) -> tuple[TokenId, ...]:
+        return tuple(token for tokens in self.connections.values() for token in tokens)
 
     async def run(
-        self, on_frames: Callable[[tuple[Frame, ...]], None], on_link: Callable[[bool], None]
+        self,
+        on_frames: Callable[[ConnectionId, tuple[Frame, ...]], None],
+        on_link: Callable[[ConnectionId, bool], None],
     ) -> None:
         self.on_frames, self.on_link = on_frames, on_link
         self.running.set()
         await asyncio.Event().wait()
 
-    def subscribe(self, tokens: Sequence[TokenId]) -> None:
-        self.tokens = tuple(tokens)
+    def subscribe(self, connections: Sequence[tuple[ConnectionId, Sequence[TokenId]]]) -> None:
+        self.connections = {number: tuple(tokens) for number, tokens in connections}
+
+    def reconnect(self, connection: ConnectionId) -> None:
+        self.reconnected.append(connection)
 
     def deliver(self, *frames: Frame) -> None:
         assert self.on_frames is not None, "expected a running feed"
-        self.on_frames(frames)
+        self.on_frames(LINE, frames)
 
     def link(self, up: bool) -> None:
         assert self.on_link is not None, "expected a running feed"
-        self.on_link(up)
+        self.on_link(LINE, up)
 
 
 class FakeChat:

@@ -4,11 +4,13 @@ from engine.core.feed import Feeds
 from engine.domain.book import LiveBook, NotLive
 from engine.domain.effects import Count, Effect, FetchBooks, RaiseAlert
 from engine.domain.frames import BookSnapshot
-from engine.domain.ids import TokenId
+from engine.domain.ids import ConnectionId, TokenId
 from engine.domain.units import Ms, parse_size
 from engine.domain.views import Alert
 from engine.venue.wire import decode_market
 from tests.support.market_stream import NO, YES, ReferenceVenue, seeded_venue
+
+LINE = ConnectionId(0)
 
 
 class FeedBench:
@@ -23,7 +25,7 @@ class FeedBench:
         self.extra_ms = 0
         self.feeds.track(self.venue.tokens("No change"), self.at)
         if up:
-            self.feeds.link(up=True, at_ms=self.at)
+            self.feeds.link(LINE, up=True, at_ms=self.at)
         if up and dump:
             self.send(self.venue.dump())
 
@@ -35,7 +37,7 @@ class FeedBench:
         """Deliver raw frames now."""
         for raw in raws:
             for frame in decode_market(raw):
-                self.effects += self.feeds.apply(frame, self.at)
+                self.effects += self.feeds.apply(LINE, frame, self.at)
 
     def change(self, side: str, price: int, size: str, after_ms: int = 10) -> bytes:
         """Let the venue change a level later; returns the frame, undelivered."""
@@ -50,7 +52,7 @@ class FeedBench:
         self.effects += self.feeds.check(self.at)
 
     def link(self, *, up: bool) -> None:
-        self.effects += self.feeds.link(up=up, at_ms=self.at)
+        self.effects += self.feeds.link(LINE, up=up, at_ms=self.at)
 
     def answer(self, *snapshots: BookSnapshot, asked: tuple[str, ...] = (YES, NO)) -> None:
         """Answer a REST read."""

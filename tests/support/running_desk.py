@@ -38,7 +38,7 @@ from engine.venue.credentials import obtain_credentials
 from engine.venue.endpoints import VenueHosts
 from engine.venue.http_client import HttpClient
 from engine.venue.keys import SigningKey
-from engine.venue.market_ws import MarketSocket
+from engine.venue.market_sockets import MarketSockets
 from engine.venue.order_body import TradingAccount
 from engine.venue.relayer import ClobRelayer
 from engine.venue.signing import SignatureType
@@ -201,7 +201,7 @@ async def running_desk(
             store=storage.store,
             relayer=relayer,
             market=VenueReads(http, hosts, await storage.store.known_codes()),
-            feed=MarketSocket(hosts.market_ws, clock, random.Random(1).random),
+            feed=MarketSockets(hosts.market_ws, clock, random.Random(1).random),
             connect_chat=lambda _service: chat,
         )
         agent = BotAgent(

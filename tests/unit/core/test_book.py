@@ -6,7 +6,7 @@ from engine.core.book import Book, BookFault
 from engine.domain.book import Level
 from engine.domain.frames import WireLevel
 from engine.domain.market import Side
-from engine.domain.units import Price, Size, parse_price, parse_size
+from engine.domain.units import Price, Size, format_scaled, format_size, parse_price, parse_size
 
 
 def wire(price: str, size: str) -> WireLevel:
@@ -213,7 +213,9 @@ def test_book_equals_plain_dictionaries_after_random_changes(seed: int):
         side = rng.choice(list(Side))
         price = rng.randrange(1, 10_000 // tick) * tick
         shares = rng.choice([0, 0, rng.randrange(1, 10**9)])
-        level = WireLevel(Price(price), Size(shares), f"{price}", f"{shares}")
+        level = WireLevel(
+            Price(price), Size(shares), format_scaled(price, 4), format_size(Size(shares))
+        )
         known = price in plain[side] or shares > 0
         assert (book.apply(side, level) is None) is known, f"seed {seed}"
         if shares:

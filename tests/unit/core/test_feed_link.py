@@ -3,7 +3,7 @@ import pytest
 from engine.core.feed import SILENCE_MS, SNAPSHOT_PATIENCE_MS, Feeds
 from engine.domain.book import LiveBook, NotLive
 from engine.domain.views import Severity
-from tests.support.feed_bench import FeedBench
+from tests.support.feed_bench import LINE, FeedBench
 from tests.support.market_stream import NO, YES, seeded_venue
 
 
@@ -144,36 +144,36 @@ def test_silent_connection_makes_books_stale_at_twenty_seconds():
     assert bench.take_alerts() == []
 
 
-def test_quiet_market_on_a_heard_connection_is_never_stale():
+def test_message_about_the_market_revives_a_stale_book():
     bench = FeedBench()
+    bench.wait(SILENCE_MS)
+    bench.check()
 
-    for _ in range(180):
-        bench.wait(10_000)
-        bench.feeds.heard(bench.at)
-        bench.check()
+    bench.send(bench.venue.trade_words(5000))
 
-    assert bench.assert_equals_venue().confirmed_ms == bench.at
-    assert bench.take_fetches() == []
+    bench.assert_equals_venue()
+    assert bench.resyncs == 0
 
 
-@pytest.mark.parametrize("sign", [b"PONG", b'{"event_type":"best_bid_ask"}', b"\xff\xfe"])
-def test_any_frame_is_a_sign_of_life(sign: bytes):
+@pytest.mark.parametrize("sign", [b"PONG", b'{"channel":"news"}', b"\xff\xfe"])
+def test_what_says_nothing_of_the_market_confirms_no_book(sign: bytes):
     bench = FeedBench()
     bench.wait(SILENCE_MS)
     bench.check()
 
     bench.send(sign)
 
-    bench.assert_equals_venue()
-    assert bench.resyncs == 0
+    assert bench.live() is NotLive.STALE
 
 
-def test_heard_without_a_link_is_not_a_connection():
-    bench = FeedBench(up=False)
+def test_message_of_a_lost_connection_is_late_and_changes_nothing():
+    bench = FeedBench()
+    bench.link(up=False)
 
-    bench.feeds.heard(bench.at)
+    bench.send(bench.change("BUY", 4400, "5"))
 
     assert bench.live() is NotLive.DOWN
+    assert bench.counted("feed_frames_total", "late") == 1
 
 
 def test_subscribed_token_without_a_book_is_asked_for_after_some_patience():
@@ -212,7 +212,7 @@ def test_venue_wide_loss_raises_one_alert_for_the_venue():
     bench = FeedBench(venues[0])
     bench.feeds = feeds
     feeds.track([token for venue in venues for token in venue.tokens()], bench.at)
-    feeds.link(up=True, at_ms=bench.at)
+    feeds.link(LINE, up=True, at_ms=bench.at)
     for venue in venues:
         bench.send(venue.dump())
         venue.now_ms += 10

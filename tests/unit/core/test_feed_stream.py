@@ -9,7 +9,7 @@ from engine.domain.frames import BookSnapshot, Ignored, Malformed
 from engine.domain.ids import TokenId
 from engine.domain.units import Ms
 from engine.venue.wire import decode_market
-from tests.support.feed_bench import FeedBench
+from tests.support.feed_bench import LINE, FeedBench
 from tests.support.market_stream import FOREIGN, NO, YES, ReferenceVenue, seeded_venue
 
 
@@ -295,7 +295,7 @@ def test_frames_without_a_book_are_counted_by_kind_and_reason():
     bench = FeedBench()
 
     for frame in (Ignored("pong"), Ignored("new_market"), Malformed("price", "x"), Malformed("price", "y")):
-        bench.effects += bench.feeds.apply(frame, bench.at)
+        bench.effects += bench.feeds.apply(LINE, frame, bench.at)
 
     assert bench.counted("feed_frames_total", "pong") == 1
     assert bench.counted("feed_frames_total", "new_market") == 1
@@ -370,7 +370,7 @@ def test_stream_snapshot_with_a_wrong_checksum_is_not_planned_on():
     snapshot = decode_market(bench.venue.dump())[0]
     assert isinstance(snapshot, BookSnapshot)
 
-    bench.effects += bench.feeds.apply(replace(snapshot, bids=snapshot.bids[1:]), bench.at)
+    bench.effects += bench.feeds.apply(LINE, replace(snapshot, bids=snapshot.bids[1:]), bench.at)
 
     assert bench.live() is NotLive.RESYNCING
 

@@ -8,7 +8,7 @@ from engine.domain.ids import TokenId
 from engine.domain.units import Ms, Price
 from engine.domain.views import Severity
 from engine.venue.wire import decode_market
-from tests.support.feed_bench import FeedBench
+from tests.support.feed_bench import LINE, FeedBench
 from tests.support.market_stream import NO, START_MS, YES, ReferenceVenue, seeded_venue
 
 
@@ -199,13 +199,13 @@ def test_tracking_with_an_impossible_tick_asserts_nothing_until_a_snapshot_and_t
     venue = seeded_venue()
     feeds = Feeds()
     feeds.track([replace(token, tick=Price(30)) for token in venue.tokens()], Ms(START_MS))
-    feeds.link(up=True, at_ms=Ms(START_MS))
+    feeds.link(LINE, up=True, at_ms=Ms(START_MS))
     venue.now_ms += 1
     yes, no, _ = venue.trade(5000)
 
     for raw in (yes, no):
         for frame in decode_market(raw):
-            feeds.apply(frame, Ms(venue.now_ms))
+            feeds.apply(LINE, frame, Ms(venue.now_ms))
 
     assert feeds.live(TokenId(YES), Ms(venue.now_ms)) is NotLive.RESYNCING
 

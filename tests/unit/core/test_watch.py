@@ -45,11 +45,21 @@ def reworded(group):
     return replace(group, rules_text="Something else wins.")
 
 
+def subscribed(effects):
+    return {token for _, tokens in only(effects, Subscribe).connections for token in tokens}
+
+
 def test_catalogue_subscribes_both_tokens_of_every_tradable_market(run):
+    read_catalogue(run)
+
     effects = read_catalogue(run, *run.events)
 
     wanted = {token for group in run.events for m in group.markets for token in (m.yes, m.no)}
-    assert set(only(effects, Subscribe).tokens) == wanted
+    assert subscribed(effects) == wanted
+
+
+def test_catalogue_with_the_same_markets_leaves_the_subscription_alone(run):
+    assert of_kind(read_catalogue(run, *run.events), Subscribe) == []
 
 
 @pytest.mark.parametrize(
@@ -59,9 +69,11 @@ def test_a_market_that_cannot_trade_is_not_subscribed(run, shut):
     group = event("fed3")
     idle = market("Idle", "fed3", terms=terms(**shut))
 
+    read_catalogue(run)
+
     effects = read_catalogue(run, replace(group, markets=(*group.markets, idle)))
 
-    assert idle.yes not in only(effects, Subscribe).tokens
+    assert idle.yes not in subscribed(effects)
 
 
 def test_the_newest_catalogue_replaces_the_old_one(run):

@@ -8,9 +8,11 @@ from engine.domain.effects import (
     Count,
     FetchBooks,
     LookUpOrder,
+    PassOn,
     RaiseAlert,
     ReadAccount,
     ReadCatalogue,
+    Reconnect,
     Reply,
     SaveFreeze,
     SaveHalt,
@@ -31,8 +33,10 @@ from engine.domain.events import (
     PostAnswered,
     StoreFailed,
     TimerDue,
+    VenueNotice,
 )
-from engine.domain.ids import EventId
+from engine.domain.frames import MarketResolved
+from engine.domain.ids import ConnectionId, EventId
 from engine.domain.ticket import Claim, TicketState
 from engine.domain.units import Ms
 from engine.domain.views import Alert, RefusalView, ScanView, Severity, TicketView
@@ -78,7 +82,9 @@ async def test_every_started_effect_reaches_its_port(shell):
         shell.hands,
         [
             FetchBooks((token(1),), "gap"),
-            Subscribe((token(1),)),
+            Subscribe(((ConnectionId(3), (token(1),)),)),
+            Reconnect(ConnectionId(3)),
+            PassOn(MarketResolved(order().intent.condition_id, None)),
             ReadCatalogue(),
             CancelOrders((order_id(1),)),
             CancelEverything(),
@@ -91,10 +97,11 @@ async def test_every_started_effect_reaches_its_port(shell):
             Count("dutch_orders_placed", "", 3),
         ],
     )
-    kinds = (BooksRead, CatalogueRead, CancelAnswered, OrderLookedUp, AccountRead)
+    kinds = (BooksRead, CatalogueRead, VenueNotice, CancelAnswered, OrderLookedUp, AccountRead)
     await settled(lambda: all(shell.told(kind) for kind in kinds))
 
-    assert shell.feed.tokens == (token(1),)
+    assert shell.feed.connections == {3: (token(1),)}
+    assert shell.feed.reconnected == [3]
     assert shell.chat.shown == [view]
     assert shell.chat.announced == [VIEW]
     assert shell.chat.alerts == [ALERT]

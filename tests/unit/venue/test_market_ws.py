@@ -15,6 +15,7 @@ from engine.domain.book import LiveBook
 from engine.domain.frames import BookDelta, BookSnapshot, Frame, Ignored, Malformed
 from engine.domain.ids import TokenId
 from engine.venue.market_ws import FRAME_BYTES_MAX, MarketSocket, SocketPace
+from tests.support.feed_bench import LINE
 from tests.support.market_stream import NO, YES, seeded_venue
 
 PATIENCE_S = 10.0
@@ -153,10 +154,10 @@ async def test_socket_and_feed_core_together_give_the_venues_book():
 
         def on_frames(frames: tuple[Frame, ...]) -> None:
             for frame in frames:
-                feeds.apply(frame, clock.now_ms())
+                feeds.apply(LINE, frame, clock.now_ms())
 
         def on_link(up: bool) -> None:
-            feeds.link(up=up, at_ms=clock.now_ms())
+            feeds.link(LINE, up=up, at_ms=clock.now_ms())
 
         task = asyncio.create_task(
             socket.run(on_frames, on_link),

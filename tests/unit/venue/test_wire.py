@@ -5,6 +5,7 @@ import pytest
 
 from engine.domain.failure import VenueFailure
 from engine.domain.frames import (
+    BestTouch,
     BookDelta,
     BookSnapshot,
     BookTerms,
@@ -12,9 +13,12 @@ from engine.domain.frames import (
     LastTrade,
     LevelChange,
     Malformed,
+    MarketResolved,
+    NewMarket,
     TickChange,
     WireLevel,
 )
+from engine.domain.ids import EventId
 from engine.domain.market import Side
 from engine.domain.units import Ms, Price, Size
 from engine.venue.wire import decode_books, decode_market
@@ -149,7 +153,7 @@ def test_trade_and_tick_change_are_decoded():
 
 
 def test_array_gives_its_messages_in_order():
-    frames = decode_market(raw([BOOK, TRADE, CHANGE, {"event_type": "new_market"}]))
+    frames = decode_market(raw([BOOK, TRADE, CHANGE, {"event_type": "comet"}]))
 
     assert [type(frame) for frame in frames] == [BookSnapshot, LastTrade, BookDelta, Ignored]
 
@@ -169,9 +173,63 @@ def test_pong_is_ignored_by_name(pong: bytes | str):
     assert decode_market(pong) == (Ignored("pong"),)
 
 
-@pytest.mark.parametrize("kind", ["best_bid_ask", "new_market", "market_resolved"])
-def test_documented_messages_without_a_use_are_ignored_by_name(kind: str):
-    assert decode_market(raw({"event_type": kind, "market": CONDITION, "id": 5})) == (Ignored(kind),)
+def test_best_bid_ask_is_read_whole():
+    message = {
+        "event_type": "best_bid_ask",
+        "market": CONDITION,
+        "asset_id": YES,
+        "best_bid": "0.49",
+        "best_ask": "1",
+        "spread": "0.51",
+        "timestamp": "1790000000123",
+    }
+
+    assert decode_market(raw(message)) == (
+        BestTouch(CONDITION, YES, Price(4900), None, Ms(1_790_000_000_123)),
+    )
+
+
+def test_new_market_names_the_event_it_joins():
+    message = {
+        "event_type": "new_market",
+        "id": "5",
+        "market": CONDITION,
+        "question": "Will it?",
+        "assets_ids": [YES, NO],
+        "event_message": {"id": "175664", "ticker": "x", "title": "y"},
+        "tags": [],
+    }
+
+    assert decode_market(raw(message)) == (NewMarket(CONDITION, EventId("175664"), "Will it?"),)
+
+
+@pytest.mark.parametrize("about", [{}, {"event_message": None}, {"event_message": {}}])
+def test_new_market_without_an_event_names_none(about: dict[str, object]):
+    message = {"event_type": "new_market", "market": CONDITION, "question": "Will it?"} | about
+
+    assert decode_market(raw(message)) == (NewMarket(CONDITION, None, "Will it?"),)
+
+
+def test_market_resolved_names_the_winner():
+    message = {"event_type": "market_resolved", "market": CONDITION, "winning_asset_id": YES}
+
+    assert decode_market(raw(message)) == (MarketResolved(CONDITION, YES),)
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ({"event_type": "market_resolved", "market": "0xdead"}, "market"),
+        ({"event_type": "market_resolved", "market": CONDITION, "winning_asset_id": "x"}, "token"),
+        ({"event_type": "new_market", "market": 5}, "shape"),
+        ({"event_type": "best_bid_ask", "market": CONDITION, "asset_id": YES, "best_bid": "2"}, "shape"),
+    ],
+)
+def test_custom_message_that_is_not_as_documented_is_malformed(message: dict[str, object], reason: str):
+    (frame,) = decode_market(raw(message))
+
+    assert isinstance(frame, Malformed)
+    assert frame.reason == reason
 
 
 @pytest.mark.parametrize(

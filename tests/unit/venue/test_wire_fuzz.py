@@ -12,6 +12,7 @@ from engine.domain.frames import Frame, Malformed
 from engine.domain.ids import TokenId
 from engine.domain.units import Ms
 from engine.venue.wire import decode_books, decode_market
+from tests.support.feed_bench import LINE
 from tests.support.market_stream import NO, YES, ReferenceVenue, seeded_venue
 
 REASONS = {
@@ -105,7 +106,7 @@ def test_mutated_frames_never_give_a_live_book_that_no_venue_book_was(seed: int)
     venue = seeded_venue()
     feeds = Feeds()
     feeds.track(venue.tokens(), Ms(venue.now_ms))
-    feeds.link(up=True, at_ms=Ms(venue.now_ms))
+    feeds.link(LINE, up=True, at_ms=Ms(venue.now_ms))
     known = {venue.book(token)["hash"]: venue.sides(token) for token in (YES, NO)}
     lived = 0
     for step in range(1500):
@@ -115,7 +116,7 @@ def test_mutated_frames_never_give_a_live_book_that_no_venue_book_was(seed: int)
         known |= {venue.book(token)["hash"]: venue.sides(token) for token in (YES, NO)}
         octets = rng.choice(originals)
         for frame in decode_market(octets if rightly else mutated(rng, octets)):
-            feeds.apply(frame, Ms(venue.now_ms))
+            feeds.apply(LINE, frame, Ms(venue.now_ms))
         for token in (YES, NO):
             book = feeds.live(TokenId(token), Ms(venue.now_ms))
             if isinstance(book, LiveBook):
