@@ -8,11 +8,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, assert_never
 
-from engine.core import dutch_flow, halt, orders, proof, reconcile, resume_flow, ticket, watch
+from engine.core import dutch_flow, halt, history, orders, proof, reconcile, resume_flow, ticket, watch
 from engine.core.settling import review_flight, settle_timer, take_up
 from engine.core.state import Desk, Flight, enter_fill, live_orders
 from engine.domain.commands import AskResume, Kill, OpenDutch, Press, ScanDutch, ShowStatus
-from engine.domain.effects import CancelEverything, Count, Effect, ReadCatalogue, ResendOrders, SetTimer
+from engine.domain.effects import (
+    CancelEverything,
+    Count,
+    Effect,
+    PruneHistory,
+    ReadCatalogue,
+    ResendOrders,
+    SetTimer,
+)
 from engine.domain.events import (
     AccountRead,
     AccountReadFailed,
@@ -28,12 +36,16 @@ from engine.domain.events import (
     CatalogueFailed,
     CatalogueRead,
     Event,
+    HistoryPruned,
+    HistoryRefused,
     Job,
     JobDue,
     LookUpFailed,
     OrderLookedUp,
     PostAnswered,
     Restored,
+    SnapshotsKept,
+    SnapshotsLost,
     StoreFailed,
     TimerDue,
 )
@@ -194,6 +206,10 @@ def job_due(desk: Desk, event: JobDue) -> list[Effect]:
             return watch.scan_job(desk, event.at_ms)
         case Job.CATALOGUE_REFRESH:
             return [ReadCatalogue()]
+        case Job.SNAPSHOTS:
+            return history.snapshots_due(desk, event.at_ms)
+        case Job.RETENTION:
+            return [PruneHistory()]
         case _:
             assert_never(event.job)
 
@@ -265,6 +281,10 @@ HANDLERS: dict[type, Callable[[Desk, Any], list[Effect]]] = {
     AccountRead: reconcile.account_read,
     AccountReadFailed: reconcile.account_read_failed,
     StoreFailed: store_failed,
+    SnapshotsKept: history.snapshots_kept,
+    SnapshotsLost: history.snapshots_lost,
+    HistoryPruned: history.pruned,
+    HistoryRefused: history.refused,
     JobDue: job_due,
     TimerDue: timer_due,
 }

@@ -260,6 +260,7 @@ class Feeds:
             asks=asks,
             hash=feed.stamp.hash,
             epoch=feed.epoch,
+            venue_ms=feed.stamp.venue_ms,
             confirmed_ms=self._heard_ms,
         )
 

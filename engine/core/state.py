@@ -143,6 +143,8 @@ class Desk:
     charged_fills: int = 0
     """Fills with a fee booked since the balance was last compared."""
     books_sequence: int = 0
+    snapshots_lost: bool = False
+    """The newest books could not be kept, and people were told."""
 
 
 def live_orders(desk: Desk) -> Iterable[OrderRecord]:
