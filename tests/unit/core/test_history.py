@@ -2,10 +2,20 @@
 
 import pytest
 
+from engine.core import history
 from engine.domain.book import LiveBook, NotLive
-from engine.domain.effects import Count, KeepSnapshots, PruneHistory, RaiseAlert
-from engine.domain.events import HistoryPruned, HistoryRefused, Job, JobDue, SnapshotsKept, SnapshotsLost
+from engine.domain.effects import Count, KeepSnapshots, PruneHistory, RaiseAlert, SetTimer
+from engine.domain.events import (
+    HistoryPruned,
+    HistoryRefused,
+    Job,
+    JobDue,
+    SnapshotsKept,
+    SnapshotsLost,
+    TimerDue,
+)
 from engine.domain.history import KeptSnapshot, Pruned
+from engine.domain.ids import TokenId
 from engine.domain.views import Gate, Severity
 from tests.support.builders import event
 from tests.support.desk_run import DeskRun, of_kind, only
@@ -54,6 +64,48 @@ def test_without_a_proven_book_nothing_is_handed_over(run):
     run.desk.feeds.down = NotLive.STALE
 
     assert due(run) == ()
+
+
+def test_a_round_goes_on_slice_by_slice_so_that_a_kill_waits_for_one_slice(run, monkeypatch):
+    monkeypatch.setattr(history, "SLICE", 2)
+    monkeypatch.setattr(history, "HAND_OVER", 4)
+    whole = set(run.desk.feeds.shown)
+    looked: list[TokenId] = []
+    live = run.desk.feeds.live
+
+    def noting(token, at_ms):
+        looked.append(token)
+        return live(token, at_ms)
+
+    monkeypatch.setattr(run.desk.feeds, "live", noting)
+
+    kept: list[KeptSnapshot] = []
+    effects = due(run)
+    steps = 1
+    while timers := of_kind(effects, SetTimer):
+        assert len(looked) == 2 * steps
+        kept += [s for e in of_kind(effects, KeepSnapshots) for s in e.snapshots]
+        assert timers[0].due_ms > run.at_ms
+        run.at_ms = timers[0].due_ms
+        effects = run.step(TimerDue(run.at_ms, timers[0].name))
+        steps += 1
+    kept += [s for e in of_kind(effects, KeepSnapshots) for s in e.snapshots]
+
+    assert steps == len(looked) // 2
+    assert len(kept) == len(whole)
+    assert {s.token_id for s in kept} == whole
+
+
+def test_a_round_under_way_is_not_begun_anew(run, monkeypatch):
+    """Else the last books would never be reached when there are more of them than a period allows."""
+    monkeypatch.setattr(history, "SLICE", 2)
+    due(run)
+
+    assert due(run) == ()
+
+
+def test_the_next_round_begins_when_the_last_has_ended(run):
+    assert only(due(run), KeepSnapshots).snapshots == only(due(run), KeepSnapshots).snapshots
 
 
 def test_a_proven_book_tells_the_venue_time_of_its_newest_change():
