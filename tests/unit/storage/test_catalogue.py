@@ -1,11 +1,14 @@
+import threading
 from dataclasses import replace
 
 import pytest
 
 from engine.domain.ids import EventId
-from engine.domain.market import rules_hash, terms_hash
+from engine.domain.market import EventGroup, rules_hash, terms_hash
 from engine.domain.units import Ms, Price, Size
 from engine.ports import StoreError
+from storage import catalogue
+from storage.db import Transaction
 from storage.files import open_storage
 from storage.readonly import OutcomeLine, read_outcomes
 from tests.unit.storage import builders
@@ -249,3 +252,31 @@ async def test_outcomes_are_listed_with_their_names_and_what_takes_orders(storag
         ("fed5", "YES", True),
         ("fed5", "NO", True),
     ]
+
+
+def lone_markets(count: int) -> list[EventGroup]:
+    return [builders.event(str(n), f"e{n}", (builders.market(n),)) for n in range(count)]
+
+
+@pytest.mark.parametrize("count", [1, 400])
+async def test_a_read_takes_as_many_calls_of_the_database_whatever_its_size(storage, monkeypatch, count):
+    """A call per row costs 17 times as much (performance 7), and rows are not made on the loop's thread."""
+    calls: list[str] = []
+    makers: set[int] = set()
+    run_many, row_of = Transaction.run_many, catalogue._market_row
+
+    async def counting(self, sql, rows):
+        calls.append(sql.split()[2])
+        await run_many(self, sql, rows)
+
+    def noting(*of):
+        makers.add(threading.get_ident())
+        return row_of(*of)
+
+    monkeypatch.setattr(Transaction, "run_many", counting)
+    monkeypatch.setattr(catalogue, "_market_row", noting)
+    await storage.store.save_catalogue(lone_markets(count), NOW)
+
+    assert calls == ["events", "markets", "outcomes"]
+    assert len(makers) == 1
+    assert threading.get_ident() not in makers
