@@ -9,6 +9,7 @@ from engine.domain.effects import Audit
 from engine.domain.events import Restored
 from engine.domain.failure import LegAnswer, VenueFailure
 from engine.domain.frames import BookSnapshot, Frame
+from engine.domain.history import KeptSnapshot, Pruned
 from engine.domain.ids import ConditionId, ConnectionId, EventId, OrderId, TokenId
 from engine.domain.market import EventGroup
 from engine.domain.order import Fill, OrderIntent, OrderRecord
@@ -179,6 +180,14 @@ class Store(Protocol):
 
     async def save_catalogue(self, events: Sequence[EventGroup], at_ms: Ms) -> None:
         """Replace the stored catalogue (market file, not the ledger)."""
+        ...
+
+    async def save_snapshots(self, snapshots: Sequence[KeptSnapshot]) -> None:
+        """Store books (market file, not the ledger), at most one per token and millisecond."""
+        ...
+
+    async def prune_history(self, at_ms: Ms) -> Pruned:
+        """Take out of the market file what the retention rule does not keep; in several transactions."""
         ...
 
 

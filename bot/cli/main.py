@@ -10,7 +10,10 @@ import click
 
 from bot import __version__
 from bot.cli.inspect import check_config, migrate, status
+from bot.cli.prune import prune
 from bot.cli.run import exchange, local, run_service, standin
+from bot.cli.snapshot import snapshot
+from bot.cli.venue_hosts import NoExchangeError
 from config.secrets_file import SecretsError
 from config.settings import SettingsError
 from engine.ports import StoreError
@@ -36,7 +39,7 @@ def cli() -> None:
     """Group of all commands; the help text is above."""
 
 
-for command in (local, run_service, status, check_config, migrate, exchange, standin):
+for command in (local, run_service, status, check_config, migrate, snapshot, prune, exchange, standin):
     cli.add_command(command)
 
 
@@ -48,7 +51,7 @@ def main() -> None:
         _fail(str(error), EXIT_CONFIG)
     except FolderLockedError as error:
         _fail(str(error), EXIT_LOCKED)
-    except StoreError as error:
+    except (StoreError, NoExchangeError) as error:
         _fail(str(error), 1)
 
 

@@ -8,11 +8,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, assert_never
 
-from engine.core import dutch_flow, halt, orders, proof, reconcile, resume_flow, ticket, watch
+from engine.core import dutch_flow, halt, history, orders, proof, reconcile, resume_flow, ticket, watch
 from engine.core.settling import review_flight, settle_timer, take_up
 from engine.core.state import Desk, Flight, enter_fill, live_orders
 from engine.domain.commands import AskResume, Kill, OpenDutch, Press, ScanDutch, ShowStatus
-from engine.domain.effects import CancelEverything, Count, Effect, ReadCatalogue, ResendOrders, SetTimer
+from engine.domain.effects import (
+    CancelEverything,
+    Count,
+    Effect,
+    PruneHistory,
+    ReadCatalogue,
+    ResendOrders,
+    SetTimer,
+)
 from engine.domain.events import (
     AccountRead,
     AccountReadFailed,
@@ -28,12 +36,16 @@ from engine.domain.events import (
     CatalogueFailed,
     CatalogueRead,
     Event,
+    HistoryPruned,
+    HistoryRefused,
     Job,
     JobDue,
     LookUpFailed,
     OrderLookedUp,
     PostAnswered,
     Restored,
+    SnapshotsKept,
+    SnapshotsLost,
     StoreFailed,
     TimerDue,
     VenueNotice,
@@ -195,6 +207,10 @@ def job_due(desk: Desk, event: JobDue) -> list[Effect]:
             return watch.scan_job(desk, event.at_ms)
         case Job.CATALOGUE_REFRESH:
             return [ReadCatalogue()]
+        case Job.SNAPSHOTS:
+            return history.snapshots_due(desk, event.at_ms)
+        case Job.RETENTION:
+            return [PruneHistory()]
         case _:
             assert_never(event.job)
 
@@ -243,6 +259,7 @@ TIMERS: dict[str, Callable[[Desk, str, Ms], list[Effect]]] = {
     "lookup": lambda desk, key, at_ms: proof.look_up_due(desk, OrderId(key), at_ms),
     "resend": _resend_timer,
     "settle": lambda desk, key, at_ms: settle_timer(desk, TicketId(key), at_ms),
+    history.ROUND_TIMER: lambda desk, _key, at_ms: history.go_on(desk, at_ms),
     halt.STORE_TIMER: lambda desk, _key, at_ms: halt.store_timer(desk, at_ms),
     halt.KILL_TIMER: lambda desk, _key, at_ms: halt.kill_timer(desk, at_ms),
 }
@@ -267,6 +284,10 @@ HANDLERS: dict[type, Callable[[Desk, Any], list[Effect]]] = {
     AccountRead: reconcile.account_read,
     AccountReadFailed: reconcile.account_read_failed,
     StoreFailed: store_failed,
+    SnapshotsKept: history.snapshots_kept,
+    SnapshotsLost: history.snapshots_lost,
+    HistoryPruned: history.pruned,
+    HistoryRefused: history.refused,
     JobDue: job_due,
     TimerDue: timer_due,
 }

@@ -333,6 +333,7 @@ class Feeds:
             asks=asks,
             hash=feed.stamp.hash,
             epoch=feed.epoch,
+            venue_ms=feed.stamp.venue_ms,
             confirmed_ms=confirmed_ms,
         )
 

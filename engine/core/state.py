@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from engine.core.dutch import DutchParams
 from engine.core.feed import Feeds
-from engine.domain.ids import EventId, OrderId, TicketId, TradeId
+from engine.domain.history import KeptSnapshot
+from engine.domain.ids import EventId, OrderId, TicketId, TokenId, TradeId
 from engine.domain.market import EventGroup
 from engine.domain.order import Fill, OrderRecord, Settlement
 from engine.domain.plan import LegRisk, Plan
@@ -105,6 +106,15 @@ class PendingSend:
 
 
 @dataclass(slots=True)
+class SnapshotRound:
+    """One walk through all books, slice by slice."""
+
+    left: list[TokenId]
+    taken: list[KeptSnapshot] = field(default_factory=list)
+    """Not handed over yet."""
+
+
+@dataclass(slots=True)
 class Desk:
     """All core state."""
 
@@ -143,6 +153,10 @@ class Desk:
     charged_fills: int = 0
     """Fills with a fee booked since the balance was last compared."""
     books_sequence: int = 0
+    snapshot_round: SnapshotRound | None = None
+    """Books being kept now."""
+    snapshots_lost: bool = False
+    """The newest books could not be kept, and people were told."""
 
 
 def live_orders(desk: Desk) -> Iterable[OrderRecord]:

@@ -13,6 +13,7 @@ from engine.domain.events import (
     CatalogueFailed,
     CatalogueRead,
     Event,
+    HistoryRefused,
     LookUpFailed,
     OrderLookedUp,
 )
@@ -139,8 +140,8 @@ class Reads:
             try:
                 await self._store.save_catalogue(events, now)
             except StoreError as error:
-                self._post(CatalogueFailed(now, f"read, but not stored: {error}"))
-                return
+                # The desk goes on with what it read: a full market file stops no trading.
+                self._post(HistoryRefused(now, f"the catalogue was read, but not stored: {error}"))
             # The venue tells whole seconds: its clock read on average half a second more than it said.
             offset = Ms(venue_ms + 500 - (began + heard) // 2)
             self._relayer.set_venue_offset(offset)

@@ -23,6 +23,7 @@ from engine.domain.ticket import Operator
 from engine.domain.views import Alert, Gate, Severity, View
 from engine.metrics import Metrics
 from engine.ports import Chat, MarketFeed, MarketReads, Relayer, Store
+from engine.runtime.history import History
 from engine.runtime.order_desk import OrderDesk
 from engine.runtime.perform import Hands, is_durable, perform, start
 from engine.runtime.reads import Reads
@@ -93,6 +94,7 @@ class Service:
             timers=self._timers,
             orders=orders,
             reads=reads,
+            history=History(store=store, clock=clock, tasks=self._tasks, post=self.post),
             answer=self._answer,
             post=self.post,
         )

@@ -136,6 +136,7 @@ def live_book(
         asks=asks,
         hash=f"{wide((token_id, asks, bids)):064x}"[:40],
         epoch=epoch,
+        venue_ms=Ms(at_ms - 250),
         confirmed_ms=Ms(at_ms),
     )
 

@@ -10,6 +10,7 @@ from engine.domain.effects import Audit
 from engine.domain.events import Restored
 from engine.domain.failure import LegAnswer, VenueFailure
 from engine.domain.frames import BookSnapshot, Frame
+from engine.domain.history import KeptSnapshot, Pruned
 from engine.domain.ids import ConditionId, ConnectionId, EventId, OrderId, TokenId
 from engine.domain.market import EventGroup
 from engine.domain.order import Fill, OrderIntent, OrderRecord
@@ -165,6 +166,13 @@ class FakeStore:
 
     async def save_catalogue(self, events: Sequence[EventGroup], at_ms: Ms) -> None:
         self._begin("save_catalogue", len(events))
+
+    async def save_snapshots(self, snapshots: Sequence[KeptSnapshot]) -> None:
+        self._begin("save_snapshots", tuple(snapshots))
+
+    async def prune_history(self, at_ms: Ms) -> Pruned:
+        self._begin("prune_history", at_ms)
+        return Pruned(snapshots=3, catalogue_reads=2)
 
 
 @dataclass
