@@ -8,10 +8,7 @@ import click
 from rich.console import Console
 
 from tests.benchmarks.goals import BENCHES, SEED, Figure, Run, measure_of
-from tests.benchmarks.table import as_json, as_table
-
-_WIDTH = 190
-"""Columns, however narrow the terminal says it is: a row that wraps is hard to compare."""
+from tests.benchmarks.table import WIDTH, as_json, as_table
 
 
 @click.command()
@@ -34,7 +31,8 @@ def main(*, quick: bool, only: tuple[str, ...], seed: int, file: Path | None) ->
         began = time.monotonic()
         found |= measure(run)
         run.say(f"{bench}: measured in {time.monotonic() - began:.0f} s")
-    Console(width=_WIDTH).print(as_table(found, seed=seed, quick=quick))
+    title = f"Benchmarks{', quick' if quick else ''}, seed {seed}"
+    Console(width=WIDTH).print(as_table(found, title=title))
     if file is not None:
         file.write_text(json.dumps(as_json(found, seed=seed, quick=quick), indent=2) + "\n", encoding="utf-8")
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from engine.domain.units import PRICE_ONE
 from tests.benchmarks.ours import expect_tops
 from tests.benchmarks.stream import Stream
 
@@ -77,57 +78,67 @@ class Decode:
         assert self._seen == len(stream.frames), f"expected {len(stream.frames)} frames, decoded {self._seen}"
 
 
+class Books:
+    """A book as two dictionaries, best prices by max and min after each change: the plainest there is."""
+
+    def __init__(self) -> None:
+        self._books: dict[str, tuple[dict[Any, Any], dict[Any, Any]]] = {}
+        self._tops: dict[str, tuple[Any, Any]] = {}
+
+    def replace(self, token: str, bids: dict[Any, Any], asks: dict[Any, Any]) -> None:
+        """Take over a whole book."""
+        self._books[token] = (bids, asks)
+        self._tops[token] = (max(bids), min(asks))
+
+    def change(self, token: str, bid: bool, price: Any, size: Any) -> None:
+        """Set one level; size 0 removes it."""
+        bids, asks = self._books[token]
+        levels = bids if bid else asks
+        if size:
+            levels[price] = size
+        else:
+            levels.pop(price, None)
+        self._tops[token] = (max(bids), min(asks))
+
+    def tops(self) -> dict[str, tuple[int, int]]:
+        """Best bid and best ask of every token in 1e-4 USDC."""
+        return {
+            token: (round(bid * PRICE_ONE), round(ask * PRICE_ONE))
+            for token, (bid, ask) in self._tops.items()
+        }
+
+
 class DictBot:
-    """A book as two dictionaries, best prices by max and min after each change: the typical bot."""
+    """The typical bot: a JSON library, a kind of number, plain books; it looks at no checksum and no time."""
 
     def __init__(
         self, stream: Stream, loads: Callable[[bytes], Any] = json.loads, number: Callable[[str], Any] = float
     ) -> None:
         self._loads = loads
         self._number = number
-        self._books: dict[str, tuple[dict[Any, Any], dict[Any, Any]]] = {}
-        self._tops: dict[str, tuple[Any, Any]] = {}
+        self._books = Books()
         self.take(stream.dump, ())
 
     def take(self, frames: Sequence[bytes], times: Sequence[int]) -> None:
-        """Keep books and tops by what the frames say; checksums and times are not looked at."""
-        loads = self._loads
+        """Keep books and tops by what the frames say."""
+        loads, number, books = self._loads, self._number, self._books
         for raw in frames:
             message = loads(raw)
             for one in message if isinstance(message, list) else (message,):
                 if one["event_type"] == "price_change":
-                    self._change(one["price_changes"])
+                    for row in one["price_changes"]:
+                        bid = row["side"] == "BUY"
+                        books.change(row["asset_id"], bid, number(row["price"]), number(row["size"]))
                 elif one["event_type"] == "book":
-                    self._replace(one)
-
-    def _change(self, changes: list[dict[str, str]]) -> None:
-        number, books, tops = self._number, self._books, self._tops
-        for change in changes:
-            token = change["asset_id"]
-            bids, asks = books[token]
-            levels = bids if change["side"] == "BUY" else asks
-            price, size = number(change["price"]), number(change["size"])
-            if size:
-                levels[price] = size
-            else:
-                levels.pop(price, None)
-            tops[token] = (max(bids), min(asks))
-
-    def _replace(self, book: dict[str, Any]) -> None:
-        number = self._number
-        bids, asks = (
-            {number(level["price"]): number(level["size"]) for level in book[side]}
-            for side in ("bids", "asks")
-        )
-        self._books[book["asset_id"]] = (bids, asks)
-        self._tops[book["asset_id"]] = (max(bids), min(asks))
+                    bids, asks = (
+                        {number(level["price"]): number(level["size"]) for level in one[side]}
+                        for side in ("bids", "asks")
+                    )
+                    books.replace(one["asset_id"], bids, asks)
 
     def verify(self, stream: Stream) -> None:
         """Raise if the tops are not those of the stream."""
-        found = {
-            token: (round(bid * 10_000), round(ask * 10_000)) for token, (bid, ask) in self._tops.items()
-        }
-        expect_tops(found, stream)
+        expect_tops(self._books.tops(), stream)
 
 
 def decimal_bot(stream: Stream) -> DictBot:

@@ -21,7 +21,6 @@ from engine.domain.frames import Frame
 from engine.domain.ids import ConditionId, ConnectionId, TokenId
 from engine.domain.units import Ms
 from engine.simulator.market import MarketSpec
-from engine.venue.market_ws import MarketSocket
 from engine.venue.wire import decode_market
 from tests.benchmarks.stream import START_MS, Stream
 
@@ -116,6 +115,9 @@ class OurSocket:
     """The desk's market socket on a feed core, until it has taken as many messages as a stream has."""
 
     def __init__(self, url: str, stream: Stream) -> None:
+        # Here, because the environments of peers have no `websockets`.
+        from engine.venue.market_ws import MarketSocket
+
         self.engine = Ours(stream)
         self.taken = asyncio.Event()
         self.cpu_ns = 0

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,12 +13,14 @@ from tests.benchmarks.goals import ROWS, Figure, Row, Verdict
 
 _COLOURS = {Verdict.STRETCH: "green", Verdict.MET: "green", Verdict.MISSED: "red", Verdict.SHOWN: "dim"}
 
+WIDTH = 190
+"""Of the table, however narrow the terminal says it is: a row that wraps is hard to compare."""
 COLUMNS: tuple[tuple[str, JustifyMethod], ...] = (
     ("goal", "left"),
     ("what", "left"),
     ("must", "right"),
     ("stretch", "right"),
-    ("median", "right"),
+    ("", "right"),
     ("smallest .. largest", "right"),
     ("verdict", "left"),
     ("measured on", "left"),
@@ -31,27 +33,35 @@ def machine() -> str:
     return f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, CPython {version}"
 
 
-def as_table(found: Mapping[str, Figure], *, seed: int, quick: bool) -> Table:
-    """Return the rows that were measured, in the order of the goals."""
+def as_table(
+    found: Mapping[str, Figure],
+    *,
+    title: str,
+    rows: Sequence[Row] = ROWS,
+    measured: str = "median",
+) -> Table:
+    """Return the rows that were measured, in the order of the goals; `measured` says what is judged."""
     today = datetime.now(UTC).date().isoformat()
     table = Table(
-        title=f"Benchmarks of {today}{', quick' if quick else ''}, seed {seed}",
+        title=f"{title}, {today}",
         caption=(
             f"{machine()}. CPU time, shared and noisy machine: read the ratios, and the spread beside them "
             "(smallest to largest round)."
         ),
     )
     for heading, justify in COLUMNS:
-        table.add_column(heading, overflow="fold", justify=justify)
-    for row in ROWS:
+        table.add_column(heading or measured, overflow="fold", justify=justify)
+    for row in rows:
         if row.key in found:
             table.add_row(*_cells(row, found[row.key]))
     return table
 
 
-def as_json(found: Mapping[str, Figure], *, seed: int, quick: bool) -> dict[str, Any]:
-    """Return everything that the table says."""
-    rows = [
+def as_json(
+    found: Mapping[str, Figure], *, seed: int, quick: bool, rows: Sequence[Row] = ROWS
+) -> dict[str, Any]:
+    """Return everything that the table says; `measured` is the number that was judged."""
+    told = [
         {
             "key": row.key,
             "what": row.what,
@@ -59,17 +69,17 @@ def as_json(found: Mapping[str, Figure], *, seed: int, quick: bool) -> dict[str,
             "better": row.better.value,
             "must": row.must,
             "stretch": row.stretch,
-            "median": figure.spread.median,
+            "measured": figure.spread.median,
             "low": figure.spread.low,
             "high": figure.spread.high,
             "verdict": row.verdict(figure).value,
             "measured_on": figure.note,
         }
-        for row in ROWS
+        for row in rows
         if (figure := found.get(row.key)) is not None
     ]
     taken = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"taken": taken, "machine": machine(), "shared": True, "seed": seed, "quick": quick, "rows": rows}
+    return {"taken": taken, "machine": machine(), "shared": True, "seed": seed, "quick": quick, "rows": told}
 
 
 def _cells(row: Row, figure: Figure) -> tuple[str, ...]:

@@ -115,8 +115,8 @@ def test_stream_of_the_busy_mix_has_its_proportions():
     kinds = Counter(message["event_type"] for message in messages)
     rows = [len(one["price_changes"]) for one in messages if one["event_type"] == "price_change"]
 
-    assert 4_400 < kinds["price_change"] < 4_600, f"seed {SEED}"
-    assert 60 < kinds["last_trade_price"] < 140, f"seed {SEED}"
+    assert 4_300 < kinds["price_change"] < 4_700, f"seed {SEED}"
+    assert 40 < kinds["last_trade_price"] < 170, f"seed {SEED}"
     assert 3.0 < sum(rows) / len(rows) < 3.4, f"seed {SEED}"
     assert {2, 4, 6, 8, 10} == set(rows), f"seed {SEED}"
     assert 930 < stream.bytes_per_frame < 1_020, f"seed {SEED}"
@@ -130,10 +130,10 @@ def test_stream_of_the_production_mix_has_its_proportions():
     messages = [json.loads(raw) for raw in stream.frames]
     books = [len(one["bids"]) + len(one["asks"]) for one in messages if one["event_type"] == "book"]
 
-    assert 4_780 < len(changes) < 4_910, f"seed {SEED}"
+    assert 4_700 < len(changes) < 4_950, f"seed {SEED}"
     assert all(raw.count(b'"asset_id"') == 2 for raw in changes)
     assert 590 <= sum(map(len, changes)) / len(changes) <= 606, f"seed {SEED}"
-    assert 70 <= min(books) <= max(books) <= 150, f"seed {SEED}"
+    assert 60 <= min(books) <= max(books) <= 165, f"seed {SEED}"
 
 
 @every_mix
@@ -161,8 +161,8 @@ def test_stream_is_taken_whole_by_every_contender(make):
 
 
 @pytest.mark.parametrize("make", [Ours, decimal_bot])
-def test_verification_of_a_contender_that_lost_a_touch_change_fails(make):
-    stream = make_stream(MIXES[0], 600, SEED)
+def test_verification_of_a_contender_that_stopped_early_fails(make):
+    stream = make_stream(MIXES[0], 600, seed=1)  # whose tops differ after 200 frames and after 600
     engine = make(stream)
 
     engine.take(stream.frames[:200], stream.times[:200])

@@ -61,10 +61,10 @@ def test_spread_is_median_and_both_ends():
 def test_table_prints_each_measured_row_with_goal_spread_verdict_and_seed():
     console = Console(width=200)
     with console.capture() as captured:
-        console.print(as_table({"G1": FIGURE, "book-none": FIGURE}, seed=77, quick=True))
+        console.print(as_table({"G1": FIGURE, "book-none": FIGURE}, title="Benchmarks, seed 77"))
     text = captured.get()
     assert all(word in text for word in ("G1", ">= 0.30", ">= 0.50", "0.50 .. 2.00", "met, stretch too"))
-    assert all(word in text for word in ("seed 77", "quick", "3 msgs", "shared and noisy"))
+    assert all(word in text for word in ("seed 77", "median", "3 msgs", "shared and noisy"))
     assert "G2" not in text
 
 
@@ -73,7 +73,7 @@ def test_json_holds_what_the_table_says():
 
     assert json.loads(json.dumps(told)) == told
     assert (told["seed"], told["quick"], len(told["rows"])) == (77, False, 1)
-    assert told["rows"][0] | {"key": "G8", "median": 1.0, "verdict": "met, stretch too"} == told["rows"][0]
+    assert told["rows"][0] | {"key": "G8", "measured": 1.0, "verdict": "met, stretch too"} == told["rows"][0]
 
 
 def test_command_without_the_module_of_a_bench_says_so_and_writes_the_rest(monkeypatch, tmp_path):
