@@ -1,6 +1,6 @@
 """What the runtime needs from the outside, as protocols. Adapters meet only in `bot.app`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -186,8 +186,11 @@ class Store(Protocol):
         """Store books (market file, not the ledger), at most one per token and millisecond."""
         ...
 
-    async def prune_history(self, at_ms: Ms) -> Pruned:
-        """Take out of the market file what the retention rule does not keep; in several transactions."""
+    def prune_history(self, at_ms: Ms) -> AsyncGenerator[Pruned, None]:
+        """Take out of the market file what the retention rule does not keep: a transaction for every item.
+
+        May be left after any item; the next call goes on.
+        """
         ...
 
 

@@ -5,7 +5,7 @@ between. The file does not shrink: freed pages are used again (docs/operator-gui
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from engine.domain.history import READS_MS, Pruned, thinned_spans
 from engine.domain.units import Ms
@@ -42,17 +42,21 @@ _DELETE_READS = f"DELETE {_OLD_READS}"
 _COUNT_READS = f"SELECT count(*) {_OLD_READS}"
 
 
-async def prune(market: Database, now_ms: Ms) -> Pruned:
-    """Take out what the rule does not keep; raises StoreError, with whole tokens pruned or not."""
+async def prune(market: Database, now_ms: Ms) -> AsyncGenerator[Pruned, None]:
+    """Take out what the rule does not keep; tells after every commit what it took, and may be left there.
+
+    Raises StoreError; what was told before stays done.
+    """
     async with market.transaction() as transaction:
         reads = await transaction.run(_DELETE_READS, (now_ms - READS_MS,))
         tokens = [row["token_id"] for row in await transaction.rows(TOKENS)]
-    removed = 0
+    yield Pruned(catalogue_reads=reads)
     for start in range(0, len(tokens), TOKENS_PER_COMMIT):
+        removed = 0
         async with market.transaction() as transaction:
             for span in _spans(tokens[start : start + TOKENS_PER_COMMIT], now_ms):
                 removed += await transaction.run(_DELETE_SURPLUS, span)
-    return Pruned(snapshots=removed, catalogue_reads=reads)
+        yield Pruned(snapshots=removed)
 
 
 def count_old(market: sqlite3.Connection, now_ms: Ms) -> Pruned:

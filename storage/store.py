@@ -4,7 +4,7 @@ Each raises StoreError, with nothing stored, when disk or database refuses. The 
 mapper in the modules of this folder; here is only what belongs into one commit.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from engine.clock import Clock
 from engine.domain.effects import Audit
@@ -127,9 +127,9 @@ class LedgerStore:
         async with self._market.transaction() as transaction:
             await save_snapshots(transaction, snapshots)
 
-    async def prune_history(self, at_ms: Ms) -> Pruned:
-        """Thin old snapshots and catalogue reads, in many short commits."""
-        return await prune(self._market, at_ms)
+    def prune_history(self, at_ms: Ms) -> AsyncGenerator[Pruned, None]:
+        """Thin old snapshots and catalogue reads; tells after every short commit what it took."""
+        return prune(self._market, at_ms)
 
     async def known_codes(self) -> dict[EventId, str]:
         """Return the short code of every event ever stored, for the catalogue client to keep."""

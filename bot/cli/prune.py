@@ -30,7 +30,7 @@ def prune(data_dir: Path, dry_run: bool, as_json: bool) -> None:  # noqa: FBT001
     async def take_out() -> Pruned:
         with hold_folder(data_dir) as lock:
             async with open_storage(lock, SystemClock()) as storage:
-                return await storage.store.prune_history(now_ms)
+                return sum([part async for part in storage.store.prune_history(now_ms)], Pruned())
 
     pruned = read_prunable(data_dir, now_ms) if dry_run else asyncio.run(take_out())
     reusable = read_reusable_bytes(data_dir)

@@ -50,8 +50,12 @@ class Span:
 class Pruned:
     """What retention took out, or would take out."""
 
-    snapshots: int
-    catalogue_reads: int
+    snapshots: int = 0
+    catalogue_reads: int = 0
+
+    def __add__(self, more: "Pruned") -> "Pruned":
+        """Return both together."""
+        return Pruned(self.snapshots + more.snapshots, self.catalogue_reads + more.catalogue_reads)
 
 
 def thinned_spans(now_ms: Ms) -> tuple[Span, Span]:

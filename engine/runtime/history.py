@@ -5,11 +5,12 @@ What waits at a stop is written while the service lets its tasks end.
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import aclosing
 from itertools import islice
 
 from engine.clock import Clock
 from engine.domain.events import Event, HistoryPruned, HistoryRefused, SnapshotsKept, SnapshotsLost
-from engine.domain.history import KeptSnapshot
+from engine.domain.history import KeptSnapshot, Pruned
 from engine.domain.ids import TokenId
 from engine.ports import Store, StoreError
 from engine.runtime.supervise import TaskSet
@@ -23,11 +24,20 @@ WAITING_MAX = 20_000
 class History:
     """Writes one batch at a time; nothing here raises for what the disk did."""
 
-    def __init__(self, *, store: Store, clock: Clock, tasks: TaskSet, post: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        tasks: TaskSet,
+        post: Callable[[Event], None],
+        stopping: Callable[[], bool],
+    ) -> None:
         self._store = store
         self._clock = clock
         self._tasks = tasks
         self._post = post
+        self._stopping = stopping
         self._waiting: dict[TokenId, KeptSnapshot] = {}
         self._conflated = 0
         self._writing = False
@@ -72,9 +82,15 @@ class History:
         self._tasks.spawn("retention", self._prune())
 
     async def _prune(self) -> None:
+        """Prune commit by commit; a stop waits for one, the rest is left to the next time."""
+        pruned = Pruned()
         try:
-            pruned = await self._store.prune_history(self._clock.now_ms())
+            async with aclosing(self._store.prune_history(self._clock.now_ms())) as parts:
+                async for part in parts:
+                    pruned += part
+                    if self._stopping():
+                        break
         except StoreError as error:
-            self._post(HistoryRefused(self._clock.now_ms(), f"nothing old was taken out: {error}"))
-        else:
-            self._post(HistoryPruned(self._clock.now_ms(), pruned))
+            reason = f"old history could not be taken out, or not all of it: {error}"
+            self._post(HistoryRefused(self._clock.now_ms(), reason))
+        self._post(HistoryPruned(self._clock.now_ms(), pruned))

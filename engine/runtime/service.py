@@ -94,9 +94,18 @@ class Service:
             timers=self._timers,
             orders=orders,
             reads=reads,
-            history=History(store=store, clock=clock, tasks=self._tasks, post=self.post),
+            history=self._history(),
             answer=self._answer,
             post=self.post,
+        )
+
+    def _history(self) -> History:
+        return History(
+            store=self._store,
+            clock=self._clock,
+            tasks=self._tasks,
+            post=self.post,
+            stopping=lambda: self._stopping,
         )
 
     def post(self, event: Event) -> None:

@@ -96,7 +96,11 @@ class Ours:
         self._tasks = TaskSet(Metrics())
         self._events: list[Event] = []
         self._history = History(
-            store=storage.store, clock=ManualClock(), tasks=self._tasks, post=self._events.append
+            store=storage.store,
+            clock=ManualClock(),
+            tasks=self._tasks,
+            post=self._events.append,
+            stopping=lambda: False,
         )
 
     async def take(self, books: list[KeptSnapshot]) -> int:

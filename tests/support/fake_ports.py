@@ -1,7 +1,7 @@
 """Hand-written stand-ins for the outside: each keeps what it was asked and does as told."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -170,9 +170,10 @@ class FakeStore:
     async def save_snapshots(self, snapshots: Sequence[KeptSnapshot]) -> None:
         self._begin("save_snapshots", tuple(snapshots))
 
-    async def prune_history(self, at_ms: Ms) -> Pruned:
-        self._begin("prune_history", at_ms)
-        return Pruned(snapshots=3, catalogue_reads=2)
+    async def prune_history(self, at_ms: Ms) -> AsyncGenerator[Pruned, None]:
+        for part in (Pruned(catalogue_reads=2), Pruned(snapshots=3), Pruned(snapshots=4)):
+            self._begin("prune_history", at_ms)
+            yield part
 
 
 @dataclass

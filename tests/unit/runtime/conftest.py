@@ -25,6 +25,7 @@ class Shell:
     mail: list[Event] = field(default_factory=list)
     answered: dict[int, View] = field(default_factory=dict)
     gate_open: bool = True
+    stopping: bool = False
 
     def __post_init__(self) -> None:
         self.clock = ManualClock()
@@ -54,7 +55,13 @@ class Shell:
             tasks=self.tasks,
             post=self.mail.append,
         )
-        self.history = History(store=self.store, clock=self.clock, tasks=self.tasks, post=self.mail.append)
+        self.history = History(
+            store=self.store,
+            clock=self.clock,
+            tasks=self.tasks,
+            post=self.mail.append,
+            stopping=lambda: self.stopping,
+        )
         self.hands = Hands(
             clock=self.clock,
             metrics=self.metrics,

@@ -133,8 +133,19 @@ async def test_pruning_is_answered_with_what_went(shell):
     await perform(shell.hands, [PruneHistory()])
     await shell.tasks.drain(1)
 
-    assert shell.log == [("prune_history", NOW)]
-    assert shell.mail == [HistoryPruned(NOW, Pruned(snapshots=3, catalogue_reads=2))]
+    assert shell.log == [("prune_history", NOW)] * 3
+    assert shell.mail == [HistoryPruned(NOW, Pruned(snapshots=7, catalogue_reads=2))]
+
+
+async def test_a_stop_waits_for_one_commit_of_a_pruning(shell):
+    """What rests is cancelled after the tasks have settled: a long pruning must not be waited for."""
+    shell.stopping = True
+
+    shell.history.prune()
+    await shell.tasks.drain(1)
+
+    assert len(shell.log) == 1
+    assert shell.mail == [HistoryPruned(NOW, Pruned(catalogue_reads=2))]
 
 
 async def test_a_pruning_the_disk_refuses_is_told(shell):
@@ -143,4 +154,5 @@ async def test_a_pruning_the_disk_refuses_is_told(shell):
     shell.history.prune()
     await shell.tasks.drain(1)
 
-    assert shell.mail == [HistoryRefused(NOW, "nothing old was taken out: disk full")]
+    reason = "old history could not be taken out, or not all of it: disk full"
+    assert shell.mail == [HistoryRefused(NOW, reason), HistoryPruned(NOW, Pruned())]

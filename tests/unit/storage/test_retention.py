@@ -8,12 +8,17 @@ import pytest
 from engine.domain.history import DAY_MS, HOUR_MS, Pruned
 from engine.domain.units import Ms
 from storage import retention
+from storage.files import Storage
 from storage.readonly import read_prunable, read_reusable_bytes, read_snapshots
 from tests.unit.storage import builders
 from tests.unit.storage.builders import NOW, snapshot
 from tests.unit.storage.rows import read
 
 MINUTE_MS = 60_000
+
+
+async def taken(storage: Storage, at_ms: Ms) -> Pruned:
+    return sum([part async for part in storage.store.prune_history(at_ms)], Pruned())
 
 
 def remaining(folder, seed: object = 0) -> list[int]:
@@ -37,7 +42,7 @@ async def test_everything_of_the_last_day_stays(storage, lock):
     times = [NOW - DAY_MS + minute * MINUTE_MS for minute in range(1_440)]
     await storage.store.save_snapshots([snapshot(received_ms=time) for time in times])
 
-    assert await storage.store.prune_history(NOW) == Pruned(snapshots=0, catalogue_reads=0)
+    assert await taken(storage, NOW) == Pruned(snapshots=0, catalogue_reads=0)
     assert remaining(lock.folder) == times
 
 
@@ -46,7 +51,7 @@ async def test_older_than_a_day_leaves_the_first_of_each_hour(storage, lock):
     times = [hour + minute * MINUTE_MS for minute in (7, 8, 59, 60, 61, 119)]
     await storage.store.save_snapshots([snapshot(received_ms=time) for time in times])
 
-    assert (await storage.store.prune_history(NOW)).snapshots == 4
+    assert (await taken(storage, NOW)).snapshots == 4
     assert remaining(lock.folder) == [hour + 7 * MINUTE_MS, hour + 60 * MINUTE_MS]
 
 
@@ -62,13 +67,13 @@ async def test_what_stays_is_what_the_rule_says_and_a_second_time_nothing_goes(s
     await storage.store.save_snapshots(books)
 
     announced = read_prunable(lock.folder, NOW)
-    removed = await storage.store.prune_history(NOW)
+    removed = await taken(storage, NOW)
 
     left = {token: remaining(lock.folder, token) for token in tokens}
     assert left == {token: rule(times[token], NOW) for token in tokens}, f"seed {seed}"
     assert announced == removed
     assert removed.snapshots == len(books) - sum(map(len, left.values()))
-    assert await storage.store.prune_history(NOW) == Pruned(0, 0)
+    assert await taken(storage, NOW) == Pruned(0, 0)
 
 
 async def test_thinning_day_by_day_ends_where_thinning_at_once_does(storage, lock):
@@ -78,7 +83,7 @@ async def test_thinning_day_by_day_ends_where_thinning_at_once_does(storage, loc
     end = NOW + 40 * DAY_MS
 
     for day in range(1, 41):
-        await storage.store.prune_history(Ms(NOW + day * DAY_MS))
+        await taken(storage, Ms(NOW + day * DAY_MS))
 
     assert remaining(lock.folder) == rule(times, end)
     assert len(remaining(lock.folder)) == 5
@@ -90,7 +95,9 @@ async def test_many_tokens_are_pruned_in_several_commits(storage, lock, monkeypa
     books = [snapshot(seed, received_ms=old + second) for seed in range(5) for second in range(3)]
     await storage.store.save_snapshots(books)
 
-    assert (await storage.store.prune_history(NOW)).snapshots == 10
+    parts = [part.snapshots async for part in storage.store.prune_history(NOW)]
+
+    assert parts == [0, 4, 4, 2]
     assert all(remaining(lock.folder, seed) == [old] for seed in range(5))
 
 
@@ -103,7 +110,7 @@ async def test_reads_of_a_month_ago_go_unless_something_was_last_listed_by_them(
     await storage.store.save_catalogue([builders.event("1", "fed5")], Ms(month_ago + 2))
     await storage.store.save_catalogue([builders.event("1", "fed5")], NOW)
 
-    assert await storage.store.prune_history(NOW) == Pruned(snapshots=0, catalogue_reads=2)
+    assert await taken(storage, NOW) == Pruned(snapshots=0, catalogue_reads=2)
 
     path = lock.folder / "market.db"
     assert [row["at_ms"] for row in read(path, "SELECT at_ms FROM catalogue_reads")] == [month_ago, NOW]
@@ -114,7 +121,7 @@ async def test_market_status_is_never_thinned(storage, lock):
     await storage.store.save_catalogue([builders.event()], Ms(NOW - 400 * DAY_MS))
     before = read(lock.folder / "market.db", "SELECT * FROM market_status")
 
-    await storage.store.prune_history(NOW)
+    await taken(storage, NOW)
 
     assert before
     assert read(lock.folder / "market.db", "SELECT * FROM market_status") == before
@@ -134,7 +141,7 @@ async def test_room_of_what_went_is_used_again(storage, lock):
     path = lock.folder / "market.db"
     pages = read(path, "PRAGMA page_count")[0]["page_count"]
 
-    await storage.store.prune_history(NOW)
+    await taken(storage, NOW)
     free = read_reusable_bytes(lock.folder)
     await storage.store.save_snapshots([snapshot(received_ms=NOW + n, depth=50) for n in range(400)])
 
