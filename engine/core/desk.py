@@ -8,7 +8,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, assert_never
 
-from engine.core import dutch_flow, halt, history, orders, proof, reconcile, resume_flow, ticket, watch
+from engine.core import (
+    dutch_flow,
+    halt,
+    history,
+    orders,
+    proof,
+    recheck,
+    reconcile,
+    resume_flow,
+    ticket,
+    watch,
+)
 from engine.core.settling import review_flight, settle_timer, take_up
 from engine.core.state import Desk, Flight, enter_fill, live_orders
 from engine.domain.commands import AskResume, Kill, OpenDutch, Press, ScanDutch, ShowStatus
@@ -183,8 +194,10 @@ def cancel_failed(_desk: Desk, _event: CancelFailed) -> list[Effect]:
 
 
 def books_read(desk: Desk, event: BooksRead) -> list[Effect]:
-    """Give REST books to the feed core."""
-    return list(desk.feeds.books_read(event.asked, event.snapshots, event.at_ms))
+    """Give REST books to the feed core, and to the Send that waits for them."""
+    effects = list(desk.feeds.books_read(event.asked, event.snapshots, event.at_ms))
+    recheck.note_books(desk, event.asked, event.snapshots)
+    return effects + dutch_flow.recheck_due(desk, event.at_ms)
 
 
 def books_read_failed(desk: Desk, event: BooksReadFailed) -> list[Effect]:
@@ -195,7 +208,7 @@ def books_read_failed(desk: Desk, event: BooksReadFailed) -> list[Effect]:
 def books_touched(desk: Desk, event: BooksTouched) -> list[Effect]:
     """Remember how far the books were when the desk last looked, so that a replay looks at the same point."""
     desk.books_sequence = event.sequence
-    return []
+    return dutch_flow.recheck_due(desk, event.at_ms)
 
 
 def job_due(desk: Desk, event: JobDue) -> list[Effect]:
@@ -258,6 +271,7 @@ TIMERS: dict[str, Callable[[Desk, str, Ms], list[Effect]]] = {
     "ticket": lambda desk, key, at_ms: ticket.expire(desk, TicketId(key), at_ms),
     "lookup": lambda desk, key, at_ms: proof.look_up_due(desk, OrderId(key), at_ms),
     "resend": _resend_timer,
+    recheck.TIMER: lambda desk, _key, at_ms: dutch_flow.recheck_due(desk, at_ms),
     "settle": lambda desk, key, at_ms: settle_timer(desk, TicketId(key), at_ms),
     history.ROUND_TIMER: lambda desk, _key, at_ms: history.go_on(desk, at_ms),
     halt.STORE_TIMER: lambda desk, _key, at_ms: halt.store_timer(desk, at_ms),

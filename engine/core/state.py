@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from engine.core.dutch import DutchParams
 from engine.core.feed import Feeds
+from engine.domain.events import Asked
 from engine.domain.history import KeptSnapshot
 from engine.domain.ids import EventId, OrderId, TicketId, TokenId, TradeId
 from engine.domain.market import EventGroup
@@ -114,6 +115,18 @@ class SnapshotRound:
     """Not handed over yet."""
 
 
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """One Send that waits for the last look."""
+
+    asked: Asked
+    ticket_id: TicketId
+    version: int
+    tokens: tuple[TokenId, ...]
+    since_ms: Ms
+    answered: bool = False
+
+
 @dataclass(slots=True)
 class Desk:
     """All core state."""
@@ -141,6 +154,8 @@ class Desk:
     """Collateral at the last complete read, moved by every fill booked since."""
     committing: dict[TicketId, PendingSend] = field(default_factory=dict)
     """Sends whose commit has not been reported yet: reserved already, answered when it is."""
+    rechecks: dict[TicketId, Recheck] = field(default_factory=dict)
+    """Sends between their press and the last look at the venue's own books (`engine.core.recheck`)."""
     kill: KillView | None = None
     """A kill that the venue has not confirmed yet."""
     starting_ms: Ms = field(default=Ms(0))

@@ -19,7 +19,7 @@ from engine.domain.ticket import Approved, Claim, Grant, Ticket
 from engine.domain.units import Ms
 from engine.domain.views import Alert, TicketView, View
 from engine.ports import FoundOrder, PreparedOrder, StoreError, SubmitReport
-from tests.support.builders import NOW, account, order_id
+from tests.support.builders import NOW, account, order_id, rest_book
 
 Log = list[tuple[str, Any]]
 """What was asked of any fake, oldest first."""
@@ -181,6 +181,7 @@ class FakeReads:
     """Public reads."""
 
     books: tuple[BookSnapshot, ...] | VenueFailure = ()
+    """Empty: every book that is asked for, with no levels."""
     catalogue: tuple[EventGroup, ...] | VenueFailure = ()
     time_ms: Ms | VenueFailure = NOW
     asked: list[str] = field(default_factory=list)
@@ -188,7 +189,9 @@ class FakeReads:
 
     async def read_books(self, tokens: Sequence[TokenId]) -> tuple[BookSnapshot, ...] | VenueFailure:
         self.asked.append("books")
-        return self.books
+        if self.books != ():
+            return self.books
+        return tuple(rest_book(token) for token in tokens)
 
     async def read_catalogue(self) -> tuple[EventGroup, ...] | VenueFailure:
         self.asked.append("catalogue")

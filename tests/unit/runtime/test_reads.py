@@ -16,7 +16,17 @@ from engine.domain.events import (
 from engine.domain.failure import VenueFailure
 from engine.domain.units import Ms
 from engine.ports import FoundOrder
-from tests.support.builders import NOW, account, event, order, order_id, resting, token, trade, usdc
+from tests.support.builders import (
+    NOW,
+    account,
+    event,
+    order,
+    order_id,
+    resting,
+    token,
+    trade,
+    usdc,
+)
 from tests.support.fake_ports import named, settled
 
 CONDITION = order().intent.condition_id
