@@ -33,10 +33,16 @@ class Connections:
         """Forget a connection that has ended."""
         del self.open[socket.number]
 
-    @property
-    def backlog(self) -> int:
-        """Return how many frames the connection that is furthest behind has to get."""
-        return max((socket.backlog for socket in self.open.values()), default=0)
+    def cork(self) -> None:
+        """Keep back what every connection of the market channel is to get, until `uncork`."""
+        for socket in self.open.values():
+            if socket.channel == MARKET:
+                socket.cork()
+
+    def uncork(self) -> None:
+        """Let go at once what was kept back."""
+        for socket in self.open.values():
+            socket.uncork()
 
     def lift(self, kind: FaultKind | None) -> None:
         """Take the holds of a kind, or all of them, off every connection."""

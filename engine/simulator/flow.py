@@ -25,7 +25,7 @@ _BURST_SPEED = 4
 _STEPS_MAX = 400
 """Most steps made up for after a stall; the rest of the lost time stays lost."""
 _HURRIED_PER_TURN = 400
-"""Changes of a burst in one turn of the pump: 20,000 a second, of up to three frames each."""
+"""Changes of a burst in one turn of the pump, so that requests are still answered meanwhile."""
 
 
 class Flow:
@@ -91,10 +91,11 @@ class Flow:
         if places:
             self._hurried.extend(self._rng.choices(places, k=changes))
 
-    def rush(self, now_ms: Ms) -> None:
-        """Make the next part of what is hurried."""
+    def rush(self, now_ms: Ms) -> bool:
+        """Make the next part of what is hurried; tell whether more is to come."""
         for _ in range(min(len(self._hurried), _HURRIED_PER_TURN)):
             self._hurried.popleft().change(self._rng, now_ms)
+        return bool(self._hurried)
 
     def open_window(self, slug: str, hold_ms: int, now_ms: Ms) -> list[Price] | None:
         """Open a Dutch window now; None for an event that has none."""

@@ -54,7 +54,8 @@ class Socket:
         self.gone = False
         self._response = web.WebSocketResponse(max_msg_size=FRAME_MAX)
         self._request = request
-        self._queue: asyncio.Queue[str | RawFrame] = asyncio.Queue(queue_max)
+        self._queue: asyncio.Queue[str | RawFrame | list[str | RawFrame]] = asyncio.Queue(queue_max)
+        self._corked: list[str | RawFrame] | None = None
         self._holds: dict[tuple[FaultKind, str], Ms | None] = {}
         self._flowing = asyncio.Event()
         self._flowing.set()
@@ -65,24 +66,32 @@ class Socket:
         """Tell whether the client has agreed to compression: all its frames are compressed then."""
         return bool(self._response.compress)
 
-    @property
-    def backlog(self) -> int:
-        """Return how many frames wait to be written."""
-        return self._queue.qsize()
-
     def send(self, frame: str | RawFrame, tokens: Iterable[str] = ()) -> None:
         """Queue a frame about these tokens; with a full queue the connection is cut and nothing is kept."""
         if self._holds and self._withholds(tokens):
             self.withheld += 1
             return
         self.frames += 1
-        self._put(frame)
+        if self._corked is None:
+            self._put(frame)
+        else:
+            self._corked.append(frame)
 
     def cut(self) -> None:
         """Drop the connection without a closing handshake."""
         self.gone = True
         if self._request.transport is not None:
             self._request.transport.abort()
+
+    def cork(self) -> None:
+        """Keep frames back, however many, until they are all let go at once."""
+        self._corked = self._corked or []
+
+    def uncork(self) -> None:
+        """Let go what was kept back; in the queue it is one entry."""
+        corked, self._corked = self._corked, None
+        if corked:
+            self._put(corked)
 
     def hold(self, kind: FaultKind, token: str, until_ms: Ms | None, bytes_per_s: int = 0) -> None:
         """Put a hold on the connection until a time, or until it is lifted (None)."""
@@ -133,7 +142,7 @@ class Socket:
             or (self._bytes_per_s > 0 and self._queue.full())
         )
 
-    def _put(self, frame: str | RawFrame) -> None:
+    def _put(self, frame: str | RawFrame | list[str | RawFrame]) -> None:
         try:
             self._queue.put_nowait(frame)
         except asyncio.QueueFull:
@@ -155,17 +164,22 @@ class Socket:
         try:
             while True:
                 item = await self._queue.get()
-                # Whoever makes a connection half open ends the wait; the end of the connection cancels it.
-                await self._flowing.wait()
-                frame = item if isinstance(item, RawFrame) else RawFrame(item.encode(), WSMsgType.TEXT)
-                if self._bytes_per_s:
-                    await self._trickle(frame.on_wire())
-                else:
-                    sending = self._response.send_frame(frame.payload, frame.opcode)
-                    await asyncio.wait_for(sending, _SEND_TIMEOUT_S)
+                for frame in item if isinstance(item, list) else [item]:
+                    await self._write_one(frame)
         except (ConnectionError, TimeoutError):
             # The reader sees the end of the connection and cleans up.
             self.cut()
+
+    async def _write_one(self, frame: str | RawFrame) -> None:
+        # Whoever makes a connection half open ends the wait; the end of the connection cancels it.
+        await self._flowing.wait()
+        if isinstance(frame, str):
+            frame = RawFrame(frame.encode(), WSMsgType.TEXT)
+        if self._bytes_per_s:
+            await self._trickle(frame.on_wire())
+        else:
+            sending = self._response.send_frame(frame.payload, frame.opcode)
+            await asyncio.wait_for(sending, _SEND_TIMEOUT_S)
 
     async def _trickle(self, octets: bytes) -> None:
         """Write so many bytes a second, and the rest at once when the hold is lifted."""

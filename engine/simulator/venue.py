@@ -20,9 +20,6 @@ from engine.simulator.order_entry import OrderEntry
 from engine.simulator.request_log import RequestLog
 from engine.simulator.user_stream import UserStream
 
-RUSH_BACKLOG_MAX = 500
-"""A burst waits while a reader is further behind: it is to find the client's limits, not our queue's."""
-
 
 class Venue:
     """Everything the HTTP and WebSocket edges act on. Owns no task and no socket."""
@@ -75,12 +72,14 @@ class Venue:
         self.book_faults.advance()
         self._connection_faults.advance(now_ms)
         for burst, _ in self.faults.waiting({FaultKind.BURST}):
+            self.connections.cork()
             self.flow.hurry(burst.asset_id, burst.amount)
             self.faults.fire(burst, f"{burst.amount} changes", now_ms)
-        if self.connections.backlog <= RUSH_BACKLOG_MAX:
-            self.flow.rush(now_ms)
+        rushing = self.flow.rush(now_ms)
         self.flow.advance(now_ms)
         self.publish()
+        if not rushing:
+            self.connections.uncork()
 
     def publish(self) -> None:
         """Turn every new fact into book state and frames, in the order it happened."""

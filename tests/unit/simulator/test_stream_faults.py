@@ -348,18 +348,31 @@ async def test_huge_frame_is_an_ordinary_book_for_a_client_with_room(exchange):
     assert json.loads(raw)["asset_id"] == market.tokens[1]
 
 
-async def test_burst_of_real_changes_keeps_every_hash_and_cuts_nobody_who_reads(session, clock):
+async def test_burst_of_real_changes_comes_at_once_keeps_every_hash_and_cuts_nobody(session, clock):
     async with running_exchange(clock=clock) as exchange:
         market = market_of(exchange, CUP)
         trader = await trader_on(exchange, session)
         async with listening(exchange, *market.tokens) as listener:
             reader, _ = await books(exchange, market)
-            await trader.arm(kind="burst", size=2_500, asset_id=market.tokens[0])
-            texts = [str(await listener.raw()) for _ in range(2_200)]
+            await trader.arm(kind="burst", size=1_500, asset_id=market.tokens[0])
+            await until(lambda: exchange.connections.open[1].frames > 1_300, deadline_s=20)
+            stir(exchange, market)
+            texts = [str(await listener.raw()) for _ in range(1_300)]
     for text in texts:
         reader.feed(text)
     assert reader.mismatches == []
-    assert fired(exchange) == [("burst", "2500 changes")]
+    assert fired(exchange) == [("burst", "1500 changes")]
+
+
+async def test_burst_is_kept_back_until_its_last_change_is_made(exchange):
+    market = market_of(exchange, CUP)
+    async with listening(exchange, *market.tokens) as listener:
+        exchange.faults.arm(Fault(FaultKind.BURST, size=900))
+        exchange.venue.advance()
+        assert await listener.queued() == []
+        exchange.venue.advance()
+        exchange.venue.advance()
+        assert len(await listener.events("price_change")) > 30
 
 
 async def test_snapshot_of_two_thousand_levels_a_side_fits_an_ordinary_client(clock):
