@@ -47,6 +47,7 @@ METRICS: tuple[Row, ...] = (
     Row("feed_malformed_total", Kind.COUNTER, "reason", "market frames refused, by reason"),
     Row("feed_resync_total", Kind.COUNTER, "reason", "books dropped and fetched again, by reason"),
     Row("feed_hash_checks_total", Kind.COUNTER, "result", "book checksums compared"),
+    Row("catalogue_skipped_total", Kind.COUNTER, "reason", "events or markets a catalogue read left out"),
     Row("orders_unknown_total", Kind.COUNTER, "", "orders whose answer told nothing"),
     Row("orders_resent_total", Kind.COUNTER, "", "re-sends of the same bytes"),
     Row("orders_foreign_total", Kind.COUNTER, "", "orders at the venue that this desk did not send"),

@@ -8,7 +8,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, assert_never
 
-from engine.core import dutch_flow, halt, orders, proof, reconcile, resume_flow, ticket, watch
+from engine.core import (
+    catalogue_retry,
+    dutch_flow,
+    halt,
+    orders,
+    proof,
+    reconcile,
+    resume_flow,
+    ticket,
+    watch,
+)
 from engine.core.settling import review_flight, settle_timer, take_up
 from engine.core.state import Desk, Flight, enter_fill, live_orders
 from engine.domain.commands import AskResume, Kill, OpenDutch, Press, ScanDutch, ShowStatus
@@ -242,6 +252,7 @@ TIMERS: dict[str, Callable[[Desk, str, Ms], list[Effect]]] = {
     "lookup": lambda desk, key, at_ms: proof.look_up_due(desk, OrderId(key), at_ms),
     "resend": _resend_timer,
     "settle": lambda desk, key, at_ms: settle_timer(desk, TicketId(key), at_ms),
+    catalogue_retry.RETRY_TIMER: lambda desk, _key, at_ms: catalogue_retry.retry_timer(desk, at_ms),
     halt.STORE_TIMER: lambda desk, _key, at_ms: halt.store_timer(desk, at_ms),
     halt.KILL_TIMER: lambda desk, _key, at_ms: halt.kill_timer(desk, at_ms),
 }
@@ -249,7 +260,7 @@ TIMERS: dict[str, Callable[[Desk, str, Ms], list[Effect]]] = {
 HANDLERS: dict[type, Callable[[Desk, Any], list[Effect]]] = {
     Restored: restored,
     CatalogueRead: watch.catalogue_read,
-    CatalogueFailed: watch.catalogue_failed,
+    CatalogueFailed: catalogue_retry.catalogue_failed,
     BooksTouched: books_touched,
     BooksRead: books_read,
     BooksReadFailed: books_read_failed,

@@ -143,6 +143,8 @@ class Desk:
     charged_fills: int = 0
     """Fills with a fee booked since the balance was last compared."""
     books_sequence: int = 0
+    catalogue_failures: int = 0
+    """Reads of the catalogue that failed since the last one that did not."""
 
 
 def live_orders(desk: Desk) -> Iterable[OrderRecord]:
