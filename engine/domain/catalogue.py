@@ -6,6 +6,7 @@ Values only. An event that is left out takes no orders; a set is never completed
 from dataclasses import dataclass
 from enum import Enum
 
+from engine.domain.ids import ConditionId, TokenId
 from engine.domain.market import EventGroup
 
 
@@ -64,3 +65,16 @@ class Catalogue:
     calls: CatalogueCalls = CatalogueCalls()
     used_up: tuple[str, ...] = ()
     """Budgets that ran out, as sentences; empty when everything that was wanted could be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedMarket:
+    """One market as a search found it; `code` is empty for an event that was never stored here."""
+
+    condition_id: ConditionId
+    yes: TokenId
+    no: TokenId
+    question: str
+    event: str
+    """Title of its event; empty where the source does not tell it."""
+    code: str

@@ -56,27 +56,40 @@ class Listed:
 async def read_events(http: HttpClient, gamma: str, pages_max: int, told: Told) -> Listed | VenueFailure:
     """Follow the listing's cursor to the end; an event that moved to a later page counts once."""
     events: dict[str, GammaEvent | SkippedEvent] = {}
-    query = {"limit": str(EVENTS_PER_PAGE)}
-    seen: set[str] = set()
-    for number in range(1, pages_max + 1):
-        page = await _read_events_page(http, gamma, query)
+    number = 0
+    async for page in gamma_pages(http, gamma, pages_max):
         if isinstance(page, VenueFailure):
             return page
+        number += 1
         for place, event in enumerate(page.events):
             events[event.event_id or f"page {number} place {place}"] = event
         told(Progress(Step.EVENTS, number, None))
         if page.cursor is None:
             return Listed(tuple(events.values()), number)
-        if page.cursor in seen:
-            return VenueFailure(
-                "GET /events/keyset: expected a new cursor on every page, found one again on page "
-                f"{number}; the listing was not read to its end"
-            )
-        seen.add(page.cursor)
-        query["after_cursor"] = page.cursor
     return VenueFailure(
         f"GET /events/keyset: expected the last page within {pages_max} pages, found a cursor to one more"
     )
+
+
+async def gamma_pages(
+    http: HttpClient, gamma: str, pages_max: int
+) -> AsyncIterator[EventsPage | VenueFailure]:
+    """Yield at most `pages_max` pages of the listing in order; a failure is the last thing yielded."""
+    query = {"limit": str(EVENTS_PER_PAGE)}
+    seen: set[str] = set()
+    for number in range(1, pages_max + 1):
+        page = await _read_events_page(http, gamma, query)
+        yield page
+        if isinstance(page, VenueFailure) or page.cursor is None:
+            return
+        if page.cursor in seen:
+            yield VenueFailure(
+                "GET /events/keyset: expected a new cursor on every page, found one again on page "
+                f"{number}; the listing was not read to its end"
+            )
+            return
+        seen.add(page.cursor)
+        query["after_cursor"] = page.cursor
 
 
 async def _read_events_page(

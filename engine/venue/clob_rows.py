@@ -24,8 +24,10 @@ class ClobRow:
     question_id: str
     """Lower case; empty if not told."""
     slug: str
+    question: str
     outcomes: tuple[str, ...]
     tokens: tuple[TokenId, ...]
+    neg_risk: bool | None
     tick: Decimal | None
     min_size: Decimal | None
 
@@ -53,7 +55,9 @@ class _Row(msgspec.Struct, frozen=True):
     condition_id: str
     tokens: list[_Token]
     question_id: str | None = None
+    question: str | None = None
     market_slug: str | None = None
+    neg_risk: bool | None = None
     minimum_tick_size: Decimal | None = None
     minimum_order_size: Decimal | None = None
 
@@ -79,8 +83,10 @@ def read_clob_row(raw: bytes | msgspec.Raw) -> ClobRow:
         condition_id=condition_id(row.condition_id),
         question_id=(row.question_id or "").lower(),
         slug=row.market_slug or "",
+        question=row.question or row.market_slug or "",
         outcomes=tuple(token.outcome for token in row.tokens),
         tokens=tuple(token_id(token.token_id) for token in row.tokens),
+        neg_risk=row.neg_risk,
         tick=row.minimum_tick_size,
         min_size=row.minimum_order_size,
     )

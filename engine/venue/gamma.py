@@ -161,8 +161,9 @@ def completed(lacking: Lacking, found: ClobRow) -> GammaMarket:
     )
     for what, listed, told in pairs:
         if listed and told and listed != told:
-            text = f"expected the {what} of the listing, {listed}, found {told} at the order service"
-            raise SkipError(SkipReason.SOURCES_DISAGREE, text)
+            raise _disagree(what, listed, told)
+    if row.neg_risk is not None and found.neg_risk is not None and row.neg_risk != found.neg_risk:
+        raise _disagree("neg-risk flag", row.neg_risk, found.neg_risk)
     tick, min_size = row.order_price_min_tick_size, row.order_min_size
     filled = msgspec.structs.replace(
         row,
@@ -182,3 +183,8 @@ def completed(lacking: Lacking, found: ClobRow) -> GammaMarket:
             SkipReason.LACKS_IDS, f"expected {', '.join(child.lacks)}, found none at both sources"
         )
     return child
+
+
+def _disagree(what: str, listed: object, told: object) -> SkipError:
+    text = f"expected the {what} of the listing, {listed}, found {told} at the order service"
+    return SkipError(SkipReason.SOURCES_DISAGREE, text)

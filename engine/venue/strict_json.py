@@ -30,7 +30,7 @@ def decode(raw: bytes | msgspec.Raw, shape: type[_T]) -> _T:
     try:
         return msgspec.json.decode(raw, type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise OddAnswer(f"expected {shape!r}, found: {error}"[: 3 * _SHOWN_MAX]) from error
+        raise OddAnswer(f"expected JSON as documented, found: {error}"[: 3 * _SHOWN_MAX]) from error
 
 
 def scaled_number(value: Decimal, decimals: int) -> int:

@@ -95,7 +95,9 @@ def clob_row(market: Json, **changes: Any) -> Json:
     return {
         "condition_id": market["conditionId"],
         "question_id": market["questionID"],
+        "question": market["question"],
         "market_slug": market["slug"],
+        "neg_risk": market["negRisk"],
         "minimum_tick_size": market["orderPriceMinTickSize"],
         "minimum_order_size": market["orderMinSize"],
         "tokens": [

@@ -139,6 +139,7 @@ async def test_market_that_no_page_lists_is_named(http, venue):
         {"condition_id": condition(3)},
         {"question_id": "0xother"},
         {"market_slug": "another"},
+        {"neg_risk": False},
         {"tokens": [{"token_id": "5", "outcome": "Yea"}, {"token_id": "6", "outcome": "Nay"}]},
     ],
 )
@@ -241,20 +242,15 @@ async def test_no_budget_at_all_asks_nothing(http, venue):
     assert {asked.path for asked in venue.asked} == {"/events/keyset"}
 
 
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [({"mts": 0.01}, SkipReason.TICKS_DISAGREE), ({"mts": 0.002}, SkipReason.TICKS_DISAGREE)],
-)
-async def test_market_on_whose_tick_the_sources_disagree_stays_listed_and_takes_no_orders(
-    http, venue, change, reason
-):
-    venue.answers("GET", f"/clob-markets/{condition(2)}", says(json.dumps(terms_row(ROWS[2], **change))))
+@pytest.mark.parametrize("tick", [0.01, 0.0001])
+async def test_market_on_whose_tick_the_sources_disagree_stays_listed_and_takes_no_orders(http, venue, tick):
+    venue.answers("GET", f"/clob-markets/{condition(2)}", says(json.dumps(terms_row(ROWS[2], mts=tick))))
 
     catalogue = await read(http, venue, event_row("1", ROWS[1], ROWS[2]))
 
     (event,) = catalogue.events
     assert [market.terms.tradable for market in event.markets] == [True, False]
-    assert [(s.event_id, s.reason) for s in catalogue.skipped] == [("1", reason)]
+    assert [(s.event_id, s.reason) for s in catalogue.skipped] == [("1", SkipReason.TICKS_DISAGREE)]
     assert "no orders there" in catalogue.skipped[0].detail
 
 
