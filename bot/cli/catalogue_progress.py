@@ -20,6 +20,8 @@ def shown_progress() -> Iterator[Told]:
 
     def told(done: Done) -> None:
         if done.step not in tasks:
+            for earlier in bars.tasks:  # a step whose end nobody knew has ended when the next begins
+                bars.update(earlier.id, total=earlier.completed)
             tasks[done.step] = bars.add_task(done.step.value, total=None)
         bars.update(tasks[done.step], completed=done.done, total=done.total)
 

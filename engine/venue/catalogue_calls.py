@@ -3,6 +3,7 @@
 Every call is bounded, nothing is repeated, and each failure is a sentence: what was expected and what came.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -100,7 +101,8 @@ async def _read_events_page(
     if isinstance(raw, VenueFailure):
         return raw
     try:
-        return read_events_page(raw)
+        # In a thread: a page of large events takes tens of milliseconds, in which the desk must hear a kill.
+        return await asyncio.to_thread(read_events_page, raw)
     except ValueError as error:
         return VenueFailure(f"GET /events/keyset: {error}")
 
@@ -117,7 +119,7 @@ async def clob_pages(http: HttpClient, clob: str, pages_max: int) -> AsyncIterat
             yield raw
             return
         try:
-            page = read_clob_page(raw)
+            page = await asyncio.to_thread(read_clob_page, raw)
         except ValueError as error:
             yield VenueFailure(f"GET /markets: {error}")
             return

@@ -5,6 +5,7 @@ what the venue says of one event touches that event alone. The order service is 
 minimum and fee; where the two sources mean different markets or ticks, nothing is traded (reliability B 64).
 """
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ from engine.venue.http_client import HttpClient
 from engine.venue.market_terms import ClobTerms, market_with, tick_fault
 from engine.venue.terms_reads import Answer, TermsReads
 
+Whole = tuple[GammaEvent, tuple[GammaMarket, ...]]
 _log = logging.getLogger(__name__)
 
 
@@ -54,15 +56,9 @@ class CatalogueReads:
         terms = await self._terms.read(wanted, told)
         if isinstance(terms, VenueFailure):
             return terms
-        groups: list[EventGroup] = []
-        for event, markets in whole:
-            try:
-                groups.append(_joined(event, markets, terms))
-            except SkipError as skip:
-                skipped.append(_left_out(event, skip))
-                continue
-            skipped += [_left_out(event, fault) for fault in _tick_faults(markets, terms)]
-        found = coded(groups, self._codes)
+        # In a thread: ten thousand markets take hundreds of milliseconds, in which the desk must hear a kill.
+        found, refused = await asyncio.to_thread(_join, whole, terms, dict(self._codes))
+        skipped += refused
         self._codes |= {event.event_id: event.code for event in found}
         self._note(tuple(skipped))
         calls = CatalogueCalls(
@@ -83,9 +79,7 @@ class CatalogueReads:
         self._skipped = skipped
 
 
-def _whole(
-    events: Sequence[GammaEvent], fallback: ClobFallback, skipped: list[SkippedEvent]
-) -> list[tuple[GammaEvent, tuple[GammaMarket, ...]]]:
+def _whole(events: Sequence[GammaEvent], fallback: ClobFallback, skipped: list[SkippedEvent]) -> list[Whole]:
     """Return the events whose every child is known; the others go to `skipped`."""
     whole = []
     for event in events:
@@ -108,6 +102,22 @@ def _markets(event: GammaEvent, fallback: ClobFallback) -> tuple[GammaMarket, ..
             "expected every token and condition once in an event, found one twice",
         )
     return markets
+
+
+def _join(
+    whole: Sequence[Whole], terms: Mapping[ConditionId, Answer], codes: Mapping[EventId, str]
+) -> tuple[tuple[EventGroup, ...], list[SkippedEvent]]:
+    """Return the events of both sources, and what takes no orders."""
+    groups: list[EventGroup] = []
+    skipped: list[SkippedEvent] = []
+    for event, markets in whole:
+        try:
+            groups.append(_joined(event, markets, terms))
+        except SkipError as skip:
+            skipped.append(_left_out(event, skip))
+            continue
+        skipped += [_left_out(event, fault) for fault in _tick_faults(markets, terms)]
+    return coded(groups, codes), skipped
 
 
 def _joined(

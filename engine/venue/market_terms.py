@@ -129,12 +129,14 @@ def market_with(listed: GammaMarket, clob: ClobTerms | None) -> Market:
 
 def tick_fault(listed: Market, clob: ClobTerms) -> SkipError | None:
     """Return why a market takes no orders on account of its tick, None if both sources name a known one."""
-    ours, theirs = format_price(listed.terms.tick), format_price(clob.tick)
     if clob.tick != listed.terms.tick:
-        text = f"expected the listing's tick {ours} for {listed.name}, found {theirs} at the order service"
-        return SkipError(SkipReason.TICKS_DISAGREE, f"{text}; no orders there until both agree")
+        text = (
+            f"expected the listing's tick {format_price(listed.terms.tick)} for {listed.name}, found "
+            f"{format_price(clob.tick)} at the order service; no orders there until both agree"
+        )
+        return SkipError(SkipReason.TICKS_DISAGREE, text)
     if clob.tick not in TICKS:
-        text = f"expected a tick with documented rounding for {listed.name}, found {theirs}"
+        text = f"expected a tick with documented rounding for {listed.name}, found {format_price(clob.tick)}"
         return SkipError(SkipReason.UNKNOWN_TICK, f"{text}; no orders there")
     return None
 

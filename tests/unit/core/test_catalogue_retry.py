@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from engine.clock import ManualClock
 from engine.core.catalogue_retry import FIRST_CEILING_MS, LAST_CEILING_MS, RETRY_TIMER, pause_ms
 from engine.domain.effects import ReadCatalogue, SetTimer
 from engine.domain.events import CatalogueFailed, CatalogueRead, TimerDue
@@ -72,3 +73,17 @@ def test_the_timer_reads_again_unless_a_refresh_has_succeeded_meanwhile(run):
 
     succeeds(run)
     assert run.step(TimerDue(Ms(run.at_ms + 2_000), RETRY_TIMER)) == ()
+
+
+def test_venue_that_is_away_for_half_an_hour_is_asked_often_at_first_and_noticed_within_a_minute(run):
+    clock, drawn, tries = ManualClock(), random.Random(5), []
+    began, away_ms = clock.now_ms(), 30 * 60_000
+    while clock.now_ms() - began < away_ms:
+        tries.append(clock.now_ms() - began)
+        event = CatalogueFailed(clock.now_ms(), "away", entropy=drawn.getrandbits(62))
+        (timer,) = (e for e in run.step(event) if isinstance(e, SetTimer) and e.name == RETRY_TIMER)
+        clock.advance(max(1, timer.due_ms - clock.now_ms()))
+
+    assert sum(at < 60_000 for at in tries) >= 5, "a short absence is not waited out"
+    assert 40 < len(tries) < 100, "a long one is not hammered"
+    assert clock.now_ms() - began - away_ms <= LAST_CEILING_MS
