@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bot.cli.catalogue_progress import shown_progress
+from bot.cli.kept_terms import save_kept, take_kept
 from bot.cli.run import CONFIG, DATA
 from bot.cli.venue_hosts import hosts_of
 from config.settings import load
@@ -23,12 +24,13 @@ from engine.domain.catalogue import Catalogue, NamedMarket
 from engine.domain.failure import VenueFailure
 from engine.ports import StoreError
 from engine.venue.catalogue_calls import Progress, Told
-from engine.venue.clob import VenueReads
+from engine.venue.catalogue_reads import CatalogueReads
 from engine.venue.clob_fallback import Budget
 from engine.venue.endpoints import VenueHosts
 from engine.venue.event_codes import coded
 from engine.venue.http_client import HttpClient
 from engine.venue.market_lookup import Attempt, MarketLookup
+from engine.venue.terms_reads import TermsReads
 from storage.files import MARKET_FILE, open_storage
 from storage.lock import hold_folder
 from storage.readonly import read_named_markets
@@ -84,14 +86,18 @@ def markets_sync(
 
 
 async def _read_and_store(hosts: VenueHosts, data_dir: Path, budget: Budget) -> Catalogue:
+    clock = SystemClock()
     http = HttpClient()
+    terms = TermsReads(http, hosts.clob)
+    take_kept(data_dir, hosts.clob, terms, clock)
     try:
         with shown_progress() as told:
-            reads = VenueReads(http, hosts, {}, budget)
-            catalogue = await read_in_tries(reads.read_catalogue, told, asyncio.sleep)
+            reads = CatalogueReads(http, hosts, terms, {}, budget)
+            catalogue = await read_in_tries(reads.read, told, asyncio.sleep)
     finally:
         await http.close()
-    clock = SystemClock()
+        if kept := save_kept(data_dir, hosts.clob, terms, clock):
+            click.echo(f"terms of {kept} markets are kept: a run within 5 minutes goes on there", err=True)
     with hold_folder(data_dir) as lock:
         async with open_storage(lock, clock) as storage:
             events = coded(catalogue.events, await storage.store.known_codes())
@@ -147,8 +153,8 @@ def _print_sync(catalogue: Catalogue, summary: dict[str, Any]) -> None:
     )
     calls = catalogue.calls
     console.print(
-        f"asked: {calls.gamma_pages} pages of the listing, {calls.terms} terms; of the order service "
-        f"{calls.clob_details} markets and {calls.clob_pages} pages"
+        f"asked: {calls.gamma_pages} pages of the listing, {calls.terms} terms ({calls.terms_kept} kept from "
+        f"before); of the order service {calls.clob_details} markets and {calls.clob_pages} pages"
     )
     for sentence in catalogue.used_up:
         console.print(f"{sentence}; raise it to read them")

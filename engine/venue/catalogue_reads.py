@@ -32,13 +32,18 @@ class CatalogueReads:
     """Reads catalogues. `known_codes` are the codes of earlier runs; new ones are added in event-id order."""
 
     def __init__(
-        self, http: HttpClient, hosts: VenueHosts, known_codes: Mapping[EventId, str], budget: Budget
+        self,
+        http: HttpClient,
+        hosts: VenueHosts,
+        terms: TermsReads,
+        known_codes: Mapping[EventId, str],
+        budget: Budget,
     ) -> None:
         self._http = http
         self._hosts = hosts
         self._codes = dict(known_codes)
         self._budget = budget
-        self._terms = TermsReads(http, hosts.clob)
+        self._terms = terms
         self._skipped: tuple[SkippedEvent, ...] = ()
 
     async def read(self, told: Told = untold) -> Catalogue | VenueFailure:

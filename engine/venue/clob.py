@@ -18,6 +18,7 @@ from engine.venue.endpoints import BOOKS_PER_POST, VenueHosts
 from engine.venue.http_client import HttpClient
 from engine.venue.private_calls import body_of
 from engine.venue.strict_json import decode
+from engine.venue.terms_reads import TermsReads
 from engine.venue.wire import decode_books
 
 DEFAULT_BUDGET = Budget()
@@ -35,7 +36,7 @@ class VenueReads:
     ) -> None:
         self._http = http
         self._hosts = hosts
-        self._catalogue = CatalogueReads(http, hosts, known_codes, budget)
+        self._catalogue = CatalogueReads(http, hosts, TermsReads(http, hosts.clob), known_codes, budget)
 
     async def read_books(self, tokens: Sequence[TokenId]) -> tuple[BookSnapshot, ...] | VenueFailure:
         """Read books, at most 500 a request; unknown tokens are left out, order is not promised."""

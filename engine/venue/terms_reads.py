@@ -5,7 +5,7 @@ before counts again for the next try while it is young enough (protocol 5.1: cac
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from engine.clock import perf_us
 from engine.domain.catalogue import SkipReason
@@ -23,6 +23,8 @@ KEPT_US = 300_000_000
 """Half of what the protocol allows, because a read uses the terms for some time itself."""
 
 Answer = ClobTerms | SkipError
+Kept = Mapping[ConditionId, bytes | None]
+"""Answers word for word; None where the CLOB does not know the market."""
 
 
 class TermsReads:
@@ -32,7 +34,7 @@ class TermsReads:
         self._http = http
         self._clob = clob
         self._now_us = now_us
-        self._kept: dict[ConditionId, tuple[int, Answer]] = {}
+        self._kept: dict[ConditionId, tuple[int, bytes | None]] = {}
         self.asked = 0
         """Calls of the newest read."""
         self.kept = 0
@@ -66,19 +68,34 @@ class TermsReads:
                 group.create_task(work(), name=f"market-terms-{number}")
         if failures:
             return failures[0]
-        terms = {condition: self._kept[condition][1] for condition in conditions}
+        answers = {condition: self._kept[condition][1] for condition in conditions}
         self._kept = {}
-        return terms
+        return await asyncio.to_thread(_judged, answers)  # like the rest of a catalogue, beside the loop
 
-    async def _read_one(self, condition: ConditionId) -> Answer | VenueFailure:
+    async def _read_one(self, condition: ConditionId) -> bytes | VenueFailure | None:
         path = f"/clob-markets/{condition}"
         answer = await self._http.request("GET", self._clob + path)
-        if is_unknown(answer):
-            return SkipError(SkipReason.NO_CLOB_MARKET, f"the CLOB does not know {condition}")
-        raw = body_of(answer, f"GET {path}")
-        if isinstance(raw, VenueFailure):
-            return raw
-        try:
-            return terms_or_skip(raw)
-        except SkipError as skip:
-            return skip
+        return None if is_unknown(answer) else body_of(answer, f"GET {path}")
+
+    def left_over(self) -> tuple[Kept, int]:
+        """Return what a failed read has fetched, and the age of the oldest of it in microseconds."""
+        oldest = min((began for began, _ in self._kept.values()), default=self._now_us())
+        return {condition: answer for condition, (_, answer) in self._kept.items()}, self._now_us() - oldest
+
+    def take_up(self, answers: Kept, age_us: int) -> None:
+        """Go on from what another process has left over."""
+        began = self._now_us() - age_us
+        self._kept |= {condition: (began, answer) for condition, answer in answers.items()}
+
+
+def _judged(answers: Kept) -> dict[ConditionId, Answer]:
+    return {condition: _answer(condition, raw) for condition, raw in answers.items()}
+
+
+def _answer(condition: ConditionId, raw: bytes | None) -> Answer:
+    if raw is None:
+        return SkipError(SkipReason.NO_CLOB_MARKET, f"the CLOB does not know {condition}")
+    try:
+        return terms_or_skip(raw)
+    except SkipError as skip:
+        return skip

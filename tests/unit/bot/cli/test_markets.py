@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from bot.cli.kept_terms import KEPT_FILE
 from bot.cli.main import cli
 from bot.cli.markets import TRIES, MarketsUnreadError, read_in_tries
 from engine.domain.catalogue import Catalogue
@@ -181,6 +182,38 @@ async def test_venue_that_is_not_there_is_one_sentence(desk):
     (desk.folder / "service.toml").write_text(closed, encoding="utf-8")
 
     assert "expected an answer, found none: not sent" in await desk.fails("markets-sync")
+
+
+async def test_next_run_goes_on_where_an_interrupted_one_stopped(desk, monkeypatch):
+    monkeypatch.setattr("bot.cli.markets.TRIES", 1)
+    desk.lists(EVENT)
+    good = says(json.dumps(terms_row(ROWS[2])))
+    desk.venue.answers("GET", f"/clob-markets/{condition(2)}", says("", 503), good)
+
+    first = await desk.types("markets-sync")
+    told = await desk.prints("markets-sync")
+
+    assert "terms of 1 markets are kept" in first.output
+    assert (told["calls"]["terms"], told["calls"]["terms_kept"]) == (1, 1)
+    assert len(desk.venue.requests("GET", f"/clob-markets/{condition(1)}")) == 1
+    assert not (desk.folder / "data" / KEPT_FILE).exists()
+
+
+@pytest.mark.parametrize("change", [{"clob": "http://another"}, {"at_ms": 0}, {"at_ms": 1 << 50}, None])
+async def test_kept_terms_of_another_venue_or_time_are_not_used(desk, monkeypatch, change):
+    monkeypatch.setattr("bot.cli.markets.TRIES", 1)
+    desk.lists(EVENT)
+    good = says(json.dumps(terms_row(ROWS[2])))
+    desk.venue.answers("GET", f"/clob-markets/{condition(2)}", says("", 503), good)
+    await desk.types("markets-sync")
+    kept = desk.folder / "data" / KEPT_FILE
+    first, *rest = kept.read_text(encoding="utf-8").splitlines()
+    spoiled = json.dumps(json.loads(first) | change) if change else first[:-9]
+    kept.write_text("\n".join([spoiled, *rest]), encoding="utf-8")
+
+    told = await desk.prints("markets-sync")
+
+    assert (told["calls"]["terms"], told["calls"]["terms_kept"]) == (2, 0)
 
 
 class Reads:
