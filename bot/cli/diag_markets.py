@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 import click
 
-from bot.cli.markets import JSON, MarketsUnreadError, stored
+from bot.cli.markets import JSON, TIMEOUT_S, MarketsUnreadError, stored
 from bot.cli.run import CONFIG, DATA
 from bot.cli.venue_hosts import hosts_of
 from config.settings import load
@@ -110,7 +110,7 @@ def diag_markets(
 
 
 async def _passes(report: Report, hosts: VenueHosts, data_dir: Path, pages: int, details: int) -> None:
-    http = HttpClient()
+    http = HttpClient(timeout_s=TIMEOUT_S)
     try:
         report.line(f"listing: {hosts.gamma}, at most {GAMMA_PAGES} pages")
         listed = await _gamma_pass(report, http, hosts.gamma)

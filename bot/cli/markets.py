@@ -38,6 +38,8 @@ from storage.readonly import read_named_markets
 TRIES = 3
 """A read of thousands of calls may meet one that is not answered; what was read is kept for the next try."""
 SHOWN_MAX = 10
+TIMEOUT_S = 30.0
+"""For one call: a page of the listing may be megabytes, and no order waits behind it here."""
 ReadOnce = Callable[[Told], Awaitable[Catalogue | VenueFailure]]
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 CLOB_PAGES = click.option(
@@ -87,7 +89,7 @@ def markets_sync(
 
 async def _read_and_store(hosts: VenueHosts, data_dir: Path, budget: Budget) -> Catalogue:
     clock = SystemClock()
-    http = HttpClient()
+    http = HttpClient(timeout_s=TIMEOUT_S)
     terms = TermsReads(http, hosts.clob)
     take_kept(data_dir, hosts.clob, terms, clock)
     try:
@@ -200,7 +202,7 @@ async def resolve(
     if found:
         return found, [first]
     venue = hosts()
-    http = HttpClient()
+    http = HttpClient(timeout_s=TIMEOUT_S)
     lookup = MarketLookup(http, venue)
     try:
         return await lookup.find(what), [first, *lookup.attempts]
