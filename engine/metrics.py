@@ -51,6 +51,7 @@ METRICS: tuple[Row, ...] = (
     Row("feed_connections_total", Kind.COUNTER, "what", "market connections opened, and those found frozen"),
     Row("snapshots_total", Kind.COUNTER, "outcome", "books handed over to be kept, by what became of them"),
     Row("history_pruned_total", Kind.COUNTER, "kind", "rows that retention took out of the market file"),
+    Row("catalogue_skipped_total", Kind.COUNTER, "reason", "events or markets a catalogue read left out"),
     Row("orders_unknown_total", Kind.COUNTER, "", "orders whose answer told nothing"),
     Row("orders_resent_total", Kind.COUNTER, "", "re-sends of the same bytes"),
     Row("orders_foreign_total", Kind.COUNTER, "", "orders at the venue that this desk did not send"),

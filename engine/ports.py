@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from engine.domain.account import AccountState, CancelReply, OpenOrder, VenueTrade
+from engine.domain.catalogue import Catalogue
 from engine.domain.effects import Audit
 from engine.domain.events import Restored
 from engine.domain.failure import LegAnswer, VenueFailure
@@ -94,8 +95,8 @@ class MarketReads(Protocol):
         """Read books in batches; unknown tokens are left out, order is not promised."""
         ...
 
-    async def read_catalogue(self) -> tuple[EventGroup, ...] | VenueFailure:
-        """Read every listed event with the trading terms of each market."""
+    async def read_catalogue(self) -> Catalogue | VenueFailure:
+        """Read every listed event with the trading terms of each market, and what was left out."""
         ...
 
     async def read_time_ms(self) -> Ms | VenueFailure:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from engine.domain.catalogue import NamedMarket
 from engine.domain.history import KeptSnapshot, Pruned
 from engine.domain.ids import ConditionId, TokenId
 from engine.domain.units import Ms, Size, Usdc
@@ -18,6 +19,7 @@ from storage.audit import CHAIN, ChainBroken, ChainIntact, verify_chain
 from storage.db import translated
 from storage.files import LEDGER_FILE, MARKET_FILE
 from storage.fills import DAY_SUMS, day_of
+from storage.market_search import find_markets
 from storage.migrate import shipped
 from storage.profile import BUSY_TIMEOUT_MS
 from storage.retention import count_old
@@ -166,6 +168,12 @@ def read_schemas(folder: Path) -> tuple[SchemaLine, ...]:
     return tuple(
         _schema(folder / file, name) for file, name in ((LEDGER_FILE, "ledger"), (MARKET_FILE, "market"))
     )
+
+
+def read_named_markets(folder: Path, what: str) -> tuple[NamedMarket, ...]:
+    """Return the stored markets that a person calls `what`; raises StoreError, empty if there is none."""
+    with _reading_market(folder) as market:
+        return find_markets(market, what)
 
 
 def verify_audit(folder: Path) -> ChainIntact | ChainBroken:

@@ -9,7 +9,9 @@ import sys
 import click
 
 from bot import __version__
+from bot.cli.diag_markets import diag_markets
 from bot.cli.inspect import check_config, migrate, status
+from bot.cli.markets import MarketsUnreadError, markets_resolve, markets_sync
 from bot.cli.prune import prune
 from bot.cli.run import exchange, local, run_service, standin
 from bot.cli.snapshot import snapshot
@@ -39,7 +41,21 @@ def cli() -> None:
     """Group of all commands; the help text is above."""
 
 
-for command in (local, run_service, status, check_config, migrate, snapshot, prune, exchange, standin):
+COMMANDS = (
+    local,
+    run_service,
+    status,
+    check_config,
+    migrate,
+    markets_sync,
+    markets_resolve,
+    diag_markets,
+    snapshot,
+    prune,
+    exchange,
+    standin,
+)
+for command in COMMANDS:
     cli.add_command(command)
 
 
@@ -51,7 +67,7 @@ def main() -> None:
         _fail(str(error), EXIT_CONFIG)
     except FolderLockedError as error:
         _fail(str(error), EXIT_LOCKED)
-    except (StoreError, NoExchangeError) as error:
+    except (StoreError, NoExchangeError, MarketsUnreadError) as error:
         _fail(str(error), 1)
 
 

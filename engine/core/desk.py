@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, assert_never
 
 from engine.core import (
+    catalogue_retry,
     dutch_flow,
     halt,
     history,
@@ -274,6 +275,7 @@ TIMERS: dict[str, Callable[[Desk, str, Ms], list[Effect]]] = {
     recheck.TIMER: lambda desk, _key, at_ms: dutch_flow.recheck_due(desk, at_ms),
     "settle": lambda desk, key, at_ms: settle_timer(desk, TicketId(key), at_ms),
     history.ROUND_TIMER: lambda desk, _key, at_ms: history.go_on(desk, at_ms),
+    catalogue_retry.RETRY_TIMER: lambda desk, _key, at_ms: catalogue_retry.retry_timer(desk, at_ms),
     halt.STORE_TIMER: lambda desk, _key, at_ms: halt.store_timer(desk, at_ms),
     halt.KILL_TIMER: lambda desk, _key, at_ms: halt.kill_timer(desk, at_ms),
 }
@@ -281,7 +283,7 @@ TIMERS: dict[str, Callable[[Desk, str, Ms], list[Effect]]] = {
 HANDLERS: dict[type, Callable[[Desk, Any], list[Effect]]] = {
     Restored: restored,
     CatalogueRead: watch.catalogue_read,
-    CatalogueFailed: watch.catalogue_failed,
+    CatalogueFailed: catalogue_retry.catalogue_failed,
     VenueNotice: watch.venue_notice,
     BooksTouched: books_touched,
     BooksRead: books_read,

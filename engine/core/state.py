@@ -172,6 +172,8 @@ class Desk:
     """Books being kept now."""
     snapshots_lost: bool = False
     """The newest books could not be kept, and people were told."""
+    catalogue_failures: int = 0
+    """Reads of the catalogue that failed since the last one that did not."""
 
 
 def live_orders(desk: Desk) -> Iterable[OrderRecord]:

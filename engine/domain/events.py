@@ -51,10 +51,11 @@ class CatalogueRead:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueFailed:
-    """The catalogue could not be read; the last one stays in force."""
+    """The catalogue could not be read; the last one stays in force. `entropy` spreads the next try."""
 
     at_ms: Ms
     reason: str
+    entropy: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.domain.account import AccountState, CancelReply
+from engine.domain.catalogue import Catalogue, SkippedEvent
 from engine.domain.effects import Audit
 from engine.domain.events import Restored
 from engine.domain.failure import LegAnswer, VenueFailure
@@ -183,6 +184,7 @@ class FakeReads:
     books: tuple[BookSnapshot, ...] | VenueFailure = ()
     """Empty: every book that is asked for, with no levels."""
     catalogue: tuple[EventGroup, ...] | VenueFailure = ()
+    skipped: tuple[SkippedEvent, ...] = ()
     time_ms: Ms | VenueFailure = NOW
     asked: list[str] = field(default_factory=list)
     let_read: asyncio.Event | None = None
@@ -193,11 +195,13 @@ class FakeReads:
             return self.books
         return tuple(rest_book(token) for token in tokens)
 
-    async def read_catalogue(self) -> tuple[EventGroup, ...] | VenueFailure:
+    async def read_catalogue(self) -> Catalogue | VenueFailure:
         self.asked.append("catalogue")
         if self.let_read is not None:
             await self.let_read.wait()
-        return self.catalogue
+        if isinstance(self.catalogue, VenueFailure):
+            return self.catalogue
+        return Catalogue(self.catalogue, self.skipped)
 
     async def read_time_ms(self) -> Ms | VenueFailure:
         self.asked.append("time")

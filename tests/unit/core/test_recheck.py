@@ -1,4 +1,4 @@
-"""Between Send and the commit the venue's own books are looked at: none that it has left behind is sent on."""
+"""Between Send and the commit the venue's own books are looked at: none it has left behind is sent on."""
 
 import pytest
 

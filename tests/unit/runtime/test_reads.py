@@ -2,6 +2,7 @@
 
 import asyncio
 
+from engine.domain.catalogue import SkippedEvent, SkipReason
 from engine.domain.effects import FetchBooks, LookUpOrder, ReadAccount
 from engine.domain.events import (
     AccountRead,
@@ -160,6 +161,20 @@ async def test_the_catalogue_is_stored_before_it_is_told(shell):
 
     assert named(shell.log) == ["save_catalogue"]
     assert shell.told(CatalogueRead)[0].events == (event(),)
+
+
+async def test_what_a_catalogue_read_left_out_is_counted_by_reason(shell):
+    shell.market.catalogue = (event(),)
+    shell.market.skipped = (
+        SkippedEvent("1", "one", SkipReason.SOURCES_DISAGREE, "tokens"),
+        SkippedEvent("2", "two", SkipReason.SOURCES_DISAGREE, "tokens"),
+        SkippedEvent("3", "three", SkipReason.TICKS_DISAGREE, "tick"),
+    )
+    shell.reads.read_catalogue()
+    await settled(lambda: bool(shell.mail))
+
+    assert shell.metrics.value("catalogue_skipped_total", "sources_disagree") == 2
+    assert shell.metrics.value("catalogue_skipped_total", "ticks_disagree") == 1
 
 
 async def test_the_venues_clock_is_measured_to_half_a_second_and_given_to_the_relayer(shell):

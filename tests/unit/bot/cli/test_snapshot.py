@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from bot.cli import snapshot as command
 from bot.cli.main import cli
 from engine.clock import SystemClock
+from engine.domain.catalogue import Catalogue
 from engine.domain.failure import VenueFailure
 from engine.domain.market import EventGroup
 from engine.domain.units import Ms
@@ -61,14 +62,14 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         http = HttpClient()
         try:
             hosts = VenueHosts.loopback(exchange.url, exchange.ws_url)
-            events = await VenueReads(http, hosts, {}).read_catalogue()
+            catalogue = await VenueReads(http, hosts, {}).read_catalogue()
         finally:
             await http.close()
-        assert isinstance(events, tuple)
+        assert isinstance(catalogue, Catalogue)
         with hold_folder(tmp_path) as lock:
             async with open_storage(lock, SystemClock()) as storage:
-                await storage.store.save_catalogue(events, SystemClock().now_ms())
-        yield Desk(tmp_path, exchange, events)
+                await storage.store.save_catalogue(catalogue.events, SystemClock().now_ms())
+        yield Desk(tmp_path, exchange, catalogue.events)
 
 
 def tokens(books: Iterable[dict[str, Any]]) -> list[str]:
