@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from engine.domain.ids import ConditionId, EventId, OrderId, TokenId
 from engine.domain.order import Fill, OrderIntent, OrderRecord
 from engine.domain.plan import Plan
+from engine.domain.review import Review, RulesFreeze
 from engine.domain.ticket import Approved, Claim, Grant, Operator, Ticket
 from engine.domain.units import Ms
 from engine.domain.views import Alert, TicketView, View
@@ -119,6 +120,20 @@ class SaveFreeze:
 
 
 @dataclass(frozen=True, slots=True)
+class FreezeRules:
+    """Store that an event takes no plans until its new rules are reviewed; `SaveReview` alone lifts it."""
+
+    freeze: RulesFreeze
+
+
+@dataclass(frozen=True, slots=True)
+class SaveReview:
+    """Store that a person has read these rules, and lift the event's rules freeze, in one commit."""
+
+    review: Review
+
+
+@dataclass(frozen=True, slots=True)
 class Audit:
     """Append one line to the audit: who, what, about which ids."""
 
@@ -190,6 +205,8 @@ Effect = (
     | SaveProgress
     | SaveHalt
     | SaveFreeze
+    | FreezeRules
+    | SaveReview
     | Audit
     | SetTimer
     | Reply

@@ -144,6 +144,6 @@ class Reads:
             # The venue tells whole seconds: its clock read on average half a second more than it said.
             offset = Ms(venue_ms + 500 - (began + heard) // 2)
             self._relayer.set_venue_offset(offset)
-            self._post(CatalogueRead(now, events, offset))
+            self._post(CatalogueRead(now, began, events, offset))
         finally:
             self._catalogue_running = False

@@ -134,7 +134,7 @@ class DeskRun:
     def start(self, balance: Usdc = WALLET) -> "DeskRun":
         """Start on an empty ledger, read catalogue and account: the gate opens."""
         self.step(Restored(self.at_ms, (), (), (), (), None))
-        self.step(CatalogueRead(self.at_ms, self.events, 0))
+        self.step(CatalogueRead(self.at_ms, self.at_ms, self.events, 0))
         self.read(balance=balance)
         assert self.desk.gate is Gate.RUN, "expected the first complete read to open the gate"
         return self
@@ -240,7 +240,7 @@ class DeskRun:
             self.at_ms, tickets, orders, held.get("fills", ()), held.get("frozen", ()), held.get("halted")
         )
         effects = self.step(kept)
-        self.step(CatalogueRead(self.at_ms, self.events, 0))
+        self.step(CatalogueRead(self.at_ms, self.at_ms, self.events, 0))
         return effects
 
 

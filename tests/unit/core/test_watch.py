@@ -22,7 +22,7 @@ def run():
 
 
 def read_catalogue(run, *events, offset=0):
-    return run.step(CatalogueRead(run.at_ms, events, offset))
+    return run.step(CatalogueRead(run.at_ms, run.at_ms, events, offset))
 
 
 def scan(run):

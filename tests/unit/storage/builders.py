@@ -8,6 +8,7 @@ from engine.domain.ids import ConditionId, EventId, OrderId, PlanId, TicketId, T
 from engine.domain.market import EventGroup, Market, Side, Terms
 from engine.domain.order import Fill, OrderIntent, OrderRecord, OrderState, Settlement, TimeInForce
 from engine.domain.plan import LegRisk, Margin, Plan, PlanKind, PlanLeg
+from engine.domain.review import Review, RulesFreeze
 from engine.domain.ticket import Claim, Operator, Role, Ticket, TicketKind, TicketState
 from engine.domain.units import Ms, Price, Size, Usdc
 from engine.ports import PreparedOrder
@@ -212,3 +213,12 @@ def event(
         neg_risk_id="0x" + "ab" * 32,
         markets=tuple(market(number) for number in range(3)) if markets is None else markets,
     )
+
+
+def review(rules: str = '["rules/1","35090"]', *, who: str = "ben", user_id: int | None = 1002) -> Review:
+    """A review of event 35090."""
+    return Review(EventId("35090"), rules, None if user_id is None else UserId(user_id), who, NOW)
+
+
+def rules_freeze(rules_hash: str = "ab" * 32, event_id: str = "35090") -> RulesFreeze:
+    return RulesFreeze(EventId(event_id), rules_hash, "rules changed: title")
