@@ -10,6 +10,7 @@ from typing import assert_never
 from bot.card import Button, Card, CommandAct, Look, headline
 from bot.cards_result import broken_card, done_card, sending_card
 from bot.cards_resume import resume_card
+from bot.cards_review import review_card, reviews_card, rules_card
 from bot.cards_status import kill_card, scan_card, status_card
 from bot.cards_ticket import confirm_card, dry_card, ended_card, missed_card
 from bot.commands import COMMANDS, SUGGESTION_MAX, ParsedCommand, Spec, Usage, parse
@@ -20,7 +21,17 @@ from config.settings import Mode
 from engine.domain.refusal import RefusalKind
 from engine.domain.ticket import Operator, TicketKind, TicketState
 from engine.domain.units import Ms
-from engine.domain.views import KillView, RefusalView, ScanView, Severity, StatusView, TicketView, View
+from engine.domain.views import (
+    KillView,
+    RefusalView,
+    ReviewsView,
+    RulesView,
+    ScanView,
+    Severity,
+    StatusView,
+    TicketView,
+    View,
+)
 
 REFUSAL_MAX = 400
 BACKLOG_SHOWN = 8
@@ -46,6 +57,10 @@ def render(view: View, look: Look) -> Card:
             return kill_card(view, look)
         case RefusalView():
             return refusal_card(view, look)
+        case RulesView():
+            return rules_card(view, look)
+        case ReviewsView():
+            return reviews_card(view, look)
         case _:
             assert_never(view)
 
@@ -55,6 +70,8 @@ def ticket_card(view: TicketView, look: Look) -> Card:
     ticket, result = view.ticket, view.result
     if ticket.kind is TicketKind.RESUME:
         return resume_card(view, look)
+    if ticket.kind is TicketKind.REVIEW:
+        return review_card(view, look)
     match ticket.state:
         case TicketState.DRY | TicketState.ARMED:
             assert ticket.plan is not None, (

@@ -10,6 +10,7 @@ import click
 
 from bot import __version__
 from bot.cli.inspect import check_config, migrate, status
+from bot.cli.review import review
 from bot.cli.run import exchange, local, run_service, standin
 from config.secrets_file import SecretsError
 from config.settings import SettingsError
@@ -36,7 +37,7 @@ def cli() -> None:
     """Group of all commands; the help text is above."""
 
 
-for command in (local, run_service, status, check_config, migrate, exchange, standin):
+for command in (local, run_service, status, review, check_config, migrate, exchange, standin):
     cli.add_command(command)
 
 

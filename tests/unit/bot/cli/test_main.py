@@ -15,7 +15,7 @@ from engine.domain.ids import EventId
 from storage.files import open_storage
 from storage.lock import hold_folder
 
-COMMANDS = ("local", "run-service", "status", "check-config", "migrate", "exchange", "standin")
+COMMANDS = ("local", "run-service", "status", "review", "check-config", "migrate", "exchange", "standin")
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -122,7 +122,7 @@ def test_migrate_makes_the_schemas_and_says_so_once(tmp_path: Path) -> None:
     first = json.loads(CliRunner().invoke(cli, ["migrate", "--data", str(tmp_path), "--json"]).output)
     second = json.loads(CliRunner().invoke(cli, ["migrate", "--data", str(tmp_path), "--json"]).output)
 
-    assert len(first["applied"]) == 2
+    assert len(first["applied"]) == 3
     assert second["applied"] == []
     assert all(schema["current"] == schema["newest"] for schema in second["schemas"])
 
