@@ -94,6 +94,8 @@ def _standing(view: RulesView) -> tuple[str, str]:
     match view.standing:
         case RulesStanding.CHANGED:
             return "🧊", f"rules {bold('changed')}, no plans until they are read"
+        case RulesStanding.UNREAD if len(view.outcomes) == 1:
+            return "📜", f"{bold('never reviewed')}, a single market needs no review"
         case RulesStanding.UNREAD:
             return "📜", f"{bold('never reviewed')}, sets are not bought"
         case RulesStanding.REVIEWED:

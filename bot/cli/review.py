@@ -17,7 +17,7 @@ from bot.cli.run import DATA
 from engine.clock import Clock, SystemClock
 from engine.core.rules_change import rule_changes
 from engine.domain.effects import Audit
-from engine.domain.market import canonical_rules, rules_hash
+from engine.domain.market import EventGroup, Market, canonical_rules, rules_hash
 from engine.domain.review import COMMAND_LINE, Review, RuleChange
 from engine.domain.units import Ms
 from engine.domain.views import RulesStanding
@@ -121,12 +121,14 @@ def _lines(found: StoredRules) -> list[str]:
         event.rules_text or "(empty)",
         "",
         f"outcomes: {len(event.markets)}",
-        *[
-            f"- {market.name or market.question}: {market.rules_text or '(empty)'}"
-            for market in event.markets
-        ],
+        *[f"- {market.name or market.question}{_own_text(event, market)}" for market in event.markets],
         *([] if _standing(found) is RulesStanding.REVIEWED else ["", _next_step(found)]),
     ]
+
+
+def _own_text(event: EventGroup, market: Market) -> str:
+    """Return an outcome's text where it is not the event's."""
+    return "" if market.rules_text == event.rules_text else f": {market.rules_text or '(empty)'}"
 
 
 def _change_lines(change: RuleChange) -> list[str]:

@@ -49,9 +49,11 @@ def announced(desk: Desk, event_id: EventId, text: str, at_ms: Ms) -> list[Effec
 
 
 def _caught_up(desk: Desk, asked_ms: Ms) -> None:
-    """Release the events whose announcement is older than the catalogue read that began at `asked_ms`."""
-    # A read that began in the same millisecond may have been answered from before the announcement.
-    desk.announced = {key: held for key, held in desk.announced.items() if held.at_ms >= asked_ms}
+    """Release the events whose announcement had arrived when the catalogue read of `asked_ms` began.
+
+    The same millisecond is enough: what has arrived here was true at the venue before that read got there.
+    """
+    desk.announced = {key: held for key, held in desk.announced.items() if held.at_ms > asked_ms}
 
 
 def catalogue_failed(_desk: Desk, event: CatalogueFailed) -> list[Effect]:

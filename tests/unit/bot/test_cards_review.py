@@ -86,6 +86,8 @@ def test_the_first_line_is_true_of_each_standing() -> None:
     assert "changed" in lines[RulesStanding.CHANGED]
     assert "never reviewed" in lines[RulesStanding.UNREAD]
     assert "nothing to do" in lines[RulesStanding.REVIEWED]
+    lone = make_rules(RulesStanding.UNREAD, outcomes=(("", ""),))
+    assert "needs no review" in first_line(cards.render(lone, LOOK))
 
 
 def test_rules_that_are_back_at_the_reviewed_text_say_so() -> None:
