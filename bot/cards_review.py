@@ -16,17 +16,18 @@ from engine.domain.views import ReviewsView, RulesStanding, RulesView, TicketVie
 
 WAITING_SHOWN = 8
 OFFERS = 3
-CHANGES_SHOWN = 5
+CHANGES_SHOWN = 4
 CHANGE_ROOM = 60
 """Characters of each side of a change."""
-CHANGE_MAX = 240
+CHANGE_MAX = 210
 """Characters of source one change may take, its escaping included."""
-TEXT_ROOM = 900
+TEXT_ROOM = 800
 """Characters of source for the rules text; a phone shows the quote folded."""
+AGAINST_ROOM = 160
 LINE_MIN = 40
 """With less room than this left a further line would tell nothing."""
 OUTCOMES_SHOWN = 15
-OUTCOMES_ROOM = 400
+OUTCOMES_ROOM = 300
 _STATUS = Button("📊 Status", CommandAct("/status"))
 _LIST = Button("📜 Reviews", CommandAct("/review"))
 
@@ -110,6 +111,7 @@ def _body(view: RulesView, look: Look) -> list[str]:
         "Rules:",
         details([*_text_lines(view)]),
         _outcomes(view),
+        *([f"Not bought even when reviewed: {esc(view.against, AGAINST_ROOM)}"] if view.against else []),
         _hash_line(view),
         _read_by(view, look),
     ]

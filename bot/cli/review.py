@@ -77,7 +77,9 @@ def _accept(data_dir: Path, code: str, accepted: str) -> None:
                 f"expected the hash of the rules of {code} as last read, {present}; found {accepted}: "
                 "nothing was stored, read them again"
             )
-        if _standing(found) is not RulesStanding.REVIEWED:
+        # A review by the TOML counts while its line stands there, which this command does not read.
+        is_config = found.review is not None and found.review.is_config
+        if is_config or _standing(found) is not RulesStanding.REVIEWED:
             asyncio.run(_store(lock, found, SystemClock()))
 
 
@@ -146,7 +148,10 @@ def _next_step(found: StoredRules) -> str:
 def _read_by(found: StoredRules) -> str:
     if found.review is None:
         return "no review is stored"
-    return f"last read by {found.review.who} at {_utc(found.review.at_ms)}, hash {found.review.rules_hash}"
+    who = (
+        f"{found.review.who} (counts while the TOML says so)" if found.review.is_config else found.review.who
+    )
+    return f"last read by {who} at {_utc(found.review.at_ms)}, hash {found.review.rules_hash}"
 
 
 def _utc(at_ms: Ms) -> str:

@@ -63,6 +63,8 @@ def _is_reviewed(desk: Desk, event_id: EventId) -> bool:
 def rules_view(desk: Desk, group: EventGroup) -> RulesView:
     """Return an event's rules as they are now, and how they stand to what was read."""
     rules = canonical_rules(group)
+    as_read = {group.event_id: text_hash(rules)}
+    against = ineligible(group, as_read, allow_other=desk.settings.dutch.allow_other)
     review = desk.reviews.get(group.event_id)
     known = desk.reviewed.get(group.event_id, "")
     is_frozen = group.event_id in desk.rules_frozen
@@ -86,6 +88,7 @@ def rules_view(desk: Desk, group: EventGroup) -> RulesView:
         changes=() if review is None else rule_changes(review.rules, rules),
         known_hash=known,
         frozen=desk.frozen.get(group.event_id, ""),
+        against="" if against is None else against.text,
     )
 
 

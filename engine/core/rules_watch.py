@@ -49,6 +49,11 @@ def restore_reviews(
     """
     for review in reviews:
         _enter(desk, review)
+        entry = desk.settings.reviewed.get(review.event_id)
+        if review.is_config and entry is None:
+            del desk.reviewed[review.event_id]  # who takes the line out of the TOML takes its review back
+        elif review.is_config and entry is not None:
+            desk.reviewed[review.event_id] = entry
     return [e for event_id, rules in last_rules for e in _taken_from_config(desk, event_id, rules, at_ms)]
 
 
@@ -67,7 +72,8 @@ def _taken_from_config(desk: Desk, event_id: EventId, rules: str, at_ms: Ms) -> 
     entry = desk.settings.reviewed.get(event_id)
     if entry is None or entry != text_hash(rules) or desk.config_taken.get(event_id) == entry:
         return []
-    return accept(desk, Review(event_id, rules, None, CONFIG, at_ms))
+    stored = accept(desk, Review(event_id, rules, None, CONFIG, at_ms))
+    return [*stored, Audit(at_ms, None, "rules reviewed", event_id, f"{entry}, by the TOML")]
 
 
 def accept(desk: Desk, review: Review) -> list[Effect]:

@@ -84,6 +84,8 @@ class RulesView:
     """The rules hash last read by a person; empty for none. Without a stored text there are no changes."""
     frozen: str
     """Why the event is frozen for another reason than its rules; empty if it is not."""
+    against: str
+    """Why it could not be bought even on reviewed rules, as far as the catalogue tells; empty for nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,6 +153,7 @@ def make_rules(standing: RulesStanding = RulesStanding.CHANGED, **changes: Any) 
         changes=CHANGES if standing is RulesStanding.CHANGED else (),
         known_hash="" if standing is RulesStanding.UNREAD else review.rules_hash,
         frozen="",
+        against="",
     )
     return replace(usual, **changes)
 

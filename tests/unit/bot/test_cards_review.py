@@ -22,8 +22,8 @@ HOSTILE = "<b>&\u202e" + "x" * 50 + "\n"
 ANY = st.text(max_size=500) | st.just(HOSTILE * 30) | st.just("&" * 1_500)
 
 
-def card_of(rules: RulesView, state: TicketState = TicketState.DRY) -> Card:
-    return cards.render(TicketView(review_ticket(state), None, None, rules=rules), LOOK)
+def card_of(rules: RulesView, state: TicketState = TicketState.DRY, note: str = "") -> Card:
+    return cards.render(TicketView(review_ticket(state, note=note), None, None, rules=rules), LOOK)
 
 
 @given(text=ANY, name=ANY, changes=st.integers(0, 30), outcomes=st.integers(0, 130))
@@ -37,10 +37,11 @@ def test_any_text_of_any_length_makes_a_card_that_telegram_takes(
         end_date=name,
         outcomes=((name, text),) * outcomes,
         changes=(RuleChange(name, "rules text", text + "a", text + "b"),) * changes,
+        against=text,
     )
 
     for state in (TicketState.DRY, TicketState.DONE):
-        card = card_of(rules, state)
+        card = card_of(rules, state, note=text)
         judge(card)
         assert len(card.text_html) <= TEXT_MAX
 
@@ -88,6 +89,12 @@ def test_the_first_line_is_true_of_each_standing() -> None:
     assert "nothing to do" in lines[RulesStanding.REVIEWED]
     lone = make_rules(RulesStanding.UNREAD, outcomes=(("", ""),))
     assert "needs no review" in first_line(cards.render(lone, LOOK))
+
+
+def test_what_else_stands_against_buying_is_said_before_anybody_presses() -> None:
+    text = judge(card_of(make_rules(RulesStanding.UNREAD, against="outcomes may still be added")))
+
+    assert "Not bought even when reviewed: outcomes may still be added" in text
 
 
 def test_rules_that_are_back_at_the_reviewed_text_say_so() -> None:

@@ -315,3 +315,10 @@ def test_texts_of_outcomes_are_shown_where_they_are_their_own(run):
     texts = dict(rules(run).outcomes)
 
     assert texts == {"Cut": "", "Hold": "", "Hike": OLD.markets[2].rules_text}
+
+
+def test_what_stands_against_buying_beside_the_review_is_told(run):
+    run.read_catalogue(replace(OLD, augmented=True), event("cpi3"))
+
+    assert "augmented" in rules(run).against
+    assert rules(run, "cpi3").against == ""

@@ -205,6 +205,7 @@ def test_an_entry_of_the_toml_is_stored_as_a_review_when_it_is_first_met():
     effects = run.read_catalogue()
 
     assert only(effects, SaveReview).review == by(CONFIG, at_ms=run.at_ms)
+    assert only(effects, Audit).detail == f"{rules_hash(OLD)}, by the TOML"
     assert of_kind(run.read_catalogue(), SaveReview) == []
 
 
@@ -217,6 +218,31 @@ def test_an_entry_that_was_taken_before_is_not_taken_again():
     assert only(effects, FreezeRules).freeze.rules_hash == rules_hash(OLD), (
         "the newest review is of another text"
     )
+
+
+def test_a_line_taken_out_of_the_toml_takes_its_review_back():
+    run = started(unreviewed(), reviews=[by(CONFIG)])
+    run.read_catalogue()
+    run.read(balance=usdc(1_000))
+
+    assert refusal(run).kind is RefusalKind.NOT_REVIEWED
+
+
+def test_a_persons_review_after_the_tomls_stands_without_its_line():
+    run = started(unreviewed(), reviews=[by(CONFIG), by(ANA)])
+    run.read_catalogue()
+    run.read(balance=usdc(1_000))
+
+    assert isinstance(run.told(OpenDutch("fed3", None)), TicketView)
+
+
+def test_a_line_replaced_by_the_hash_of_another_text_freezes():
+    run = started(DeskRun(NEW), reviews=[by(CONFIG)])
+
+    effects = run.read_catalogue(OLD)
+
+    assert only(effects, FreezeRules).freeze.rules_hash == rules_hash(OLD)
+    assert refusal(run).kind is RefusalKind.RULES_CHANGED
 
 
 def test_a_new_entry_of_the_toml_lifts_the_freeze_of_exactly_its_text():

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from bot.cli.main import EXIT_LOCKED, cli, main
 from engine.clock import ManualClock
 from engine.domain.market import EventGroup, canonical_rules, rules_hash
-from engine.domain.review import COMMAND_LINE, Review, RulesFreeze
+from engine.domain.review import COMMAND_LINE, CONFIG, Review, RulesFreeze
 from engine.ports import StoreError
 from storage.files import open_storage
 from storage.lock import FolderLockedError, hold_folder
@@ -113,6 +113,20 @@ def test_accept_of_what_was_reviewed_already_adds_no_row(tmp_path: Path) -> None
     desk_ran(tmp_path, OLD, reviewed=OLD)
 
     assert "reviewed; last read by ben" in run(tmp_path, "--accept", rules_hash(OLD)).output
+
+
+def test_accept_of_what_only_the_toml_reviewed_is_stored(tmp_path: Path) -> None:
+    asyncio.run(config_review(tmp_path))
+    assert "config (counts while the TOML says so)" in run(tmp_path).output
+
+    assert "last read by command line" in run(tmp_path, "--accept", rules_hash(OLD)).output
+
+
+async def config_review(folder: Path) -> None:
+    with hold_folder(folder) as lock:
+        async with open_storage(lock, ManualClock(NOW)) as storage:
+            await storage.store.save_catalogue([OLD], NOW)
+            await storage.store.save_review(Review(OLD.event_id, canonical_rules(OLD), None, CONFIG, NOW))
 
 
 def test_accept_beside_a_running_desk_ends_with_75_and_names_the_chat(
