@@ -6,7 +6,7 @@ Pure text work on `engine.domain.market.canonical_rules`; whether a difference f
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.domain.market import RULES_VERSION
@@ -39,6 +39,8 @@ CHILD_FIELDS = (
 )
 """Names of the entries of one child. The first one tells which market it is."""
 JOINED, LEFT = "outcome joined", "outcome left"
+NAME_MAX = 60
+"""Characters of an outcome's name in a sentence; they can be named anything."""
 _NAME = CHILD_FIELDS.index("name")
 _QUESTION = CHILD_FIELDS.index("question")
 
@@ -106,12 +108,18 @@ def _shown(value: object) -> str:
 
 def side_by_side(change: RuleChange, room: int) -> str:
     """Return one change in a line: old and new around the place where they part, `room` characters each."""
+    name = _name_of(change)
     if not change.old:
-        return f"{change.name}: {_cut(change.new, 0, room)}"
+        return f"{name}: {_quoted(change.new, 0, room)}"
     if not change.new:
-        return f"{change.name}: {_cut(change.old, 0, room)}"
+        return f"{name}: {_quoted(change.old, 0, room)}"
     differ = _first_difference(change.old, change.new)
-    return f"{change.name}: {_cut(change.old, differ, room)} → {_cut(change.new, differ, room)}"
+    return f"{name}: {_quoted(change.old, differ, room)} → {_quoted(change.new, differ, room)}"
+
+
+def _name_of(change: RuleChange) -> str:
+    """Return what changed in a few words; an outcome of any name leaves its field readable."""
+    return replace(change, where=cut(change.where, NAME_MAX)).name
 
 
 def _first_difference(old: str, new: str) -> int:
@@ -120,7 +128,7 @@ def _first_difference(old: str, new: str) -> int:
     return next((place for place, (one, other) in pairs if one != other), min(len(old), len(new)))
 
 
-def _cut(text: str, differ: int, room: int) -> str:
+def _quoted(text: str, differ: int, room: int) -> str:
     """Return a piece of the text that holds the place `differ`, a third of the room before it."""
     if len(text) <= room:
         return f'"{text}"'
@@ -129,8 +137,13 @@ def _cut(text: str, differ: int, room: int) -> str:
     return f'"{"…" if begin else ""}{text[begin:end]}{"…" if end < len(text) else ""}"'
 
 
+def cut(text: str, room: int) -> str:
+    """Return the text in at most `room` characters."""
+    return text if len(text) <= room else text[: room - 1] + "…"
+
+
 def in_short(changes: tuple[RuleChange, ...], shown: int = 6) -> str:
     """Return what changed by name, each once: "title, rules text, Hike: end date and 2 more"."""
-    names = list(dict.fromkeys(change.name for change in changes))
+    names = list(dict.fromkeys(_name_of(change) for change in changes))
     more = len(names) - shown
     return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")

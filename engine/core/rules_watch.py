@@ -4,7 +4,7 @@ A change of reviewed rules freezes the event durably; `engine.core.review_flow` 
 announced about an event holds it, in memory only, until a catalogue read that began later has arrived.
 """
 
-from engine.core.rules_change import in_short, rule_changes, side_by_side
+from engine.core.rules_change import cut, in_short, rule_changes, side_by_side
 from engine.core.state import Desk
 from engine.domain.effects import Audit, Count, Effect, FreezeRules, RaiseAlert, SaveReview
 from engine.domain.ids import EventId
@@ -19,15 +19,14 @@ TOLD_CHANGES = 4
 TOLD_ROOM = 45
 """Characters of each side in an alert."""
 HASH_SHOWN = 10
+TITLE_MAX = 80
 
 
 def rules_hold(desk: Desk, event_id: EventId, code: str) -> Refusal | None:
     """Return why an event's rules cannot be relied on now, None if nothing is known against them."""
     freeze = desk.rules_frozen.get(event_id)
     if freeze is not None:
-        text = (
-            f"{code} takes no plans: {freeze.reason}; /review {code} shows old and new and lifts the freeze"
-        )
+        text = f"{code} takes no plans until its new rules are read with /review {code}: {freeze.reason}"
         return Refusal(RefusalKind.RULES_CHANGED, text)
     announced = desk.announced.get(event_id)
     if announced is not None:
@@ -85,21 +84,24 @@ def accept(desk: Desk, review: Review) -> list[Effect]:
 
 def compare_rules(desk: Desk, group: EventGroup, at_ms: Ms) -> list[Effect]:
     """Compare an event just read with its reviewed rules and with the last read, before it replaces that."""
+    if group.event_id not in desk.reviewed:
+        return _unreviewed(desk, group, at_ms)
     rules = canonical_rules(group)
     present = text_hash(rules)
     effects = _taken_from_config(desk, group.event_id, rules, at_ms)
-    known = desk.reviewed.get(group.event_id)
-    if known is None:
-        return _unreviewed(desk, group, present, at_ms)
+    known = desk.reviewed[group.event_id]
     frozen = desk.rules_frozen.get(group.event_id)
     is_told = known == present if frozen is None else frozen.rules_hash == present
     return effects if is_told else [*effects, *_freeze(desk, group, rules, at_ms)]
 
 
-def _unreviewed(desk: Desk, group: EventGroup, present: str, at_ms: Ms) -> list[Effect]:
+def _unreviewed(desk: Desk, group: EventGroup, at_ms: Ms) -> list[Effect]:
     """Count the change of an event that nobody has read: it is refused anyway."""
     old = desk.events.get(group.event_id)
-    if old is None or rules_hash(old) == present:
+    if old is None or old == group:  # most of thousands: no hash is needed
+        return []
+    present = rules_hash(group)
+    if rules_hash(old) == present:
         return []
     return [Count("dutch_rulehash_changed", ""), Audit(at_ms, None, "rules changed", group.code, present)]
 
@@ -116,7 +118,7 @@ def _freeze(desk: Desk, group: EventGroup, rules: str, at_ms: Ms) -> list[Effect
         key=f"rules:{group.event_id}",
         severity=Severity.WARN,
         subject=f"rules changed {group.code}",
-        text=f"{group.title}: {what}. {_told(changes)}".rstrip(),
+        text=f"{cut(group.title, TITLE_MAX)}: {what}. {_told(changes)}".rstrip(),
         next_step=f"/review {group.code} shows old and new; the event takes no plans until they are reviewed",
     )
     return [

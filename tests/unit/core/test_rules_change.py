@@ -167,3 +167,11 @@ def test_what_changed_is_named_once_and_counted_beyond_a_few():
 
     assert in_short(tuple(many[:2])) == "event id, title"
     assert in_short(tuple(many)).endswith(" and 2 more")
+
+
+def test_names_of_any_length_leave_room_for_the_rest():
+    """What changed stands at the end of a name, so the name's middle is what goes."""
+    change = RuleChange("x" * 5_000, "rules text", "old", "new")
+
+    assert len(in_short((change,))) <= 80
+    assert side_by_side(change, 40).endswith('rules text: "old" → "new"')

@@ -188,6 +188,15 @@ def test_going_back_to_the_reviewed_text_does_not_thaw(run):
     assert "back at the text" in run.desk.rules_frozen[OLD.event_id].reason
 
 
+def test_hostile_names_never_push_the_next_step_off_a_refusal(run):
+    loud = replace(OLD, title="x" * 5_000, markets=(*OLD.markets, market("y" * 5_000, "fed3")))
+
+    alert = only(change(run, loud), RaiseAlert).alert
+
+    assert refusal(run).text.index("/review fed3") < 80
+    assert "title, " in alert.text[:100]
+
+
 def test_an_unreviewed_event_is_counted_and_refused_but_never_frozen():
     run = unreviewed().start()
 
