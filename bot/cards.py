@@ -36,7 +36,12 @@ from engine.domain.views import (
 REFUSAL_MAX = 400
 BACKLOG_SHOWN = 8
 _STATUS = Button("📊 Status", CommandAct("/status"))
-_HALTED = frozenset({RefusalKind.HALTED})
+_NEXT = {
+    RefusalKind.HALTED: Button("▶️ Resume…", CommandAct("/resume")),
+    RefusalKind.NOT_REVIEWED: Button("📜 Reviews", CommandAct("/review")),
+    RefusalKind.RULES_CHANGED: Button("📜 Reviews", CommandAct("/review")),
+}
+"""The button that leads on from a refusal, where there is one."""
 _WORLDS = {
     Mode.LOCAL: "simulated money on the exchange of this machine",
     Mode.PAPER: "simulated money, real books",
@@ -98,8 +103,8 @@ def ticket_card(view: TicketView, look: Look) -> Card:
 def refusal_card(view: RefusalView, look: Look) -> Card:
     """Return why a command was not carried out; an operator is never met with silence."""
     line = headline("⛔", look, "refused", esc(view.subject, 60), "nothing was done")
-    halted = view.refusal.kind in _HALTED
-    buttons = (Button("▶️ Resume…", CommandAct("/resume")), _STATUS) if halted else (_STATUS,)
+    onward = _NEXT.get(view.refusal.kind)
+    buttons = (_STATUS,) if onward is None else (onward, _STATUS)
     return Card(f"{line}\n{esc(view.refusal.text, REFUSAL_MAX)}", (buttons,))
 
 

@@ -283,6 +283,17 @@ CARDS: dict[str, Callable[[], Card]] = {
     "refusal_halted": lambda: cards.render(
         RefusalView("/dutch fed4", Refusal(RefusalKind.HALTED, "the desk is halted: killed by Ana")), LOOK
     ),
+    "refusal_rules_changed": lambda: cards.render(
+        RefusalView(
+            "/dutch fed4",
+            Refusal(
+                RefusalKind.RULES_CHANGED,
+                "fed4 takes no plans until its new rules are read with /review fed4: rules changed "
+                "6331079400 → ab12cd34ef: rules text, end date",
+            ),
+        ),
+        LOOK,
+    ),
     "no_answer": lambda: cards.no_answer_card("/status", NoAnswer(10.0), LOOK),
     "backlog": lambda: cards.backlog_card(
         [
