@@ -41,7 +41,10 @@ METRICS: tuple[Row, ...] = (
     Row("relayer_cancel_ms", Kind.SUMMARY, "", "duration of cancel requests"),
     Row("relayer_cancel_errors_total", Kind.COUNTER, "", "cancels without a usable answer"),
     Row("dutch_orders_placed", Kind.COUNTER, "", "orders committed for Dutch plans"),
-    Row("dutch_rulehash_changed", Kind.COUNTER, "", "events whose rules changed against the reviewed ones"),
+    Row("dutch_rulehash_changed", Kind.COUNTER, "", "changes of an event's rules"),
+    Row(
+        "catalogue_announced_total", Kind.COUNTER, "", "announcements that hold an event until the next read"
+    ),
     Row("dutch_refused_total", Kind.COUNTER, "reason", "plans and presses refused, by reason"),
     Row("feed_frames_total", Kind.COUNTER, "kind", "market frames by kind"),
     Row("feed_malformed_total", Kind.COUNTER, "reason", "market frames refused, by reason"),

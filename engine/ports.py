@@ -1,6 +1,6 @@
 """What the runtime needs from the outside, as protocols. Adapters meet only in `bot.app`."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from engine.domain.ids import ConditionId, ConnectionId, EventId, OrderId, Token
 from engine.domain.market import EventGroup
 from engine.domain.order import Fill, OrderIntent, OrderRecord
 from engine.domain.plan import Plan
+from engine.domain.review import Review, RulesFreeze
 from engine.domain.ticket import Approved, Claim, Grant, Ticket
 from engine.domain.units import Ms
 from engine.domain.views import Alert, TicketView, View
@@ -141,8 +142,11 @@ class StoreError(Exception):
 class Store(Protocol):
     """The ledger. Every method is one transaction, durable when it returns; raises StoreError."""
 
-    async def load(self, at_ms: Ms) -> Restored:
-        """Read what the core needs to go on: open tickets, orders not final or of open tickets, fills."""
+    async def load(self, at_ms: Ms, rules_of: Collection[EventId] = ()) -> Restored:
+        """Read what the core needs to go on: open tickets, orders not final or of open tickets, fills.
+
+        And the rules of the events in `rules_of`, as the catalogue last held them.
+        """
         ...
 
     async def save_ticket(self, ticket: Ticket, claim: Claim | None) -> bool:
@@ -173,6 +177,14 @@ class Store(Protocol):
 
     async def save_freeze(self, event_id: EventId, reason: str | None) -> None:
         """Store that an event takes no new plans, or lift it with None."""
+        ...
+
+    async def save_rules_freeze(self, freeze: RulesFreeze) -> None:
+        """Store that an event takes no plans until its new rules are reviewed; a newer one replaces it."""
+        ...
+
+    async def save_review(self, review: Review) -> None:
+        """Store a review, the newest of its event from now on, and lift the event's rules freeze."""
         ...
 
     async def append_audit(self, line: Audit) -> None:

@@ -13,6 +13,7 @@ from bot.cli.diag_markets import diag_markets
 from bot.cli.inspect import check_config, migrate, status
 from bot.cli.markets import MarketsUnreadError, markets_resolve, markets_sync
 from bot.cli.prune import prune
+from bot.cli.review import review
 from bot.cli.run import exchange, local, run_service, standin
 from bot.cli.snapshot import snapshot
 from bot.cli.venue_hosts import NoExchangeError
@@ -45,6 +46,7 @@ COMMANDS = (
     local,
     run_service,
     status,
+    review,
     check_config,
     migrate,
     markets_sync,

@@ -116,7 +116,7 @@ class Service:
 
     async def run(self) -> None:
         """Restore, then step until cancelled; what is under way is ended in order before it returns."""
-        self.post(await self._store.load(self._clock.now_ms()))
+        self.post(await self._store.load(self._clock.now_ms(), tuple(self.desk.settings.reviewed)))
         feed = asyncio.create_task(keep_running("feed", self._run_feed, self._metrics), name="feed")
         try:
             while True:

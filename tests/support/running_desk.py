@@ -103,8 +103,8 @@ class RunningDesk:
             user_id=ANA, chat_id=ANA, ticket_id=act.ticket_id, move=act.move, version=act.version
         )
         message = self.service.desk.tickets[act.ticket_id].message_id or self.messages
-        if move is Move.SEND:
-            await asyncio.sleep(0.85)  # the desk refuses a Send that nobody can have read
+        if move in (Move.SEND, Move.READ):
+            await asyncio.sleep(0.85)  # the desk refuses a press on a card that nobody can have read
         tapped = await self.agent.tap(ANA, ANA, payload, message)
         assert tapped.toast is not None, "an operator's press is always answered"
         return card if tapped.card is None else await self._shown(tapped.card)
