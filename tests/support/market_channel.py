@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
@@ -29,6 +30,10 @@ class Venue:
         self.answers_pings = True
         self.on_open: Callable[[ServerConnection], Awaitable[None]] | None = None
         self.headers: list[str | None] = []
+        self.carrying: dict[str, ServerConnection] = {}
+        """The newest connection of each token that was asked for."""
+        self.refused: set[str] = set()
+        """Tokens whose connection is closed as soon as they are asked for."""
         self.closed: list[int | None] = []
         """Close codes of connections that ended, as they came from us."""
         self.server: Server | None = None
@@ -42,16 +47,25 @@ class Venue:
                 await self.on_open(connection)
             async for message in connection:
                 self.heard.append(str(message))
+                await self._take(connection, str(message))
                 if message == "PING" and self.answers_pings:
                     await connection.send("PONG")
         self.closed.append(connection.close_code)
+
+    async def _take(self, connection: ServerConnection, text: str) -> None:
+        if text == "PING":
+            return
+        tokens = json.loads(text)["assets_ids"]
+        if self.refused & set(tokens):
+            await connection.close()
+        self.carrying |= dict.fromkeys(tokens, connection)
 
     @property
     def url(self) -> str:
         assert self.server is not None
         return f"ws://127.0.0.1:{next(iter(self.server.sockets)).getsockname()[1]}/ws/market"
 
-    def subscriptions(self) -> list[dict[str, object]]:
+    def subscriptions(self) -> list[dict[str, Any]]:
         return [json.loads(text) for text in self.heard if text != "PING"]
 
 
