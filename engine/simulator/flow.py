@@ -42,7 +42,7 @@ class Flow:
         self._burst_left = 0
         self._groups = [
             [
-                QuotedMarket(exchange, self._makers, market.spec, market.seed.fair)
+                QuotedMarket(exchange, self._makers, market.spec, market.seed)
                 for market in event.markets
                 if market.trades
             ]
@@ -97,7 +97,7 @@ class Flow:
 
     def _drift(self, rng: Random) -> None:
         """Move one fair price up and a sibling down, so that a complete set stays worth one dollar."""
-        group = rng.choice(self._groups)
+        group = rng.choice([group for group in self._groups if group])
         if any(market.calm for market in group):
             return
         if len(group) == 1:

@@ -35,10 +35,10 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class LocalExchange:
-    """One local exchange; `seed` fixes catalogue, keys, trade ids and flow.
+    """One local exchange; `seed` fixes catalogue, keys, trade ids and flow; `wide` widens the catalogue.
 
-    With `flow_frames_per_s=0` books stand still. Every address that is issued a key starts with
-    `start_balance` and unlimited allowances.
+    The flow's rate is that of all markets together; with `flow_frames_per_s=0` books stand still. Every
+    address that is issued a key starts with `start_balance` and unlimited allowances.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class LocalExchange:
         *,
         seed: int,
         clock: Clock,
+        wide: int = 0,
         flow_frames_per_s: int = 30,
         confirm_delay_ms: int = 2_000,
         start_balance: Usdc = Usdc(1_000_000_000),  # noqa: B008 - an integer
@@ -53,6 +54,7 @@ class LocalExchange:
     ) -> None:
         self.venue = Venue(
             seed=seed,
+            wide=wide,
             clock=clock,
             frames_per_s=flow_frames_per_s,
             confirm_delay_ms=confirm_delay_ms,

@@ -6,7 +6,7 @@ from engine.clock import Clock
 from engine.domain.units import Ms, Usdc
 from engine.simulator.auth import KeyRing
 from engine.simulator.books import WireBook
-from engine.simulator.catalogue import Catalogue, Event, Market, build_catalogue
+from engine.simulator.catalogue import Catalogue, build_catalogue
 from engine.simulator.exchange import Exchange
 from engine.simulator.facts import LevelSet, OrderChanged, Traded, TradeMoved
 from engine.simulator.faults import FaultDirector
@@ -22,10 +22,17 @@ class Venue:
     """Everything the HTTP and WebSocket edges act on. Owns no task and no socket."""
 
     def __init__(
-        self, *, seed: int, clock: Clock, frames_per_s: int, confirm_delay_ms: int, start_balance: Usdc
+        self,
+        *,
+        seed: int,
+        clock: Clock,
+        frames_per_s: int,
+        confirm_delay_ms: int,
+        start_balance: Usdc,
+        wide: int = 0,
     ) -> None:
         self.clock = clock
-        self.catalogue: Catalogue = build_catalogue(seed)
+        self.catalogue: Catalogue = build_catalogue(seed, wide=wide)
         with_book = [market.spec for market in self.catalogue.markets if market.has_book]
         self.exchange = Exchange(with_book, id_seed=str(seed), confirm_delay_ms=confirm_delay_ms)
         self.keys = KeyRing(str(seed))
@@ -39,27 +46,11 @@ class Venue:
         self.flow = Flow(
             self.exchange, self.catalogue, seed=seed, frames_per_s=frames_per_s, now_ms=self.now_ms()
         )
-        self._by_condition = {
-            market.spec.condition_id: (event, market)
-            for event in self.catalogue.events
-            for market in event.markets
-        }
-        self._by_token = {
-            token: pair for pair in self._by_condition.values() for token in pair[1].spec.tokens
-        }
         self.publish()
 
     def now_ms(self) -> Ms:
         """Return the venue's time."""
         return self.clock.now_ms()
-
-    def find_condition(self, condition_id: str) -> tuple[Event, Market] | None:
-        """Return a market by its condition, closed ones included."""
-        return self._by_condition.get(condition_id)
-
-    def find_token(self, token_id: str) -> tuple[Event, Market] | None:
-        """Return a market by one of its tokens, closed ones included."""
-        return self._by_token.get(token_id)
 
     def find_book(self, token_id: str) -> tuple[WireBook, int] | None:
         """Return a token's book and its index in the market, or None where no book is kept."""
