@@ -92,6 +92,11 @@ class Catalogue:
         """Return a market by one of its tokens, closed ones included."""
         return self.find_condition(self._by_token.get(token_id, ""))
 
+    def find_slug(self, slug: str) -> tuple[Event, Market] | None:
+        """Return a market by its slug."""
+        pairs = ((event, market) for event in self._events.values() for market in event.markets)
+        return next((pair for pair in pairs if pair[1].slug == slug), None)
+
     def put(self, event: Event) -> None:
         """Set an event in the place of the one of its slug; its markets may have grown, never shrunk."""
         assert event.slug in self._events, f"no event {event.slug}"

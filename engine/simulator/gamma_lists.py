@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from engine.simulator.catalogue import Catalogue, Event
 from engine.simulator.gamma import Json, event_json
+from engine.simulator.market import MarketSpec
 
 PAGE_DEFAULT, PAGE_MAX = 20, 100
 
@@ -19,6 +21,15 @@ class Gamma:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._rendered: dict[str, tuple[Event, Json]] = {}
+        self._misstated: dict[str, MarketSpec] = {}
+
+    def misstate(self, condition_id: str, told: MarketSpec | None) -> None:
+        """Tell these parameters of a market instead of the true ones, or the true ones again (None)."""
+        if told is None:
+            self._misstated.pop(condition_id, None)
+        else:
+            self._misstated[condition_id] = told
+        self._rendered.clear()
 
     def event(self, *, event_id: str = "", slug: str = "") -> Json | None:
         """Return one event by id or slug."""
@@ -59,8 +70,15 @@ class Gamma:
     def _render(self, event: Event) -> Json:
         known = self._rendered.get(event.id)
         if known is None or known[0] is not event:
-            known = self._rendered[event.id] = (event, event_json(event))
+            known = self._rendered[event.id] = (event, event_json(self._as_told(event)))
         return known[1]
+
+    def _as_told(self, event: Event) -> Event:
+        markets = (
+            replace(market, spec=self._misstated.get(market.spec.condition_id, market.spec))
+            for market in event.markets
+        )
+        return replace(event, markets=tuple(markets))
 
 
 def _page(name: str, rows: list[Json], query: Mapping[str, list[str]], keys: Mapping[str, str]) -> Json:

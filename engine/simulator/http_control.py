@@ -8,6 +8,7 @@
 | POST `/_local/faults` | arms a fault (below) |
 | GET `/_local/faults` | what fired, in order, and what is still armed |
 | POST `/_local/window` | `{"event_slug": "..", "hold_ms": 60000}` opens a Dutch window, answers its asks |
+| POST `/_local/tick`, `outcome`, `resolve`, `rules`, `disagree` | change what is listed (`http_upheaval.py`) |
 
 A fault is `{"kind": .., "times": 1, "asset_id": "", "leg": 0, "text": "..", "delay_ms": 0}`; only `kind` is
 needed, one of drop_delta, reject_leg, no_answer, lost_request, restarting or delay_answer.
@@ -19,6 +20,7 @@ from aiohttp import web
 
 from engine.domain.units import format_price
 from engine.simulator.faults import Fault, FaultKind
+from engine.simulator.http_upheaval import upheaval_routes
 from engine.simulator.ledger import ledger
 from engine.simulator.refusals import FAK_UNMATCHED
 from engine.simulator.replies import decode
@@ -39,6 +41,7 @@ def control_routes(venue: Venue) -> list[web.RouteDef]:
         web.get("/_local/faults", control.fired),
         web.post("/_local/faults", control.arm),
         web.post("/_local/window", control.window),
+        *upheaval_routes(venue),
     ]
 
 

@@ -27,7 +27,7 @@ class QuotedMarket:
         self.spec = spec
         self.fair = fair = seed.fair
         self.levels = seed.levels
-        self.margin = Price(spec.tick * (3 if spec.tick < 100 else 1))
+        self.margin = _margin(spec)
         self.calm = False
         self._start_fair = fair
         self._ladder = exchange.ladder(spec.condition_id)
@@ -38,6 +38,12 @@ class QuotedMarket:
     def edge(self, side: BookSide) -> Price:
         """Return the best price this side may have in normal times."""
         return Price(self.fair + self.margin if side is BookSide.ASK else self.fair - self.margin)
+
+    def regrid(self, spec: MarketSpec) -> None:
+        """Go on with another tick: the fair price moves down to its grid, never to an end of it."""
+        self.spec, self.margin = spec, _margin(spec)
+        floor = self.fair // spec.tick * spec.tick
+        self.fair = self._start_fair = Price(min(max(floor, spec.tick), PRICE_ONE - spec.tick))
 
     def fill_side(self, side: BookSide, rng: Random, now_ms: Ms) -> None:
         """Put one order on each of the nearest levels."""
@@ -164,6 +170,10 @@ class QuotedMarket:
 
     def _forget_gone(self, side: BookSide) -> None:
         self._resting[side] = [order_id for order_id in self._resting[side] if order_id in self._orders]
+
+
+def _margin(spec: MarketSpec) -> Price:
+    return Price(spec.tick * (3 if spec.tick < 100 else 1))
 
 
 def _size(rng: Random) -> Size:

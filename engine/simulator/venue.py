@@ -32,6 +32,7 @@ class Venue:
         wide: int = 0,
     ) -> None:
         self.clock = clock
+        self.seed = seed
         self.catalogue: Catalogue = build_catalogue(seed, wide=wide)
         with_book = [market.spec for market in self.catalogue.markets if market.has_book]
         self.exchange = Exchange(with_book, id_seed=str(seed), confirm_delay_ms=confirm_delay_ms)
