@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from engine.domain.units import Ms, format_scaled
 from engine.simulator.books import WireBook, price_change_text, price_text
+from engine.simulator.delta_faults import DeltaFaults
 from engine.simulator.facts import LevelSet, Traded
-from engine.simulator.faults import FaultDirector
+from engine.simulator.faults import FaultDirector, FaultKind
 from engine.simulator.market_events import best_bid_ask_text, tick_size_change_text
 from engine.simulator.sockets import Socket
 
@@ -20,7 +21,7 @@ class MarketStream:
         self._by_token = {
             token: (book, index) for book in books.values() for index, token in enumerate(book.market.tokens)
         }
-        self._faults = faults
+        self._deltas = DeltaFaults(faults)
         self._subscribers: defaultdict[str, set[Socket]] = defaultdict(set)
         self._custom: set[Socket] = set()
         self._touches: dict[str, tuple[str, str]] = {}
@@ -31,25 +32,30 @@ class MarketStream:
         if not isinstance(frame, dict) or not isinstance(frame.get("assets_ids"), list):
             return False
         self._choose_features(socket, frame.get("custom_feature_enabled"))
-        tokens = [token for token in frame["assets_ids"] if token in self._by_token]
+        wanted = [token for token in frame["assets_ids"] if isinstance(token, str)]
+        tokens = [token for token in wanted if token in self._by_token]
         if frame.get("operation") == "unsubscribe":
             for token in tokens:
                 self._subscribers[token].discard(socket)
+                socket.tokens.discard(token)
             return True
         if frame.get("type") != "market" and frame.get("operation") != "subscribe":
             return False
         fresh = [token for token in tokens if socket not in self._subscribers[token]]
         for token in fresh:
             self._subscribers[token].add(socket)
+            socket.tokens.add(token)
             self._touches[token] = self._touch(token)
         if fresh and frame.get("initial_dump", True) is not False:
-            socket.send(f"[{','.join(self._dump(token) for token in fresh)}]")
+            heard = [token for token in fresh if not socket.is_held(FaultKind.MUTE, token)]
+            socket.send(f"[{','.join(self._dump(token) for token in heard)}]")
         return True
 
     def forget(self, socket: Socket) -> None:
         """Drop every subscription of a closed connection."""
-        for sockets in self._subscribers.values():
-            sockets.discard(socket)
+        for token in socket.tokens:
+            self._subscribers[token].discard(socket)
+        self._deltas.forget(socket)
         self._custom.discard(socket)
 
     def follow(self, book: WireBook) -> None:
@@ -61,13 +67,15 @@ class MarketStream:
         """Forget the tokens of a book that is gone, and who followed them."""
         for token in tokens:
             del self._by_token[token]
-            self._subscribers.pop(token, None)
+            for socket in self._subscribers.pop(token, ()):
+                socket.tokens.discard(token)
 
     def tick_changed(self, condition_id: str, old_tick: str, now_ms: Ms) -> None:
         """Tell every subscriber of either token of the market's new tick."""
         book = self._books[condition_id]
         for index, token in enumerate(book.market.tokens):
-            self._send(self._subscribers[token], tick_size_change_text(book, index, old_tick, now_ms))
+            text = tick_size_change_text(book, index, old_tick, now_ms)
+            self._send(self._subscribers[token], text, token)
 
     def announce(self, text: str) -> None:
         """Tell everybody with custom features of a new market: nobody can have subscribed to it."""
@@ -75,23 +83,25 @@ class MarketStream:
 
     def resolved(self, tokens: Iterable[str], text: str) -> None:
         """Tell subscribers with custom features of a result."""
-        self._send(self._receivers(tokens) & self._custom, text)
+        self._send(self._receivers(tokens) & self._custom, text, *tokens)
 
     def level_changed(self, fact: LevelSet) -> None:
         """Send one level change to whoever follows either token, unless a fault swallows it."""
         book = self._books[fact.condition_id]
         receivers = self._receivers(book.market.tokens)
-        if not receivers or self._faults.drops_delta(book.market.tokens, fact.at_ms):
+        if not receivers:
             return
-        self._send(receivers, price_change_text(book, fact, mirror_first=self.frames_sent % 3 == 0))
-        self._tell_touch(book, fact.at_ms)
+        text = price_change_text(book, fact, mirror_first=self.frames_sent % 3 == 0)
+        if self._deltas.deliver(receivers, text, book.market.tokens, fact.at_ms):
+            self.frames_sent += 1
+            self._tell_touch(book, fact.at_ms)
 
     def traded(self, fact: Traded) -> None:
         """Send both whole books, then the trades themselves."""
         book = self._books[fact.condition_id]
         for index, token in enumerate(book.market.tokens):
             if self._subscribers[token]:
-                self._send(self._subscribers[token], book.event_text(index))
+                self._send(self._subscribers[token], book.event_text(index), token)
         for trade in fact.trades:
             taker = trade.takers[0]
             token = book.market.tokens[taker.token_index]
@@ -105,7 +115,7 @@ class MarketStream:
                 "timestamp": str(fact.at_ms),
                 "event_type": "last_trade_price",
             }
-            self._send(self._subscribers[token], json.dumps(record, separators=(",", ":")))
+            self._send(self._subscribers[token], json.dumps(record, separators=(",", ":")), token)
         self._tell_touch(book, fact.at_ms)
 
     def _choose_features(self, socket: Socket, wanted: object) -> None:
@@ -121,7 +131,7 @@ class MarketStream:
             receivers = self._subscribers[token] & self._custom
             if receivers and self._touches.get(token) != (touch := book.best_texts(index)):
                 self._touches[token] = touch
-                self._send(receivers, best_bid_ask_text(book, index, now_ms))
+                self._send(receivers, best_bid_ask_text(book, index, now_ms), token)
 
     def _touch(self, token: str) -> tuple[str, str]:
         book, index = self._by_token[token]
@@ -134,7 +144,7 @@ class MarketStream:
     def _receivers(self, tokens: Iterable[str]) -> set[Socket]:
         return set().union(*(self._subscribers[token] for token in tokens))
 
-    def _send(self, receivers: set[Socket], text: str) -> None:
+    def _send(self, receivers: set[Socket], text: str, *tokens: str) -> None:
         self.frames_sent += 1
         for socket in receivers:
-            socket.send(text)
+            socket.send(text, tokens)

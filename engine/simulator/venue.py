@@ -1,21 +1,27 @@
 """The whole state of the local exchange, and the one place where facts become books and frames."""
 
+from collections import Counter
 from typing import assert_never
 
 from engine.clock import Clock
 from engine.domain.units import Ms, Usdc
 from engine.simulator.auth import KeyRing
+from engine.simulator.book_faults import BookFaults
 from engine.simulator.books import WireBook
 from engine.simulator.catalogue import Catalogue, build_catalogue
+from engine.simulator.connections import ConnectionFaults, Connections
 from engine.simulator.exchange import Exchange
 from engine.simulator.facts import LevelSet, OrderChanged, Traded, TradeMoved
-from engine.simulator.faults import FaultDirector
+from engine.simulator.faults import FaultDirector, FaultKind
 from engine.simulator.flow import Flow
 from engine.simulator.gamma_lists import Gamma
 from engine.simulator.market_stream import MarketStream
 from engine.simulator.order_entry import OrderEntry
 from engine.simulator.request_log import RequestLog
 from engine.simulator.user_stream import UserStream
+
+RUSH_BACKLOG_MAX = 500
+"""A burst waits while a reader is further behind: it is to find the client's limits, not our queue's."""
 
 
 class Venue:
@@ -40,8 +46,12 @@ class Venue:
         self.entry = OrderEntry(self.exchange, start_balance)
         self.faults = FaultDirector()
         self.log = RequestLog()
+        self.calls: Counter[str] = Counter()
         self.gamma = Gamma(self.catalogue)
         self.books = {market.condition_id: WireBook(market, self.now_ms()) for market in with_book}
+        self.connections = Connections()
+        self.book_faults = BookFaults(self.faults, self.find_book)
+        self._connection_faults = ConnectionFaults(self.faults, self.connections, self.find_book)
         self.market_stream = MarketStream(self.books, self.faults)
         self.user_stream = UserStream(self.keys, self.exchange.bank.accounts, self.exchange.markets)
         self.flow = Flow(
@@ -59,9 +69,16 @@ class Venue:
         return None if found is None else (self.books[found[0].condition_id], found[1])
 
     def advance(self) -> None:
-        """Do what time brings: settlement, expiry, order flow, windows; then publish."""
+        """Do what time brings: settlement, expiry, faults, order flow, windows; then publish."""
         now_ms = self.now_ms()
         self.exchange.settle(now_ms)
+        self.book_faults.advance()
+        self._connection_faults.advance(now_ms)
+        for burst, _ in self.faults.waiting({FaultKind.BURST}):
+            self.flow.hurry(burst.asset_id, burst.amount)
+            self.faults.fire(burst, f"{burst.amount} changes", now_ms)
+        if self.connections.backlog <= RUSH_BACKLOG_MAX:
+            self.flow.rush(now_ms)
         self.flow.advance(now_ms)
         self.publish()
 
