@@ -6,7 +6,7 @@ from resource import RUSAGE_SELF, getrusage
 
 import pytest
 
-from engine.clock import SystemClock, perf_us
+from engine.clock import Clock, SystemClock, perf_us
 from engine.core import desk as core
 from engine.core.feed import Feeds
 from engine.core.state import Desk
@@ -51,6 +51,20 @@ def burst_of(source: ReferenceVenue) -> bytes:
     return b"".join(frames)
 
 
+def service_on(sockets: MarketSockets, clock: Clock, metrics: Metrics) -> Service:
+    """A desk whose catalogue is empty: the test tracks the tokens."""
+    return Service(
+        Desk(settings(event()), Feeds()),
+        clock=clock,
+        metrics=metrics,
+        store=FakeStore(),
+        relayer=FakeRelayer(),
+        market=FakeReads(catalogue=()),
+        feed=sockets,
+        connect_chat=lambda _service: FakeChat(),
+    )
+
+
 async def test_burst_is_applied_whole_with_few_wakes_and_no_memory(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
@@ -69,18 +83,9 @@ async def test_burst_is_applied_whole_with_few_wakes_and_no_memory(
             await connection.write(burst[start : start + CHUNK])
 
     async with raw_venue(bursting) as venue:
-        desk = Desk(settings(event()), Feeds())
         sockets = MarketSockets(venue.url, clock, lambda: 0.5, metrics)
-        service = Service(
-            desk,
-            clock=clock,
-            metrics=metrics,
-            store=FakeStore(),
-            relayer=FakeRelayer(),
-            market=FakeReads(catalogue=()),
-            feed=sockets,
-            connect_chat=lambda _service: FakeChat(),
-        )
+        service = service_on(sockets, clock, metrics)
+        desk = service.desk
         task = asyncio.create_task(service.run(), name="desk")
         await until(lambda: desk.venue_offset_ms != 0)  # the (empty) catalogue is in
         desk.feeds.track(source.tokens(), clock.now_ms())
