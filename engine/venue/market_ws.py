@@ -129,6 +129,10 @@ class MarketSocket:
             began_ms = self._clock.now_ms()
             self._replacing = self._emptied = False
             loss, words = await self._connect_until_lost(on_frames, on_link)
+            if _is_cancelled():
+                # A connection that is lost at the very moment we are told to end hides that: Python 3.11's
+                # TaskGroup raises the loss instead.
+                raise asyncio.CancelledError
             if loss is None:
                 continue
             self._on_loss(loss)
@@ -267,6 +271,12 @@ class MarketSocket:
     def _last_heard_ms(self) -> Ms:
         assert self._heard_ms is not None, "a connection that is kept is up"
         return self._heard_ms
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    assert task is not None, "a socket runs in a task"
+    return task.cancelling() > 0
 
 
 async def _send(connection: ClientConnection, text: str) -> None:

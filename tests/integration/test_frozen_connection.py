@@ -202,3 +202,17 @@ async def test_frozen_connection_is_found_replaced_and_proven_again_and_nothing_
         assert drill.metrics.value("feed_losses_total", "replaced") == 1
         assert drill.metrics.value("feed_connections_total", "frozen") == len(drill.replaced) == 1
         assert [a.subject for a in drill.chat.alerts] == ["market connection 0 frozen"]
+
+
+@pytest.mark.slow
+async def test_half_an_hour_without_a_single_change_halts_nothing():
+    async with drilling() as drill:
+        all_live = [drill.live_books(number) for number in (FROZEN, BUSY, QUIET)]
+        for _ in range(1_800):
+            await drill.second()
+            assert [drill.live_books(number) for number in (FROZEN, BUSY, QUIET)] == all_live
+
+        assert len(drill.reads) == len(set(drill.reads)) <= 1_800, "at most one probe a second"
+        assert drill.feeds.status(drill.clock.now_ms()).resyncs == 0
+        assert [drill.metrics.reading("feed_connection_reconnects_total", n) for n in "012"] == [0, 0, 0]
+        assert drill.chat.alerts == []

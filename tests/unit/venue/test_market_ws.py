@@ -11,9 +11,10 @@ from engine.core.feed import Feeds
 from engine.domain.book import LiveBook
 from engine.domain.frames import BookDelta, BookSnapshot, Frame, Ignored, Malformed
 from engine.domain.ids import TokenId
-from engine.venue.market_ws import SocketRules
+from engine.domain.units import Ms
+from engine.venue.market_ws import MarketSocket, SocketRules
 from tests.support.feed_bench import LINE
-from tests.support.market_channel import PATIENCE_S, Desk, Venue, new_socket, running, until
+from tests.support.market_channel import PATIENCE_S, QUICK, Desk, Venue, new_socket, running, until
 from tests.support.market_stream import NO, YES, seeded_venue
 
 FILES = Path("/proc/self/fd")
@@ -215,6 +216,34 @@ async def test_link_is_down_and_unheard_after_cancellation():
 
         assert desk.links == [True, False]
         assert socket.silent_ms() is None
+
+
+async def test_cancellation_at_the_moment_of_a_loss_ends_the_task():
+    class FatalClock(SystemClock):
+        """Cancels the socket, and tells its keeper in the same breath that nothing was heard for days."""
+
+        def now_ms(self) -> Ms:
+            running = asyncio.current_task()
+            if running is None or not running.get_name().startswith("market-socket-keeper") or not armed:
+                return super().now_ms()
+            task.cancel()
+            return Ms(super().now_ms() + 1_000_000_000)
+
+    armed = False
+    async with running() as (venue, *_):
+        desk = Desk()
+        socket = MarketSocket(
+            LINE, venue.url, QUICK, clock=FatalClock(), random=lambda: 0.5, on_loss=desk.losses.append
+        )
+        socket.subscribe([TokenId(YES)])
+        task = asyncio.create_task(socket.run(desk.on_frames, desk.on_link), name="socket-under-test")
+        await until(lambda: desk.frames)
+        armed = True
+
+        async with asyncio.timeout(PATIENCE_S):
+            with pytest.raises(asyncio.CancelledError):
+                await task
+    assert desk.links == [True, False]
 
 
 async def test_cancellation_in_the_backoff_is_immediate():
