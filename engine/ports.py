@@ -112,8 +112,13 @@ class MarketFeed(Protocol):
         self,
         on_frames: Callable[[ConnectionId, tuple[Frame, ...]], None],
         on_link: Callable[[ConnectionId, bool], None],
+        on_given_up: Callable[[ConnectionId, str], None],
     ) -> None:
-        """Call `on_frames` for every message and `on_link` on connect (True) and disconnect (False)."""
+        """Call `on_frames` for every message, `on_link` on connect (True) and disconnect (False).
+
+        `on_given_up` is told why no further connection of a number will be tried; returns when that is true
+        of all of them.
+        """
         ...
 
     def subscribe(self, connections: Sequence[tuple[ConnectionId, Sequence[TokenId]]]) -> None:
@@ -121,7 +126,7 @@ class MarketFeed(Protocol):
         ...
 
     def reconnect(self, connection: ConnectionId) -> None:
-        """Give up a connection and open another in its place."""
+        """Give up a connection, or an attempt at one, and open another in its place at once."""
         ...
 
 

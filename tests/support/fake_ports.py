@@ -228,6 +228,8 @@ class FakeFeed:
         self.running = asyncio.Event()
         self.on_frames: Callable[[ConnectionId, tuple[Frame, ...]], None] | None = None
         self.on_link: Callable[[ConnectionId, bool], None] | None = None
+        self.on_given_up: Callable[[ConnectionId, str], None] | None = None
+        self.all_given_up = asyncio.Event()
 
     @property
     def tokens(self) -> tuple[TokenId, ...]:
@@ -237,10 +239,11 @@ class FakeFeed:
         self,
         on_frames: Callable[[ConnectionId, tuple[Frame, ...]], None],
         on_link: Callable[[ConnectionId, bool], None],
+        on_given_up: Callable[[ConnectionId, str], None],
     ) -> None:
-        self.on_frames, self.on_link = on_frames, on_link
+        self.on_frames, self.on_link, self.on_given_up = on_frames, on_link, on_given_up
         self.running.set()
-        await asyncio.Event().wait()
+        await self.all_given_up.wait()
 
     def subscribe(self, connections: Sequence[tuple[ConnectionId, Sequence[TokenId]]]) -> None:
         self.connections = {number: tuple(tokens) for number, tokens in connections}

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from bot.agent import BotAgent
+from bot.app import socket_rules
 from bot.auth import Allowlist
 from bot.card import Card, MoveAct
 from bot.payload import Sealer
@@ -195,13 +196,15 @@ async def running_desk(
             clock=clock,
         )
         service = Service(
-            Desk(desk_settings(settings), Feeds()),
+            Desk(desk_settings(settings), Feeds(tokens_per_connection=settings.feed.tokens_per_connection)),
             clock=clock,
             metrics=metrics,
             store=storage.store,
             relayer=relayer,
             market=VenueReads(http, hosts, await storage.store.known_codes()),
-            feed=MarketSockets(hosts.market_ws, clock, random.Random(1).random),
+            feed=MarketSockets(
+                hosts.market_ws, clock, random.Random(1).random, metrics, socket_rules(settings.feed)
+            ),
             connect_chat=lambda _service: chat,
         )
         agent = BotAgent(

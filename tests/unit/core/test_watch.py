@@ -253,9 +253,9 @@ def test_status_counts_feeds_by_market(run):
 def test_listing_that_joins_a_watched_event_holds_it_until_the_catalogue_is_read_again(run):
     group = run.events[0]
 
-    effects = run.step(
-        VenueNotice(run.at_ms, NewMarket(group.markets[0].condition_id, group.event_id, "Pause?"))
-    )
+    listed = NewMarket(group.markets[0].condition_id, group.event_id, "Pause?")
+
+    effects = run.step(VenueNotice(run.at_ms, listed))
 
     assert of_kind(effects, ReadCatalogue)
     assert "Pause?" in run.desk.announced[group.event_id].text
