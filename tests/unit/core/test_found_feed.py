@@ -1,0 +1,111 @@
+"""Defects of the feed core that the campaigns and random streams found, each in its smallest form."""
+
+import pytest
+
+from engine.core.feed import Feeds
+from engine.domain.book import LiveBook, NotLive
+from engine.domain.frames import BookSnapshot
+from engine.domain.ids import ConnectionId, TokenId
+from engine.venue.wire import decode_market
+from tests.support.feed_bench import LINE, FeedBench
+from tests.support.market_stream import NO, YES, ReferenceVenue, seeded_venue
+
+OTHER_LINE = ConnectionId(1)
+
+
+def on_two_connections() -> FeedBench:
+    """The bench's market on its line, another market on a second one."""
+    bench = FeedBench(dump=False)
+    other = seeded_venue(condition="0x" + "2b" * 32, yes=str(10**76 + 1), no=str(10**76 + 2))
+    bench.feeds = Feeds(tokens_per_connection=2)
+    bench.feeds.track([*bench.venue.tokens(), *other.tokens()], bench.at)
+    for line in (LINE, OTHER_LINE):
+        bench.feeds.link(line, up=True, at_ms=bench.at)
+    bench.send(bench.venue.dump())
+    bench.assert_equals_venue()
+    return bench
+
+
+def deliver(bench: FeedBench, line: ConnectionId, raw: bytes) -> None:
+    for frame in decode_market(raw):
+        bench.effects += bench.feeds.apply(line, frame, bench.at)
+
+
+@pytest.mark.xfail(
+    strict=True, reason="PROVEN is asserted impossible in DOWN and STALE", raises=AssertionError
+)
+@pytest.mark.parametrize("silent", [True, False])
+def test_book_that_comes_on_another_connection_than_its_markets_does_not_raise(silent: bool):
+    bench = on_two_connections()
+    if silent:
+        bench.wait(25_000)
+        bench.check()
+        assert bench.live() is NotLive.STALE
+    else:
+        bench.link(up=False)
+
+    deliver(bench, OTHER_LINE, bench.venue.dump(YES))
+
+    assert bench.live() is (NotLive.STALE if silent else NotLive.DOWN)
+
+
+@pytest.mark.xfail(strict=True, reason="a stream snapshot's time is not held against the change of tick")
+def test_stream_book_from_before_a_change_of_tick_is_not_taken_after_it():
+    bench = FeedBench()
+    bench.venue.now_ms += 10
+    lagging = bench.venue.dump()
+    bench.venue.now_ms += 10
+    bench.send(bench.venue.change_tick(10))
+
+    bench.send(lagging)
+
+    assert not isinstance(bench.live(YES), LiveBook)
+    assert not isinstance(bench.live(NO), LiveBook)
+
+
+UNCLEAR = "another book of the same millisecond proves nothing, however long the stream stays silent about it"
+
+
+def probe_for(bench: FeedBench, seconds: int, *, other: ReferenceVenue | None = None) -> None:
+    """Let quiet seconds pass in which probes are answered; another market may go on meanwhile."""
+    for _ in range(seconds):
+        bench.wait(1_000)
+        if other is not None:
+            other.now_ms = bench.at
+            bench.send(other.set_level("BUY", 4400, str(other.now_ms % 10**6 + 1)))
+        bench.check()
+        for fetch in bench.take_fetches():
+            answer = [
+                snapshot for venue in (bench.venue, other) if venue for snapshot in books(venue, fetch.tokens)
+            ]
+            bench.answer(*answer, asked=fetch.tokens)
+
+
+def books(venue: ReferenceVenue, asked: tuple[TokenId, ...]) -> tuple[BookSnapshot, ...]:
+    own = [token for token in asked if token in (venue.yes, venue.no)]
+    return venue.rest(*own) if own else ()
+
+
+@pytest.mark.xfail(strict=True, reason=UNCLEAR)
+def test_lost_second_change_of_one_millisecond_is_not_live_for_a_minute_while_others_speak():
+    bench = FeedBench()
+    other = seeded_venue(condition="0x" + "2b" * 32, yes=str(10**76 + 1), no=str(10**76 + 2))
+    bench.feeds.track([*bench.venue.tokens(), *other.tokens()], bench.at)
+    bench.send(other.dump(), bench.change("BUY", 4500, "77"))
+    bench.change("BUY", 4600, "88", after_ms=0)
+
+    probe_for(bench, 60, other=other)
+
+    book = bench.live()
+    assert not isinstance(book, LiveBook) or book.hash == bench.venue.book(YES)["hash"]
+
+
+@pytest.mark.xfail(strict=True, reason=UNCLEAR)
+def test_lost_second_change_of_one_millisecond_ends_equal_to_the_venue_in_a_quiet_market():
+    bench = FeedBench()
+    bench.send(bench.change("BUY", 4500, "77"))
+    bench.change("BUY", 4600, "88", after_ms=0)
+
+    probe_for(bench, 120)
+
+    bench.assert_equals_venue()
