@@ -39,6 +39,8 @@ class Faults:
     read_old: float = 0.0
     breaks: bool = False
     """Connections break off by themselves."""
+    halves: bool = False
+    """Of the two books after a trade one may be lost."""
     tick_lost: bool = False
     """Changes of tick are lost and late like everything else."""
     read_ms_max: int = 400
@@ -50,7 +52,7 @@ class Faults:
 ROUGH = Faults(
     loss=0.03, repeat=0.02, swap=0.03, dump_lost=0.1, read_failed=0.1, read_old=0.1, read_ms_max=2_500
 )
-ROUGHEST = replace(ROUGH, breaks=True, tick_lost=True, instants=True)
+ROUGHEST = replace(ROUGH, breaks=True, halves=True, tick_lost=True, instants=True)
 RIGHT = Faults()
 
 
@@ -197,8 +199,10 @@ class FeedWorld:
             # The venue quotes p or 1 - p (book-hash): the trade's own message may tell the other one.
             told = venue.trade_words(10_000 - best // 10 * 10)
         numbers = self.record(venue)
-        self.emit(venue, yes, {venue.yes: numbers[venue.yes]})
-        self.emit(venue, no, {venue.no: numbers[venue.no]})
+        whole = not self.faults.halves
+        if not whole or self.rng.random() >= self.faults.loss:
+            self.emit(venue, yes, {venue.yes: numbers[venue.yes]}, surely=whole)
+            self.emit(venue, no, {venue.no: numbers[venue.no]}, surely=whole)
         if self.rng.random() < 0.5:
             self.change(venue)
         self.emit(venue, told, {})
