@@ -7,47 +7,20 @@ and memory: `python -m tests.campaigns.market_frames --frames 1000000 --seed 1`.
 
 import argparse
 import random
-import re
 import sys
 import time
-import traceback
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from heapq import heappush, heappushpop
 
 from engine.domain.book import LiveBook
 from engine.domain.frames import Frame, Ignored, Malformed
+from tests.campaigns.figures import Figures, shown, tell
 from tests.campaigns.judged_feeds import JudgedFeeds
-from tests.campaigns.memory import resident_bytes
 from tests.campaigns.mutations import Damage
 from tests.support.market_stream import ReferenceVenue
 
 TICK_EVERY_MS = 1_000
-SLOWEST = 5
-SHOWN_BYTES = 400
 LOST = 0.1
 """How often a true frame is lost, so that damage also meets books that are being fetched again."""
-
-
-@dataclass
-class Figures:
-    """What a campaign has seen so far."""
-
-    frames: int = 0
-    octets: int = 0
-    by_mutation: Counter[str] = field(default_factory=Counter)
-    by_verdict: Counter[str] = field(default_factory=Counter)
-    held: int = 0
-    """Live books compared before and after a frame that was judged to say nothing."""
-    live: int = 0
-    """Live books met by a mutated frame, counted once for each frame and token."""
-    slowest: list[tuple[int, str, int]] = field(default_factory=list)
-    """Nanoseconds, mutation and bytes of the slowest frames."""
-    failures: Counter[str] = field(default_factory=Counter)
-    """What went wrong, by its words."""
-    examples: dict[str, str] = field(default_factory=dict)
-    """The first frame of each failure."""
 
 
 class MarketCampaign:
@@ -119,19 +92,14 @@ class MarketCampaign:
             error.add_note(f"seed {self.seed}, frame {figures.frames}, {name}: {shown(raw)}")
             raise
         finally:
-            figures.frames += 1
-            figures.octets += len(raw)
-            figures.by_mutation[name] += 1
+            figures.note(name, raw)
         figures.by_verdict[verdict] += 1
         figures.live += sum(isinstance(book, LiveBook) for book in before)
-        keep = heappush if len(figures.slowest) < SLOWEST else heappushpop
-        keep(figures.slowest, (took, name, len(raw)))
+        figures.timed(name, raw, took)
 
     def _fail(self, error: Exception) -> None:
         """Count a failure by its words and begin anew: what the feed core holds now may be anything."""
-        words = re.sub(r"\d{3,}|0x[0-9a-f]+|[0-9a-f]{40}", "…", f"{type(error).__name__}: {error}")
-        self.figures.failures[words] += 1
-        self.figures.examples.setdefault(words, "".join(traceback.format_exception(error)))
+        self.figures.fail(error)
         self.feeds = JudgedFeeds(
             self.rng, connections=self.connections, ticks=self.ticks, from_ms=self.feeds.now_ms
         )
@@ -181,36 +149,6 @@ def verdict_of(frames: tuple[Frame, ...]) -> str:
     return "mixed, part malformed" if any(kind.startswith("malformed") for kind in kinds) else "mixed"
 
 
-def shown(raw: bytes) -> str:
-    """Return a frame for a person: whole if short."""
-    return repr(raw if len(raw) <= SHOWN_BYTES else raw[:SHOWN_BYTES] + b"...") + f" ({len(raw)} bytes)"
-
-
-def report(figures: Figures, seconds: float) -> str:
-    """Return the figures as text; with no failure in N frames the true rate is below 3/N (95 %)."""
-    frames, failed = figures.frames, figures.failures.total()
-    bound = f"below {3 / frames:.1e} a frame (3/N, 95 %)" if not failed else "see their examples"
-    sent = f"{frames} mutated frames, {figures.octets / 1e6:.0f} MB, in {seconds:.0f} s"
-    met = f"live books met by a mutated frame: {figures.live}, held equal after one that says nothing: "
-    lines = [
-        f"{sent}: {frames / seconds:.0f} frames/s",
-        f"failures: {failed} of {len(figures.failures)} kinds, {bound}",
-        *(f"  {count:9d}  {words}" for words, count in figures.failures.most_common()),
-        *figures.examples.values(),
-        f"{met}{figures.held}",
-        "by verdict:",
-        *(f"  {count:9d}  {name}" for name, count in figures.by_verdict.most_common()),
-        "by mutation:",
-        *(f"  {count:9d}  {name}" for name, count in figures.by_mutation.most_common()),
-        "slowest:",
-        *(
-            f"  {took / 1e6:9.1f} ms  {name}, {size} bytes"
-            for took, name, size in sorted(figures.slowest)[::-1]
-        ),
-    ]
-    return "\n".join(lines)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--frames", type=int, default=1_000_000)
@@ -219,19 +157,11 @@ def main() -> None:
     parser.add_argument("--same-ticks", action="store_true", help="the venues never change a tick")
     told = parser.parse_args()
     campaign = MarketCampaign(told.seed, connections=told.connections, ticks=not told.same_ticks)
-    began = time.monotonic()
-
-    def at_tenth(done: int) -> None:
-        megabytes = resident_bytes() / 2**20
-        sys.stdout.write(
-            f"{done * 10:3d} %  {time.monotonic() - began:6.0f} s  {megabytes:7.1f} MiB resident\n"
-        )
-        sys.stdout.flush()
-
-    sys.stdout.write(f"seed {told.seed}, {told.connections} connections\n")
-    figures = campaign.run(told.frames, at_tenth)
+    sys.stdout.write(
+        f"seed {told.seed}, {told.connections} connections, ticks change: {not told.same_ticks}\n"
+    )
+    figures = tell(lambda at_tenth: campaign.run(told.frames, at_tenth))
     feeds = campaign.feeds
-    sys.stdout.write(report(figures, time.monotonic() - began) + "\n")
     sys.stdout.write(
         f"live books computed again: {feeds.judged}; resync reads: {feeds.limits.resyncs}, probes: "
         f"{feeds.limits.probes}, alerts: {feeds.alerts}, reconnects: {feeds.reconnects}\n"

@@ -1,11 +1,15 @@
-"""A slice of the mutation campaigns; `python -m tests.campaigns.market_frames` runs the million."""
+"""A slice of the mutation campaigns.
+
+`python -m tests.campaigns.market_frames` runs the million, `python -m tests.campaigns.rest_books` the rest.
+"""
 
 import pytest
 
 from tests.campaigns.market_frames import MarketCampaign
 from tests.campaigns.memory import resident_bytes
+from tests.campaigns.rest_books import RestCampaign
 
-FRAMES = 7_000
+FRAMES = 5_000
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -40,3 +44,12 @@ def test_mutated_frames_do_not_make_memory_grow():
 
     grown = (held[1] - held[0]) / 2**20
     assert grown < 32, f"seed {seed}: {grown:.0f} MiB more after 2,500 frames"
+
+
+def test_mutated_rest_answers_break_nothing_and_restore_only_the_venues_books():
+    seed = 4
+    figures = RestCampaign(seed).run(2_000)
+
+    assert not figures.failures, f"seed {seed}: {figures.examples}"
+    assert figures.by_verdict["refused"] > 800, f"seed {seed}"
+    assert figures.by_verdict["read, restores a book"] > 50, f"seed {seed}"
