@@ -23,7 +23,9 @@ def test_mutated_frames_on_one_connection_break_nothing_and_change_no_book(seed:
     assert figures.held > FRAMES / 2, f"seed {seed}"
 
 
-@pytest.mark.xfail(strict=True, reason="books of other connections, books older than a tick: test_found_feed")
+@pytest.mark.xfail(
+    strict=False, reason="meets the defects of test_found_feed now and then; then strict again"
+)
 def test_mutated_frames_on_two_connections_and_changing_ticks_break_nothing():
     seed = 1
     campaign = MarketCampaign(seed, connections=2)

@@ -34,9 +34,12 @@ def deliver(bench: FeedBench, line: ConnectionId, raw: bytes) -> None:
 @pytest.mark.xfail(
     strict=True, reason="PROVEN is asserted impossible in DOWN and STALE", raises=AssertionError
 )
+@pytest.mark.parametrize("kind", ["book", "change"])
 @pytest.mark.parametrize("silent", [True, False])
-def test_book_that_comes_on_another_connection_than_its_markets_does_not_raise(silent: bool):
+def test_message_that_comes_on_another_connection_than_its_markets_does_not_raise(silent: bool, kind: str):
+    """A connection that does not carry the market has no word on it."""
     bench = on_two_connections()
+    bench.send(bench.change("BUY", 4400, "5"))
     if silent:
         bench.wait(25_000)
         bench.check()
@@ -44,7 +47,8 @@ def test_book_that_comes_on_another_connection_than_its_markets_does_not_raise(s
     else:
         bench.link(up=False)
 
-    deliver(bench, OTHER_LINE, bench.venue.dump(YES))
+    told = bench.venue.dump(YES) if kind == "book" else bench.change("BUY", 4400, "6", after_ms=0)
+    deliver(bench, OTHER_LINE, told)
 
     assert bench.live() is (NotLive.STALE if silent else NotLive.DOWN)
 
