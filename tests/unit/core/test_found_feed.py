@@ -198,3 +198,17 @@ def test_one_message_from_the_future_does_not_block_its_market_for_minutes():
             bench.answer(*bench.venue.rest(*fetch.tokens), asked=fetch.tokens)
 
     bench.assert_equals_venue()
+
+
+@pytest.mark.xfail(strict=True, reason="the time of a change of tick is not held against the newest one")
+def test_older_change_of_tick_does_not_make_an_older_rest_book_live():
+    """0.01 is told late or twice, after the 0.001 that followed it; the book that REST gives is as old."""
+    bench = FeedBench()
+    bench.venue.now_ms += 10
+    older, rest = bench.venue.change_tick(100), bench.venue.rest(YES, NO)
+    bench.venue.now_ms += 10
+    bench.send(bench.venue.change_tick(10), older)
+
+    bench.answer(*rest)
+
+    assert not isinstance(bench.live(), LiveBook)
