@@ -1,5 +1,7 @@
 """Several markets and connections under any mix of faults: only the venue's books, and all come back."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -8,6 +10,8 @@ from tests.support.feed_world import RIGHT, ROUGH, ROUGHEST, Faults, FeedWorld, 
 
 HEALED_S = 75
 """Seconds of exchange time after the last fault; a market is looked at every 30, a loss waits 3 more."""
+RECONCILED_MS = 60_000
+"""Protocol 5.4: every book is compared with the venue's within 20 to 60 s."""
 SEEDS = st.integers(0, 2**32)
 STEPS = st.integers(1, 250)
 
@@ -74,6 +78,15 @@ def heal(world: FeedWorld, *, busy: bool) -> int:
 @given(seed=SEEDS, steps=STEPS, busy=st.booleans())
 def test_any_mix_of_faults_offers_only_the_venues_books_and_ends_equal(seed: int, steps: int, busy: bool):
     heal(run(seed, steps), busy=busy)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_old_book_is_offered_for_longer_than_the_reconcile_takes_while_rest_answers(seed: int):
+    """Losses, stalls and frozen connections; what was lost last is seen by the next look."""
+    world = run(seed, 500, replace(ROUGH, read_failed=0, read_old=0, read_ms_max=400))
+
+    assert world.lived > 200, f"seed {seed}"
+    assert world.oldest_ms <= RECONCILED_MS, f"seed {seed}: {world.oldest_ms} ms"
 
 
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="the defects of test_found_feed")

@@ -1,5 +1,7 @@
 """Drills on several connections: frozen, quiet, half-dead, and a venue whose checksums are wrong."""
 
+from dataclasses import replace
+
 import pytest
 
 from engine.domain.book import LiveBook, NotLive
@@ -59,6 +61,25 @@ def test_frozen_connection_is_found_within_twenty_seconds_and_the_quiet_one_is_l
     assert world.limits.resyncs == 0, "its first books restore it"
 
 
+def test_frozen_connection_is_stale_at_twenty_seconds_when_rest_fails_too():
+    world = calm()
+    world.faults = replace(RIGHT, read_failed=1.0)
+    busy, quiet, frozen = world.lines
+    second(world, *world.lines)
+    frozen.frozen, began_ms = True, world.now_ms
+
+    while world.now_ms - began_ms < FOUND_MS:
+        second(world, busy, frozen)
+
+    assert not any(live_on(world, frozen))
+    assert not any(live_on(world, quiet)), "nothing can tell it from a frozen one now"
+    assert all(live_on(world, busy))
+    world.faults = RIGHT
+    for _ in range(15):
+        second(world, busy, frozen)
+    assert world.differing() == []
+
+
 def test_frozen_connection_whose_markets_do_not_move_is_no_loss():
     world = calm()
     world.lines[0].frozen = True
@@ -109,7 +130,7 @@ def test_storm_of_wrong_checksums_in_every_market_stays_within_its_reads(answere
     """Every message's checksum is wrong for a minute, whether or not REST can still be read."""
     world = calm()
     if not answered:
-        world.faults = world.faults.__class__(read_failed=1.0)
+        world.faults = replace(RIGHT, read_failed=1.0)
     emitted = world.emit
 
     def emit(venue: ReferenceVenue, raw: bytes, versions: dict[str, int], **more: bool) -> None:
