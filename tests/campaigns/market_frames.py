@@ -49,7 +49,10 @@ class MarketCampaign:
             while done < 10 and self.figures.frames * 10 >= frames * (done + 1):
                 done += 1
                 at_tenth(done)
-        self.heal()
+        try:
+            self.heal()
+        except Exception as error:  # noqa: BLE001 - a finding too
+            self.figures.fail(error)
         return self.figures
 
     def _round(self, most: int) -> None:

@@ -212,3 +212,22 @@ def test_older_change_of_tick_does_not_make_an_older_rest_book_live():
     bench.answer(*rest)
 
     assert not isinstance(bench.live(), LiveBook)
+
+
+@pytest.mark.xfail(strict=True, reason="a change of tick is believed however far ahead its time is")
+def test_change_of_tick_from_the_far_future_does_not_block_its_market_for_good():
+    """Wrong in tick and time: every REST book is older than it and on another tick, for decades."""
+    bench = FeedBench()
+    now_ms, bench.venue.now_ms = bench.venue.now_ms, 2_790_000_000_000
+    ahead = bench.venue.change_tick(10)
+    bench.venue.change_tick(100)
+    bench.venue.now_ms = now_ms
+    bench.send(ahead)
+
+    for second in range(60):
+        bench.send(bench.change("BUY", 4400, str(second + 1), after_ms=1_000))
+        bench.check()
+        for fetch in bench.take_fetches():
+            bench.answer(*bench.venue.rest(*fetch.tokens), asked=fetch.tokens)
+
+    bench.assert_equals_venue()
