@@ -9,6 +9,7 @@ import argparse
 import random
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 
 from engine.domain.book import LiveBook
@@ -36,6 +37,7 @@ class MarketCampaign:
         self.feeds = JudgedFeeds(self.rng, connections=connections, ticks=ticks)
         self.damage = Damage(self.rng)
         self.figures = Figures()
+        self._newest: deque[tuple[str, bytes]] = deque(maxlen=12)
         self._ticked_ms = self.feeds.now_ms
 
     def run(self, frames: int, at_tenth: Callable[[int], None] = lambda _: None) -> Figures:
@@ -45,6 +47,8 @@ class MarketCampaign:
             try:
                 self._round(frames - self.figures.frames)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
+                before = [f"{name}: {shown(raw)}" for name, raw in self._newest]
+                error.add_note(f"seed {self.seed}, the newest mutated frames:\n" + "\n".join(before))
                 self._fail(error)
             while done < 10 and self.figures.frames * 10 >= frames * (done + 1):
                 done += 1
@@ -96,6 +100,7 @@ class MarketCampaign:
             raise
         finally:
             figures.note(name, raw)
+            self._newest.append((name, raw))
         figures.by_verdict[verdict] += 1
         figures.live += sum(isinstance(book, LiveBook) for book in before)
         figures.timed(name, raw, took)

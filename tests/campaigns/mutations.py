@@ -380,7 +380,9 @@ def many_changes(rng: random.Random, raw: bytes, _: Surroundings) -> bytes:
     found = next((one for one in _objects(message) if isinstance(one.get("price_changes"), list)), None)
     if found is None or not found["price_changes"]:
         return raw
-    entries = found["price_changes"]
+    entries = [entry for entry in found["price_changes"] if isinstance(entry, dict)]
+    if not entries:
+        return raw
     found["price_changes"] = [
         rng.choice(entries) | {"price": f"{rng.randrange(1, 100) / 100:g}", "size": str(rng.randrange(1000))}
         for _entry in range(CHANGES)
