@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import assert_never
 
-from engine.core.feed_faults import AHEAD_MS_MAX
+from engine.core.feed_faults import AHEAD_MS_MAX, too_far_ahead
 from engine.core.feed_market import Connection, FeedStatus, MarketFeed, Watched
 from engine.core.feed_pulse import Pulse
 from engine.core.feed_resync import Resyncs, move
@@ -33,7 +33,7 @@ from engine.domain.frames import (
     NewMarket,
     TickChange,
 )
-from engine.domain.ids import ConnectionId, TokenId
+from engine.domain.ids import ConditionId, ConnectionId, TokenId
 from engine.domain.units import PRICES, Ms, Price, format_price
 
 __all__ = ["SILENCE_MS", "SNAPSHOT_PATIENCE_MS", "FeedStatus", "Feeds", "TrackedToken"]
@@ -86,14 +86,14 @@ class Feeds:
             return ()
         if connection.up:
             connection.up = connection.frozen = connection.stale = False
+            for market in connection.markets.values():
+                market.missed = None
             for feed in self._watched.on(connection):
                 feed.disconnect()
                 move(feed, FeedEvent.LINK_DOWN, at_ms)
         if up:
             self._tally["feed_connections_total", "opened"] += 1
             connection.up, connection.heard_ms = True, at_ms
-            for market in connection.markets.values():
-                market.missed = None
             for feed in self._watched.on(connection):
                 event = FeedEvent.LINK_UP_EMPTY if feed.book is None else FeedEvent.LINK_UP_WITH_BOOK
                 move(feed, event, at_ms)
@@ -134,16 +134,16 @@ class Feeds:
         match frame:
             case BookSnapshot():
                 self._tally[FRAMES, "book"] += 1
-                self._apply_snapshot(frame, at_ms)
+                self._apply_snapshot(connection, frame, at_ms)
             case LastTrade():
                 self._tally[FRAMES, "last_trade_price"] += 1
-                self._apply_trade(frame)
+                self._apply_trade(connection, frame)
             case TickChange():
                 self._tally[FRAMES, "tick_size_change"] += 1
-                self._apply_tick(frame, at_ms)
+                self._apply_tick(connection, frame, at_ms)
             case BestTouch():
                 self._tally[FRAMES, "best_bid_ask"] += 1
-                self._compare_touch(frame, at_ms)
+                self._compare_touch(connection, frame, at_ms)
             case NewMarket() | MarketResolved():
                 self._tally[FRAMES, "new_market" if isinstance(frame, NewMarket) else "market_resolved"] += 1
                 self._notices.append(PassOn(frame))
@@ -162,7 +162,7 @@ class Feeds:
             or not (market.shared.steady or market.is_steady())
             or not market.venue_ms <= venue_ms <= at_ms + AHEAD_MS_MAX
         ):
-            self._apply_carefully(delta, at_ms)
+            self._apply_carefully(connection, delta, at_ms)
             return
         tokens, tick, prices = market.tokens, market.tick, PRICES
         ready: list[tuple[TokenFeed, Price, LevelChange]] = []
@@ -170,7 +170,7 @@ class Feeds:
             feed = tokens.get(change.token_id)
             price = prices[change.price]
             if feed is None or price % tick:
-                self._apply_carefully(delta, at_ms)
+                self._apply_carefully(connection, delta, at_ms)
                 return
             ready.append((feed, price, change))
         market.venue_ms, market.moved_ms = venue_ms, at_ms
@@ -186,13 +186,11 @@ class Feeds:
                 own = [each for each in delta.changes if each.token_id == feed.token.token_id]
                 self._judge(feed, feed.examine(own, known=known), at_ms)
 
-    def _apply_carefully(self, delta: BookDelta, at_ms: Ms) -> None:
+    def _apply_carefully(self, connection: Connection, delta: BookDelta, at_ms: Ms) -> None:
         parts: dict[TokenId, list[LevelChange]] = {}
         for change in delta.changes:
-            if change.token_id in self._watched.feeds:
+            if self._feed_on(connection, change.token_id) is not None:
                 parts.setdefault(change.token_id, []).append(change)
-            else:
-                self._tally[FRAMES, "foreign"] += 1
         if not parts:
             return
         self.sequence += 1
@@ -222,32 +220,48 @@ class Feeds:
                 feed.held.clear()
             self._resyncs.doubt(feed, own or fault, at_ms)
 
-    def _apply_snapshot(self, snapshot: BookSnapshot, at_ms: Ms) -> None:
-        feed = self._watched.feeds.get(snapshot.token_id)
-        if feed is None:
+    def _feed_on(self, connection: Connection, token_id: TokenId) -> TokenFeed | None:
+        """Return a token's feed if the connection carries it; another one has no word on it."""
+        feed = self._watched.feeds.get(token_id)
+        if feed is None or self._market_of(feed).connection is not connection:
             self._tally[FRAMES, "foreign"] += 1
+            return None
+        return feed
+
+    def _market_on(self, connection: Connection, condition_id: ConditionId) -> MarketFeed | None:
+        """Return a market's feed if the connection carries it."""
+        market = self._watched.markets.get(condition_id)
+        if market is None or market.connection is not connection:
+            self._tally[FRAMES, "foreign"] += 1
+            return None
+        return market
+
+    def _apply_snapshot(self, connection: Connection, snapshot: BookSnapshot, at_ms: Ms) -> None:
+        feed = self._feed_on(connection, snapshot.token_id)
+        if feed is None:
             return
         self.sequence += 1
-        self._watched.markets[feed.token.condition_id].moved_ms = at_ms
+        self._market_of(feed).moved_ms = at_ms
         self._judge(feed, feed.take_snapshot(snapshot, at_ms), at_ms)
 
-    def _apply_trade(self, trade: LastTrade) -> None:
-        market = self._watched.markets.get(trade.condition_id)
+    def _apply_trade(self, connection: Connection, trade: LastTrade) -> None:
+        market = self._market_on(connection, trade.condition_id)
         if market is None:
-            self._tally[FRAMES, "foreign"] += 1
             return
         self.sequence += 1
         market.shared.tape.announce(trade.price_text)
 
-    def _apply_tick(self, change: TickChange, at_ms: Ms) -> None:
+    def _apply_tick(self, connection: Connection, change: TickChange, at_ms: Ms) -> None:
         """Void both books of the market: a tick is the market's, whichever token the message names."""
-        market = self._watched.markets.get(change.condition_id)
+        market = self._market_on(connection, change.condition_id)
         if market is None:
-            self._tally[FRAMES, "foreign"] += 1
             return
         self.sequence += 1
+        ahead = too_far_ahead(change.venue_ms, at_ms)
         for feed in market.tokens.values():
-            if feed.tick != change.new_tick:
+            if ahead is not None:
+                self._resyncs.doubt(feed, ahead, at_ms)
+            elif not feed.knows_tick(change):
                 self._change_tick(feed, change.new_tick, change.new_tick_text, change.venue_ms, at_ms)
 
     def _change_tick(
@@ -257,9 +271,9 @@ class Feeds:
         feed.set_tick(tick, tick_text, venue_ms)
         self._resyncs.doubt(feed, found, at_ms)
 
-    def _compare_touch(self, told: BestTouch, at_ms: Ms) -> None:
+    def _compare_touch(self, connection: Connection, told: BestTouch, at_ms: Ms) -> None:
         """Bring the check forward when the venue's word on the best prices is not ours; it decides."""
-        feed = self._watched.feeds.get(told.token_id)
+        feed = self._feed_on(connection, told.token_id)
         if feed is None or feed.state is not FeedState.LIVE or feed.book is None:
             return
         if not feed.book.has_touch(told.best_bid, told.best_ask):
@@ -335,13 +349,6 @@ class Feeds:
             venue_ms=feed.stamp.venue_ms,
             confirmed_ms=confirmed_ms,
         )
-
-    def looked_at(self, tokens: Iterable[TokenId], at_ms: Ms) -> None:
-        """Note that somebody else asks for these books now: what they confirm is confirmed since then."""
-        for token_id in tokens:
-            feed = self._watched.feeds.get(token_id)
-            if feed is not None:
-                self._market_of(feed).probed_ms = at_ms
 
     def owes(self, token_id: TokenId) -> bool:
         """Tell whether the venue is known to have a newer book than the stream has brought."""

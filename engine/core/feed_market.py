@@ -43,8 +43,10 @@ class MarketFeed:
     """When the stream last told something of this market."""
     probed_ms: Ms = LONG_AGO
     """When the venue's book was last asked for beside the stream."""
+    same: set[TokenId] = field(default_factory=set)
+    """Tokens whose books the newest probe has found equal to ours."""
     confirmed_ms: Ms = LONG_AGO
-    """When a probe was asked whose answer was equal to our book."""
+    """When a probe was asked that found every token's book equal to ours."""
     missed: Missed | None = None
     missed_before_ms: Ms = LONG_AGO
     """When the stream was last found to have left something out here."""
