@@ -144,6 +144,10 @@ class Watched:
             del self.markets[condition_id], market.connection.markets[condition_id]
         return feed, not market.tokens
 
+    def market_of(self, feed: TokenFeed) -> MarketFeed:
+        """Return the market of a token."""
+        return self.markets[feed.token.condition_id]
+
     def on(self, connection: Connection) -> Iterator[TokenFeed]:
         """Return the feeds of one connection."""
         return (feed for market in connection.markets.values() for feed in market.tokens.values())
