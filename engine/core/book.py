@@ -85,20 +85,23 @@ class Book:
         return None
 
     def _ladder(self, side: Side, levels: Sequence[WireLevel]) -> _Ladder | BookFault:
-        ladder, tick, end = _Ladder(), self.tick, self._end
-        found = ladder.levels
-        for level in levels:
-            index, rest = divmod(PRICES[level.price], tick)
-            if rest:
-                return BookFault.OFF_GRID
-            if not level.size.strip("0."):
-                return BookFault.EMPTY_LEVEL
-            rank = index if side is _BUY else end - index
-            if rank in found:
-                return BookFault.DOUBLE_LEVEL
-            found[rank] = level
-        ladder.fresh = list(found)
-        ladder.best = max(found, default=0)
+        # Whole lists at a time: a book after a trade has 60 levels or more, twice.
+        prices, tick = PRICES, self.tick
+        found = [prices[level.price] for level in levels]
+        if any(price % tick for price in found):
+            return BookFault.OFF_GRID
+        if not all(level.size[0] != "0" or level.size.strip("0.") for level in levels):
+            return BookFault.EMPTY_LEVEL
+        if side is _BUY:
+            ranks = [price // tick for price in found]
+        else:
+            ranks = [(PRICE_ONE - price) // tick for price in found]
+        ladder = _Ladder()
+        ladder.levels = dict(zip(ranks, levels, strict=True))
+        if len(ladder.levels) != len(levels):
+            return BookFault.DOUBLE_LEVEL
+        ladder.fresh = ranks
+        ladder.best = max(ranks, default=0)
         return ladder
 
     def fits(self, price: str) -> bool:

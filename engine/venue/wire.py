@@ -58,6 +58,8 @@ _PARTS_MAX = 4096
 _FRAME = msgspec.json.Decoder(Message | list[Message])
 _DELTA: msgspec.json.Decoder[Message | list[Message]] = msgspec.json.Decoder(BookDelta)
 _DELTA_END = b'"event_type":"price_change"}'
+_BOOK: msgspec.json.Decoder[Message | list[Message]] = msgspec.json.Decoder(StreamBook)
+_BOOK_END = b'"event_type":"book"}'
 _ONE = msgspec.json.Decoder(Message)
 _PARTS = msgspec.json.Decoder(list[msgspec.Raw])
 _LOOSE = msgspec.json.Decoder(LooseShape)
@@ -82,7 +84,10 @@ def decode_market(raw: bytes | str) -> tuple[Frame, ...]:
     try:
         octets = raw.encode() if isinstance(raw, str) else raw
         # The venue writes the kind last. Told beforehand, the decoder need not go through the text twice.
-        message = (_DELTA if octets.endswith(_DELTA_END) else _FRAME).decode(octets)
+        if octets.endswith(_DELTA_END):
+            message = _DELTA.decode(octets)
+        else:
+            message = (_BOOK if octets.endswith(_BOOK_END) else _FRAME).decode(octets)
     except UnicodeError as error:
         return (Malformed("encoding", str(error)[:_DETAIL_MAX]),)
     except RecursionError:
