@@ -11,16 +11,26 @@ from engine.clock import Clock
 from engine.domain.frames import Frame
 from engine.domain.ids import ConnectionId, TokenId
 from engine.venue.market_ws import MarketSocket, SocketPace
+from engine.venue.wire import decode_market
 
 
 class MarketSockets:
     """Implements `engine.ports.MarketFeed` for one URL, given whole (`…/ws/market`)."""
 
     def __init__(
-        self, url: str, clock: Clock, random: Callable[[], float], pace: SocketPace | None = None
+        self,
+        url: str,
+        clock: Clock,
+        random: Callable[[], float],
+        pace: SocketPace | None = None,
+        decode: Callable[[ConnectionId, bytes], tuple[Frame, ...]] | None = None,
     ) -> None:
-        """Make sockets that connect once `run`; `random` gives numbers in [0, 1) for the backoff."""
+        """Make sockets that connect once `run`; `random` gives numbers in [0, 1) for the backoff.
+
+        With `decode` every message's bytes are given to it, with their connection, in the order they came.
+        """
         self._new_socket = partial(MarketSocket, url, clock, random, pace)
+        self._decode = decode
         self._sockets: dict[ConnectionId, MarketSocket] = {}
         self._grown = asyncio.Event()
 
@@ -28,7 +38,8 @@ class MarketSockets:
         """Carry exactly these tokens from now on, each on its connection."""
         wanted = dict(connections)
         for number in wanted.keys() - self._sockets.keys():
-            self._sockets[number] = self._new_socket()
+            decode = decode_market if self._decode is None else partial(self._decode, number)
+            self._sockets[number] = self._new_socket(decode)
         for number, socket in self._sockets.items():
             socket.subscribe(wanted.get(number, ()))
         self._grown.set()

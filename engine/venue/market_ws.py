@@ -45,9 +45,15 @@ class MarketSocket:
     """One connection to one URL, given whole (`…/ws/market`)."""
 
     def __init__(
-        self, url: str, clock: Clock, random: Callable[[], float], pace: SocketPace | None = None
+        self,
+        url: str,
+        clock: Clock,
+        random: Callable[[], float],
+        pace: SocketPace | None = None,
+        decode: Callable[[bytes], tuple[Frame, ...]] = decode_market,
     ) -> None:
         """Make a socket that connects once `run`; `random` gives numbers in [0, 1) for the backoff."""
+        self._decode = decode
         self._url = url
         self._clock = clock
         self._random = random
@@ -131,7 +137,7 @@ class MarketSocket:
             # Waits without a limit of its own: the keeper ends a connection that is silent for too long.
             raw = await connection.recv(decode=False)
             self._heard_ms = self._clock.now_ms()
-            frames = decode_market(raw)
+            frames = self._decode(raw)
             for frame in frames:
                 if isinstance(frame, Malformed) and frame.reason not in logged:
                     logged.add(frame.reason)
