@@ -32,10 +32,11 @@ def refusals(settings: Settings) -> list[str]:
         return [
             f'mode = "{settings.mode.value}" is refused, still missing: {listed}. Use mode = "local" for now'
         ]
-    return _local(settings)
+    return [*addresses_outside(settings), *_wallet(settings), *_telegram(settings)]
 
 
-def _local(settings: Settings) -> list[str]:
+def addresses_outside(settings: Settings) -> list[str]:
+    """Return which addresses of the TOML local mode refuses because they are not on this machine."""
     urls = (
         ("relayer.base_url", settings.relayer.base_url),
         ("venue.gamma_url", settings.venue.gamma_url),
@@ -45,7 +46,7 @@ def _local(settings: Settings) -> list[str]:
         f"{name}: expected a loopback address or nothing in local mode, found {url}"
         for name, url in urls
         if url and not is_loopback(url)
-    ] + [*_wallet(settings), *_telegram(settings)]
+    ]
 
 
 def _wallet(settings: Settings) -> list[str]:

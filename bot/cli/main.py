@@ -11,6 +11,7 @@ import click
 from bot import __version__
 from bot.cli.inspect import check_config, migrate, status
 from bot.cli.run import exchange, local, run_service, standin
+from bot.cli.venue_hosts import NoExchangeError
 from config.secrets_file import SecretsError
 from config.settings import SettingsError
 from engine.ports import StoreError
@@ -48,7 +49,7 @@ def main() -> None:
         _fail(str(error), EXIT_CONFIG)
     except FolderLockedError as error:
         _fail(str(error), EXIT_LOCKED)
-    except StoreError as error:
+    except (StoreError, NoExchangeError) as error:
         _fail(str(error), 1)
 
 

@@ -68,17 +68,21 @@ async def _ended(task: asyncio.Task[None]) -> None:
 
 
 async def _venue(settings: Settings, data_dir: Path, children: list[Child]) -> tuple[VenueHosts, str]:
-    named = settings.relayer.base_url
-    if named:
-        hosts = VenueHosts.loopback(named, f"ws://{urlsplit(named).netloc}")
-        gamma = settings.venue.gamma_url or hosts.gamma
-        market_ws = settings.venue.market_ws_url or hosts.market_ws
-        return replace(hosts, gamma=gamma, market_ws=market_ws), named
+    if settings.relayer.base_url:
+        return hosts_named(settings), settings.relayer.base_url
     exchange = await start_or_adopt(
         "exchange", data_dir, health="/_local/health", options=("--seed", str(settings.local.seed))
     )
     children.append(exchange)
     return VenueHosts.loopback(exchange.url, str(exchange.address["ws_url"])), exchange.url
+
+
+def hosts_named(settings: Settings) -> VenueHosts:
+    """Return the loopback addresses of the TOML; what it does not name is where the orders go."""
+    named = settings.relayer.base_url
+    hosts = VenueHosts.loopback(named, f"ws://{urlsplit(named).netloc}")
+    gamma = settings.venue.gamma_url.rstrip("/") or hosts.gamma
+    return replace(hosts, gamma=gamma, market_ws=settings.venue.market_ws_url or hosts.market_ws)
 
 
 async def _standin(settings: Settings, data_dir: Path, children: list[Child]) -> Child | None:
