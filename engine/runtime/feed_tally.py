@@ -1,0 +1,78 @@
+"""What a run of the feed core came to: inputs, counters and one hash over all its effects, in order.
+
+Two runs with equal hashes did the same. The hash is SHA-256 over one line per effect: the time of its input
+and the effect as canonical JSON.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict
+from enum import Enum
+
+from engine.core.feed_inlet import FeedInput
+from engine.domain.effects import Count, Effect, RaiseAlert
+from engine.domain.market import canonical_json
+from engine.domain.units import Ms
+
+
+class FeedTally:
+    """Adds up one run. `note` is called with every input and what it brought."""
+
+    def __init__(self) -> None:
+        self.inputs: Counter[type] = Counter()
+        self.counts: Counter[tuple[str, str]] = Counter()
+        """Sums of the core's counters by metric and label."""
+        self.effects = 0
+        self.alerts = 0
+        self.first_ms: Ms | None = None
+        self.last_ms: Ms | None = None
+        self._sha = hashlib.sha256()
+
+    def note(self, entry: FeedInput, effects: tuple[Effect, ...]) -> None:
+        """Count an input and take its effects into the hash."""
+        self.inputs[type(entry)] += 1
+        if self.first_ms is None:
+            self.first_ms = entry.at_ms
+        self.last_ms = entry.at_ms
+        if effects:
+            self._note_effects(entry.at_ms, effects)
+
+    def _note_effects(self, at_ms: Ms, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            self.effects += 1
+            if isinstance(effect, Count):
+                self.counts[effect.metric, effect.label] += effect.by
+            elif isinstance(effect, RaiseAlert):
+                self.alerts += 1
+            self._sha.update(f"{at_ms} {_canonical(effect)}\n".encode())
+
+    def by_label(self, metric: str) -> dict[str, int]:
+        """Return a counter's sums by label, in the order of the labels."""
+        return {label: by for (name, label), by in sorted(self.counts.items()) if name == metric}
+
+    @property
+    def total(self) -> int:
+        """How many inputs there were."""
+        return self.inputs.total()
+
+    def digest(self) -> str:
+        """Return the hash over all effects so far, as hex."""
+        return self._sha.hexdigest()
+
+
+def _canonical(effect: Effect) -> str:
+    return canonical_json([type(effect).__name__, _plain(asdict(effect))])
+
+
+def _plain(value: object) -> object:
+    """Return a value with its enums as their names: what JSON can hold."""
+    match value:
+        case Enum():
+            return value.name
+        case dict():
+            return {str(key): _plain(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_plain(inner) for inner in value]
+        case _:
+            return value

@@ -1,0 +1,108 @@
+"""A recording through the feed core: the code of a live run, driven by the recording's own times.
+
+At full speed nothing waits; at a factor a `Pace` lets desk time pass so many times faster than real time.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable
+
+from engine.clock import Clock
+from engine.core.feed import Feeds, FeedStatus
+from engine.core.feed_inlet import Checked, FeedInlet, FeedInput, Tracked
+from engine.core.feed_tracked import TrackedToken
+from engine.domain.book import LiveBook
+from engine.domain.failure import VenueFailure
+from engine.domain.frames import BookSnapshot, Frame
+from engine.domain.units import Ms
+from engine.runtime.feed_tally import FeedTally
+
+
+class Pace:
+    """Waits until a recorded time is due, counted from the first time it was asked about."""
+
+    def __init__(self, clock: Clock, speed: float, sleep: Callable[[float], None]) -> None:
+        """Run `speed` times as fast as `clock`."""
+        assert speed > 0, f"expected a speed above 0, was {speed}"
+        self._clock = clock
+        self._speed = speed
+        self._sleep = sleep
+        self._began: tuple[Ms, Ms] | None = None
+
+    def until(self, at_ms: Ms) -> None:
+        """Return when the recorded time has come."""
+        now_ms = self._clock.now_ms()
+        if self._began is None:
+            self._began = at_ms, now_ms
+        recorded_ms, real_ms = self._began
+        wait_ms = (at_ms - recorded_ms) / self._speed - (now_ms - real_ms)
+        if wait_ms > 0:
+            self._sleep(wait_ms / 1000)
+
+
+class Replay:
+    """Runs of one recording, one after the other, added up in one tally."""
+
+    def __init__(
+        self,
+        decode_market: Callable[[bytes], tuple[Frame, ...]],
+        decode_books: Callable[[bytes], tuple[BookSnapshot, ...] | VenueFailure],
+        *,
+        pace: Pace | None = None,
+        after_check: Callable[[Ms], None] | None = None,
+    ) -> None:
+        """Take the venue's decoders; `after_check` is called when every live book has been verified."""
+        self._decoders = decode_market, decode_books
+        self._pace = pace
+        self._after_check = after_check
+        self._inlet: FeedInlet | None = None
+        self.tracked: tuple[TrackedToken, ...] = ()
+        self.tally = FeedTally()
+
+    @property
+    def feeds(self) -> Feeds:
+        """The present run's feed core."""
+        assert self._inlet is not None, "a run is begun before it is looked at"
+        return self._inlet.feeds
+
+    def begin(self, tokens_per_connection: int) -> None:
+        """Begin a run as the live one did: with an empty feed core."""
+        self._inlet = FeedInlet(Feeds(tokens_per_connection=tokens_per_connection), *self._decoders)
+        self.tracked = ()
+
+    def take(self, entries: Iterable[FeedInput]) -> None:
+        """Give inputs to the core, in order."""
+        assert self._inlet is not None, "a run is begun before its inputs come"
+        take, note = self._inlet.take, self.tally.note
+        for entry in entries:
+            if self._pace is not None:
+                self._pace.until(entry.at_ms)
+            note(entry, take(entry))
+            if type(entry) is Checked and self._after_check is not None:
+                self._after_check(entry.at_ms)
+            elif type(entry) is Tracked:
+                self.tracked = entry.tokens
+
+    def status(self) -> FeedStatus:
+        """Return how the present run's market data stands at its newest input."""
+        return self.feeds.status(self._now())
+
+    def books(self) -> dict[str, LiveBook | None]:
+        """Return every watched token's book, None where it is not live. Asks, so the run is over then."""
+        now_ms = self._now()
+        found = {token.token_id: self.feeds.live(token.token_id, now_ms) for token in self.tracked}
+        return {token: book if isinstance(book, LiveBook) else None for token, book in found.items()}
+
+    def _now(self) -> Ms:
+        return Ms(0) if self.tally.last_ms is None else self.tally.last_ms
+
+
+def books_digest(books: dict[str, LiveBook | None]) -> str:
+    """Return one hash over all books: their tokens, checksums and levels, in the order of the tokens."""
+    sha = hashlib.sha256()
+    for token, book in sorted(books.items()):
+        sha.update(f"{token} ".encode())
+        if book is not None:
+            sides = ((level.price, level.size) for side in (book.bids, book.asks) for level in side)
+            sha.update(f"{book.hash} {book.tick} {len(book.bids)} {list(sides)}".encode())
+        sha.update(b"\n")
+    return sha.hexdigest()
