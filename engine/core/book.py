@@ -1,21 +1,20 @@
-"""One token's book in memory: the venue's own text of every level at its tick, and pointers to the best.
+"""One token's book in memory: the venue's own words for every level at its tick, and pointers to the best.
 
-A level is kept as the fragment that the checksum is taken over; its size is read back from it when a planner
-asks. So nothing is stored twice, and a check joins what is there. Faults are values: the feed decides what
-follows. This module knows no time, no hash and no market.
+A level is kept as it came and becomes the fragment that the checksum is taken over when one is due; its size
+is worked out when a planner asks. So nothing is stored twice, and a change costs next to nothing. Faults are
+values: the feed decides what follows. This module knows no time, no hash and no market.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import Enum
-from typing import Protocol
 
 from engine.domain.book import Level
-from engine.domain.frames import WireLevel
+from engine.domain.frames import LevelChange, WireLevel
 from engine.domain.market import Side
-from engine.domain.units import PRICE_ONE, Price, parse_size
+from engine.domain.units import PRICE_ONE, PRICES, TOUCHES, Price, Size, parse_size
 
 DENSE_RANKS_MAX = 1_000
-"""Up to this many ticks a side is a list (8 KB at most); a finer grid would cost 80 KB a side, mostly empty."""
+"""Up to this many ticks a side is a list (8 KB at most); a finer grid would cost 80 KB, mostly empty."""
 _BUY = Side.BUY
 
 
@@ -28,14 +27,11 @@ class BookFault(Enum):
     EMPTY_LEVEL = "a level without size in a snapshot"
 
 
-class _Fragments(Protocol):
-    """What a ladder needs of a list or of a sparse one: None where no level is."""
-
-    def __getitem__(self, rank: int, /) -> str | None: ...
-    def __setitem__(self, rank: int, fragment: str | None, /) -> None: ...
+_Slot = str | WireLevel | LevelChange | None
+"""Nothing, a level as it came, or its fragment."""
 
 
-class _Sparse(dict[int, str | None]):
+class _Sparse(dict[int, _Slot]):
     """A list that is mostly empty."""
 
     def __missing__(self, rank: int) -> None:
@@ -45,36 +41,51 @@ class _Sparse(dict[int, str | None]):
 class _Ladder:
     """One side. Ranks grow towards the best level, so both sides read alike and rank 0 means empty."""
 
-    __slots__ = ("best", "fragments", "joined")
+    __slots__ = ("best", "fresh", "joined", "slots")
 
-    def __init__(self, fragments: list[str | None] | _Sparse, best: int = 0) -> None:
-        self.fragments = fragments
-        self.best = best
-        self.joined: str | None = None
+    def __init__(self, ranks: int) -> None:
+        self.slots: list[_Slot] | _Sparse = [None] * ranks if ranks <= DENSE_RANKS_MAX else _Sparse()
+        self.best = 0
+        self.fresh: list[int] = []
+        """Ranks that were set since the last join."""
+        self.joined: str | None = ""
         """All fragments, worst level first; None after a change."""
-
-    def ranks(self) -> list[int]:
-        """Return the ranks that hold a level, worst first."""
-        if isinstance(self.fragments, list):
-            return [rank for rank, fragment in enumerate(self.fragments) if fragment is not None]
-        return sorted(rank for rank, fragment in self.fragments.items() if fragment is not None)
 
     def join(self) -> str:
         """Return the levels as they stand on the wire, worst first; cached until the next change."""
         if self.joined is None:
-            if isinstance(self.fragments, list):
-                self.joined = ",".join(filter(None, self.fragments))
-            else:
-                fragments = self.fragments
-                for empty in [rank for rank, fragment in fragments.items() if fragment is None]:
-                    del fragments[empty]
-                self.joined = ",".join([fragments[rank] or "" for rank in sorted(fragments)])
+            slots = self.slots
+            for rank in self.fresh:
+                level = slots[rank]
+                if level is not None and not isinstance(level, str):
+                    slots[rank] = f'{{"price":"{level.price}","size":"{level.size}"}}'
+            self.fresh.clear()
+            self.joined = ",".join([str(slots[rank]) for rank in self.ranks()])
         return self.joined
+
+    def ranks(self) -> list[int]:
+        """Return the ranks that hold a level, worst first."""
+        if isinstance(self.slots, list):
+            return [rank for rank, slot in enumerate(self.slots) if slot is not None]
+        for rank in [rank for rank, slot in self.slots.items() if slot is None]:
+            del self.slots[rank]
+        return sorted(self.slots)
+
+    def sizes(self) -> Iterator[tuple[int, Size]]:
+        """Return every rank with its size, best first."""
+        for rank in reversed(self.ranks()):
+            slot = self.slots[rank]
+            assert slot is not None, "a rank holds a level"
+            # A fragment ends in the size's words, a quote and a brace.
+            words = slot[slot.rindex(":") + 2 : -2] if isinstance(slot, str) else slot.size
+            yield rank, parse_size(words)
 
     def copy(self) -> "_Ladder":
         """Return an independent ladder with the same levels."""
-        fragments = self.fragments.copy() if isinstance(self.fragments, list) else _Sparse(self.fragments)
-        return _Ladder(fragments, self.best)
+        twin = _Ladder(0)
+        twin.slots = self.slots.copy() if isinstance(self.slots, list) else _Sparse(self.slots)
+        twin.best, twin.fresh, twin.joined = self.best, self.fresh.copy(), self.joined
+        return twin
 
 
 class Book:
@@ -87,70 +98,68 @@ class Book:
         assert PRICE_ONE % tick == 0, f"expected a tick that divides 1 USDC, was {tick}"
         self.tick = tick
         self._end = PRICE_ONE // tick
-        self._bids, self._asks = self._empty(), self._empty()
-
-    def _empty(self) -> _Ladder:
-        return _Ladder([None] * self._end if self._end <= DENSE_RANKS_MAX else _Sparse())
+        self._bids, self._asks = _Ladder(self._end), _Ladder(self._end)
 
     def replace(self, bids: Sequence[WireLevel], asks: Sequence[WireLevel]) -> BookFault | None:
         """Take over a whole book; on a fault the present one stays as it is."""
-        sides: list[_Ladder] = []
-        for side, levels in ((Side.BUY, bids), (Side.SELL, asks)):
-            ladder = self._ladder(side, levels)
+        new_bids, new_asks = self._ladder(Side.BUY, bids), self._ladder(Side.SELL, asks)
+        for ladder in (new_bids, new_asks):
             if isinstance(ladder, BookFault):
                 return ladder
-            sides.append(ladder)
-        self._bids, self._asks = sides
+        assert isinstance(new_bids, _Ladder) and isinstance(new_asks, _Ladder), "no fault"  # noqa: PT018
+        self._bids, self._asks = new_bids, new_asks
         return None
 
     def _ladder(self, side: Side, levels: Sequence[WireLevel]) -> _Ladder | BookFault:
-        ladder, tick, end = self._empty(), self.tick, self._end
-        fragments = ladder.fragments
-        best = 0
-        for price, size, price_text, size_text in levels:
-            index, rest = divmod(price, tick)
+        ladder, tick, end = _Ladder(self._end), self.tick, self._end
+        slots, fresh = ladder.slots, ladder.fresh
+        for level in levels:
+            index, rest = divmod(PRICES[level.price], tick)
             if rest:
                 return BookFault.OFF_GRID
-            if not size:
+            if not level.size.strip("0."):
                 return BookFault.EMPTY_LEVEL
             rank = index if side is _BUY else end - index
-            if fragments[rank] is not None:
+            if slots[rank] is not None:
                 return BookFault.DOUBLE_LEVEL
-            fragments[rank] = f'{{"price":"{price_text}","size":"{size_text}"}}'
-            best = max(best, rank)
-        ladder.best = best
+            slots[rank] = level
+            fresh.append(rank)
+        ladder.best = max(fresh, default=0)
+        ladder.joined = None
         return ladder
 
-    def fits(self, price: Price) -> bool:
-        """Tell whether a price (between 0 and 1) lies on this book's grid."""
-        return price % self.tick == 0
+    def fits(self, price: str) -> bool:
+        """Tell whether a price (the words of one between 0 and 1) lies on this book's grid."""
+        return PRICES[price] % self.tick == 0
 
-    def apply(self, side: Side, level: WireLevel) -> BookFault | None:
+    def apply(self, side: Side, level: WireLevel | LevelChange) -> BookFault | None:
         """Set one level's total; size 0 removes it. The book is unchanged when a fault comes back."""
-        if level.price % self.tick:
+        price = PRICES[level.price]
+        if price % self.tick:
             return BookFault.OFF_GRID
-        return None if self.put(side, level) else BookFault.UNKNOWN_LEVEL
+        return None if self.put(side, price, level) else BookFault.UNKNOWN_LEVEL
 
-    def put(self, side: Side, level: WireLevel) -> bool:
+    def put(self, side: Side, price: Price, level: WireLevel | LevelChange) -> bool:
         """Set one level's total on a price that fits; False if size 0 found nothing to remove."""
-        price, size, price_text, size_text = level
-        rank = price // self.tick
         if side is _BUY:
+            rank = price // self.tick
             ladder = self._bids
         else:
-            ladder, rank = self._asks, self._end - rank
-        fragments = ladder.fragments
-        if size:
-            fragments[rank] = f'{{"price":"{price_text}","size":"{size_text}"}}'
-            if rank > ladder.best:
-                ladder.best = rank
+            rank = (PRICE_ONE - price) // self.tick
+            ladder = self._asks
+        slots = ladder.slots
+        size = level.size
+        if size[0] != "0" or size.strip("0."):
+            slots[rank] = level
+            ladder.fresh.append(rank)
+            ladder.best = max(ladder.best, rank)
         else:
-            if fragments[rank] is None:
+            if slots[rank] is None:
                 return False
-            fragments[rank] = None
+            slots[rank] = None
             if rank == ladder.best:
                 rank -= 1
-                while rank and fragments[rank] is None:
+                while rank and slots[rank] is None:
                     rank -= 1
                 ladder.best = rank
         ladder.joined = None
@@ -166,12 +175,12 @@ class Book:
         best = self._asks.best
         return Price((self._end - best) * self.tick) if best else None
 
-    def has_touch(self, bid: Price | None, ask: Price | None) -> bool:
-        """Tell whether these are the best prices, and do not cross: what every change is held against."""
+    def has_touch(self, best_bid: str, best_ask: str) -> bool:
+        """Tell whether these are the best prices (0 and 1: none), and do not cross; a change brings them."""
         bids, asks = self._bids.best, self._asks.best
         return (
-            bids * self.tick == (bid or 0)
-            and (self._end - asks) * self.tick == (ask or PRICE_ONE)
+            bids * self.tick == TOUCHES[best_bid]
+            and (self._end - asks) * self.tick % PRICE_ONE == TOUCHES[best_ask]
             and bids + asks < self._end
         )
 
@@ -186,10 +195,9 @@ class Book:
     def levels(self) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
         """Return bids and asks, best first."""
         tick, end = self.tick, self._end
-        bids, asks = self._bids.fragments, self._asks.fragments
         return (
-            tuple([_level(rank * tick, bids[rank]) for rank in reversed(self._bids.ranks())]),
-            tuple([_level((end - rank) * tick, asks[rank]) for rank in reversed(self._asks.ranks())]),
+            tuple([Level(Price(rank * tick), size) for rank, size in self._bids.sizes()]),
+            tuple([Level(Price((end - rank) * tick), size) for rank, size in self._asks.sizes()]),
         )
 
     def copy(self) -> "Book":
@@ -197,9 +205,3 @@ class Book:
         twin = Book(self.tick)
         twin._bids, twin._asks = self._bids.copy(), self._asks.copy()
         return twin
-
-
-def _level(price: int, fragment: str | None) -> Level:
-    assert fragment is not None, f"expected a level at {price}"
-    size_text = fragment[fragment.rindex(":") + 2 : -2]
-    return Level(Price(price), parse_size(size_text))

@@ -12,6 +12,7 @@ from typing import assert_never
 
 from engine.core.feed_faults import AHEAD_MS_MAX
 from engine.core.feed_market import Connection, FeedStatus, MarketFeed, Watched
+from engine.core.feed_pulse import Pulse
 from engine.core.feed_resync import Resyncs, move
 from engine.core.feed_table import NOT_LIVE, Fault, FeedEvent, FeedState, Reason
 from engine.core.feed_token import CHECK_EVERY, FRAMES, TokenFeed
@@ -33,7 +34,7 @@ from engine.domain.frames import (
     TickChange,
 )
 from engine.domain.ids import ConnectionId, TokenId
-from engine.domain.units import Ms, Price, format_price
+from engine.domain.units import PRICES, Ms, Price, format_price
 
 __all__ = ["SILENCE_MS", "SNAPSHOT_PATIENCE_MS", "FeedStatus", "Feeds", "TrackedToken"]
 
@@ -106,11 +107,13 @@ class Feeds:
             return ()
         if isinstance(frame, BookDelta):
             self._deltas += 1
-            self._hear(connection, at_ms)
+            if connection.stale:
+                self._upkeep.revive(connection, at_ms)
+            connection.heard_ms = at_ms
             self._apply_delta(connection, frame, at_ms)
         else:
             self._apply_rare(connection, frame, at_ms)
-        return self._waiting()
+        return self._waiting() if self._resyncs.waits or self._notices else ()
 
     def _hear(self, connection: Connection, at_ms: Ms) -> None:
         """Take a message about the market as a sign of life of its connection."""
@@ -150,37 +153,38 @@ class Feeds:
                 assert_never(frame)
 
     def _apply_delta(self, connection: Connection, delta: BookDelta, at_ms: Ms) -> None:
-        """Apply a message to live books of its market at once; whatever is unusual goes the careful way."""
-        condition_id, venue_ms, timestamp_text, changes = delta
-        market = self._watched.markets.get(condition_id)
-        if market is None or market.connection is not connection or venue_ms > at_ms + AHEAD_MS_MAX:
+        """Apply a message to a steady market at once; whatever is unusual goes the careful way."""
+        market = self._watched.markets.get(delta.condition_id)
+        venue_ms = delta.venue_ms
+        if (
+            market is None
+            or market.connection is not connection
+            or not (market.shared.steady or market.is_steady())
+            or not market.venue_ms <= venue_ms <= at_ms + AHEAD_MS_MAX
+        ):
             self._apply_carefully(delta, at_ms)
             return
-        market.moved_ms = at_ms
-        tokens = market.tokens
-        ready: list[tuple[TokenFeed, LevelChange]] = []
-        last: dict[TokenFeed, LevelChange] = {}
-        for change in changes:
+        tokens, tick, prices = market.tokens, market.tick, PRICES
+        ready: list[tuple[TokenFeed, Price, LevelChange]] = []
+        for change in delta.changes:
             feed = tokens.get(change.token_id)
-            if (
-                feed is None
-                or feed.state is not FeedState.LIVE
-                or feed.base is not None
-                or venue_ms < feed.stamp.venue_ms  # type: ignore[union-attr]  # a live feed has one
-                or change.level.price % feed.tick
-            ):
+            price = prices[change.price]
+            if feed is None or price % tick:
                 self._apply_carefully(delta, at_ms)
                 return
-            ready.append((feed, change))
-            last[feed] = change
+            ready.append((feed, price, change))
+        market.venue_ms, market.moved_ms = venue_ms, at_ms
         self.sequence += 1
+        last: dict[TokenFeed, LevelChange] = {}
         sound = True
-        for feed, change in ready:
-            sound = feed.book.put(change.side, change.level) and sound  # type: ignore[union-attr]
+        for feed, price, change in ready:
+            last[feed] = change
+            if not feed.book.put(change.side, price, change):  # type: ignore[union-attr]  # a live feed has one
+                sound = False
         # If one token appears twice in a message, only its last checksum and touch describe the book.
         for feed, change in last.items():
-            if not feed.follow(venue_ms, timestamp_text, change, self._check_every) or not sound:
-                own = [each for each in changes if each.token_id == feed.token.token_id]
+            if not feed.follow(delta, change, self._check_every) or not sound:
+                own = [each for each in delta.changes if each.token_id == feed.token.token_id]
                 self._judge(feed, feed.examine(own, known=sound), at_ms)
 
     def _apply_carefully(self, delta: BookDelta, at_ms: Ms) -> None:
@@ -193,6 +197,8 @@ class Feeds:
         if not parts:
             return
         self.sequence += 1
+        for token_id in parts:
+            self._market_of(self._watched.feeds[token_id]).moved_ms = at_ms
         feeds = [(self._watched.feeds[token_id], changes) for token_id, changes in parts.items()]
         objections = [feed.objection(delta, changes, at_ms) for feed, changes in feeds]
         fault = next((found for found in objections if found is not None), None)
@@ -232,7 +238,7 @@ class Feeds:
             self._tally[FRAMES, "foreign"] += 1
             return
         self.sequence += 1
-        market.tape.announce(trade.price_text)
+        market.shared.tape.announce(trade.price_text)
 
     def _apply_tick(self, change: TickChange, at_ms: Ms) -> None:
         """Void both books of the market: a tick is the market's, whichever token the message names."""
@@ -334,6 +340,10 @@ class Feeds:
         """Tell whether the venue is known to have a newer book than the stream has brought."""
         feed = self._watched.feeds.get(token_id)
         return feed is not None and self._upkeep.owes(feed)
+
+    def pulses(self, at_ms: Ms) -> tuple[Counter[Pulse], Counter[Pulse]]:
+        """Return how many connections and how many markets have which pulse."""
+        return self._upkeep.pulses(at_ms)
 
     def status(self, at_ms: Ms) -> FeedStatus:
         """Return how many markets are live and what is wrong with the others."""

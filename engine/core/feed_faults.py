@@ -9,7 +9,7 @@ from engine.core.book import Book
 from engine.core.feed_table import Fault, Reason
 from engine.domain.frames import BookDelta, BookSnapshot, LevelChange
 from engine.domain.ids import ConditionId
-from engine.domain.units import PRICE_ONE, Ms, Price, format_price, parse_price
+from engine.domain.units import PRICE_ONE, TOUCHES, Ms, Price, format_price, parse_price
 
 AHEAD_MS_MAX = 600_000
 """A venue time further ahead of ours is damage: believed, it would make every later snapshot look old."""
@@ -31,10 +31,10 @@ def backwards(seen_ms: Ms, venue_ms: Ms) -> Fault:
 
 def off_grid(book: Book, changes: Iterable[LevelChange]) -> Fault | None:
     """Return the fault of the first change whose price the book has no place for."""
-    level = next((change.level for change in changes if not book.fits(change.level.price)), None)
-    if level is None:
+    price = next((change.price for change in changes if not book.fits(change.price)), None)
+    if price is None:
         return None
-    return Fault(Reason.OFF_GRID, f"a multiple of {format_price(book.tick)}", level.price_text)
+    return Fault(Reason.OFF_GRID, f"a multiple of {format_price(book.tick)}", price)
 
 
 def suspicion(book: Book, last: LevelChange, *, known: bool) -> Fault | None:
@@ -43,12 +43,13 @@ def suspicion(book: Book, last: LevelChange, *, known: bool) -> Fault | None:
     `last` is the message's last change of the token, `known` whether every removed level was there.
     """
     bid, ask = book.best_bid(), book.best_ask()
-    if bid != last.best_bid or ask != last.best_ask:
-        return Fault(Reason.TOUCH, _touch(last.best_bid, last.best_ask), _touch(bid, ask))
+    if (bid or 0) != TOUCHES[last.best_bid] or (ask or 0) != TOUCHES[last.best_ask]:
+        told = _touch(Price(TOUCHES[last.best_bid]), Price(TOUCHES[last.best_ask]))
+        return Fault(Reason.TOUCH, told, _touch(bid, ask))
     if book.crossed():
         return Fault(Reason.CROSSED, "a bid below the ask", _touch(bid, ask))
     if not known:
-        return Fault(Reason.UNKNOWN_LEVEL, "a level to remove", f"none at {last.level.price_text}")
+        return Fault(Reason.UNKNOWN_LEVEL, "a level to remove", f"none at {last.price}")
     return None
 
 
@@ -70,6 +71,6 @@ def build_book(snapshot: BookSnapshot, tick: Price) -> Book | Fault:
 
 
 def _touch(bid: Price | None, ask: Price | None) -> str:
-    bid_text = "none" if bid is None else format_price(bid)
-    ask_text = "none" if ask is None else format_price(ask)
+    bid_text = format_price(bid) if bid else "none"
+    ask_text = format_price(ask) if ask else "none"
     return f"bid {bid_text} and ask {ask_text}"

@@ -69,8 +69,8 @@ def frozen_alert(connection: Connection, at_ms: Ms) -> Alert:
         key=f"frozen:{connection.number}",
         severity=Severity.WARN,
         subject=f"market connection {connection.number} frozen",
-        text=f"expected the changes that the venue's books show, found nothing for {silent} s on a connection "
-        f"that still answers; it feeds {len(connection.markets)} markets",
+        text=f"expected the changes that the venue's books show, found nothing for {silent} s on a "
+        f"connection that still answers; it feeds {len(connection.markets)} markets",
         next_step="a new connection is being made; quotes and plans on these markets wait until it has "
         "confirmed their books",
     )

@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from engine.core.checksum import Tape
 from engine.core.feed_rebuild import Stamp
 from engine.core.feed_table import NOT_LIVE, FeedState
-from engine.core.feed_token import TokenFeed
+from engine.core.feed_token import Shared, TokenFeed
 from engine.core.feed_tracked import TrackedToken
 from engine.domain.ids import ConditionId, ConnectionId, TokenId
-from engine.domain.units import Ms
+from engine.domain.units import PRICE_ONE, Ms, Price
 
+COARSEST = Price(PRICE_ONE)
 LONG_AGO = Ms(-(1 << 62))
 """Before any time there is: nothing of the kind has happened yet."""
 
@@ -33,9 +33,12 @@ class MarketFeed:
     """One market's feed."""
 
     connection: "Connection"
-    tape: Tape = field(default_factory=Tape)
-    """The last trade price, which the checksums of both tokens share."""
+    shared: Shared = field(default_factory=Shared)
     tokens: dict[TokenId, TokenFeed] = field(default_factory=dict)
+    tick: Price = COARSEST
+    """The tokens' tick while the market is steady."""
+    venue_ms: Ms = LONG_AGO
+    """Venue time of the newest message while the market is steady."""
     moved_ms: Ms = LONG_AGO
     """When the stream last told something of this market."""
     probed_ms: Ms = LONG_AGO
@@ -51,6 +54,18 @@ class MarketFeed:
     def is_live(self) -> bool:
         """Tell whether every tracked token is live."""
         return all(feed.state is FeedState.LIVE for feed in self.tokens.values())
+
+    def is_steady(self) -> bool:
+        """Tell whether changes may be applied as they come, and remember it."""
+        feeds = tuple(self.tokens.values())
+        self.shared.steady = all(
+            feed.state is FeedState.LIVE and feed.base is None and feed.tick == feeds[0].tick
+            for feed in feeds
+        )
+        if self.shared.steady:
+            self.tick = feeds[0].tick
+            self.venue_ms = max(feed.stamp.venue_ms for feed in feeds if feed.stamp is not None)
+        return self.shared.steady
 
     def confirmed(self) -> Ms:
         """Return when it was last known that nothing newer is out: by the connection, or by a probe."""
@@ -105,7 +120,8 @@ class Watched:
             self.markets[token.condition_id] = market
             market.connection.markets[token.condition_id] = market
         state = FeedState.WAITING if market.connection.up else FeedState.DOWN
-        feed = TokenFeed(token, market.tape, tally, state, at_ms)
+        market.shared.steady = False
+        feed = TokenFeed(token, market.shared, tally, state, at_ms)
         self.feeds[token.token_id] = market.tokens[token.token_id] = feed
 
     def _roomy(self) -> Connection:

@@ -1,4 +1,4 @@
-"""Which books to read beside the stream, at most one request a second, and what the answer says of the stream.
+"""Which books to read beside the stream, at most one request a second, and what the answer says of it.
 
 One rota serves two ends: markets of a quiet connection come first and often, so that a frozen socket is found
 in seconds; every other market comes round too, so that a lost change of a market that then falls quiet is

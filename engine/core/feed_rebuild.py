@@ -52,7 +52,5 @@ def rebuild(base: Book, base_ms: Ms, held: Sequence[Held], proves: Callable[[Boo
 def _apply_all(book: Book, parts: Sequence[Held]) -> bool:
     """Apply every change; False if one is off the grid. An unknown removal is left to the checksum."""
     return all(
-        book.apply(change.side, change.level) is not BookFault.OFF_GRID
-        for part in parts
-        for change in part.changes
+        book.apply(change.side, change) is not BookFault.OFF_GRID for part in parts for change in part.changes
     )

@@ -20,6 +20,7 @@ def move(feed: TokenFeed, event: FeedEvent, at_ms: Ms) -> None:
     state = next_state(feed.state, event)
     if state is not feed.state:
         feed.state, feed.since_ms = state, at_ms
+        feed.unsettle()
 
 
 class Resyncs:
@@ -79,9 +80,14 @@ class Resyncs:
         if market_is_gone:
             self._incidents.forget(feed.token.condition_id)
 
+    @property
+    def waits(self) -> bool:
+        """Tell whether anything waits to be performed, counts aside."""
+        return bool(self._alerts or self._wanted or self._probe or self._replaced)
+
     def waiting(self) -> tuple[Effect, ...]:
         """Return alerts, reconnects and reads that wait, reads batched by reason."""
-        if not (self._alerts or self._wanted or self._probe or self._replaced):
+        if not self.waits:
             return ()
         alerts = tuple(RaiseAlert(alert) for alert in self._alerts)
         by_reason: dict[Reason, list[TokenId]] = {}

@@ -26,17 +26,30 @@ CHECK_EVERY = 100
 HELD_MAX = 256
 """Changes kept while a snapshot is fetched: two seconds of the busiest market seen (137 a second)."""
 CHECKS = "feed_hash_checks_total"
-_make = tuple.__new__
 FRAMES = "feed_frames_total"
+
+
+class Shared:
+    """What the feeds of one market's tokens share."""
+
+    __slots__ = ("steady", "tape")
+
+    def __init__(self) -> None:
+        self.tape = Tape()
+        self.steady = False
+        """Every token is live, on one tick and level with the stream: changes may be applied as they come."""
 
 
 class TokenFeed:
     """Mutable state of one token, moved by `engine.core.feed.Feeds` only."""
 
     __slots__ = (
+        "_delta",
+        "_last",
         "_levels",
+        "_shared",
+        "_stamp",
         "_tally",
-        "_tape",
         "_tick_since_ms",
         "_unchecked",
         "base",
@@ -46,7 +59,6 @@ class TokenFeed:
         "proven",
         "reason",
         "since_ms",
-        "stamp",
         "state",
         "terms",
         "throttle",
@@ -55,7 +67,12 @@ class TokenFeed:
     )
 
     def __init__(
-        self, token: TrackedToken, tape: Tape, tally: Counter[tuple[str, str]], state: FeedState, at_ms: Ms
+        self,
+        token: TrackedToken,
+        shared: Shared,
+        tally: Counter[tuple[str, str]],
+        state: FeedState,
+        at_ms: Ms,
     ) -> None:
         self.token = token
         self.tick = token.tick
@@ -63,8 +80,10 @@ class TokenFeed:
         self.state = state
         self.since_ms = at_ms
         self.book: Book | None = None
-        self.stamp: Stamp | None = None
-        """The newest checksum seen, by venue time; it outlives the book and the connection."""
+        self._stamp: Stamp | None = None
+        self._delta: BookDelta | None = None
+        self._last: LevelChange | None = None
+        """The newest change and its message, until somebody asks for their stamp."""
         self.proven = False
         self.base: Stamp | None = None
         """A REST book that the stream has not caught up with yet."""
@@ -73,11 +92,22 @@ class TokenFeed:
         self.epoch = 0
         self.reason = Reason.NO_SNAPSHOT
         self.throttle = FetchThrottle(at_ms)
-        self._tape = tape
+        self._shared = shared
         self._tally = tally
         self._tick_since_ms: Ms | None = None
         self._unchecked = 0
         self._levels: tuple[tuple[Level, ...], tuple[Level, ...]] | None = None
+
+    @property
+    def stamp(self) -> Stamp | None:
+        """The newest checksum seen, by venue time; it outlives the book and the connection."""
+        if self._delta is not None and self._last is not None:
+            self.stamp = Stamp(self._delta.venue_ms, self._delta.timestamp_text, self._last.hash)
+        return self._stamp
+
+    @stamp.setter
+    def stamp(self, stamp: Stamp) -> None:
+        self._stamp, self._delta, self._last = stamp, None, None
 
     def levels(self) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
         """Return bids and asks, best first; kept until the book changes."""
@@ -103,30 +133,36 @@ class TokenFeed:
         )
         return token.tick not in (before.tick, self.tick)
 
+    def unsettle(self) -> None:
+        """Have the next change of the market looked at with care."""
+        self._shared.steady = False
+
     def drop(self) -> None:
         """Forget the book; held changes and the newest checksum stay."""
         self.book = self.base = self._levels = None
-        self.proven = False
+        self.proven = self._shared.steady = False
 
     def disconnect(self) -> None:
         """Keep the book, but nothing that depends on the order of the lost connection's messages."""
         self.base = None
         self.held.clear()
-        self.proven = False
+        self.proven = self._shared.steady = False
 
     def set_tick(self, tick: Price, tick_text: str, venue_ms: Ms | None) -> None:
         """Put later snapshots on a new grid; `venue_ms` is when the venue announced it."""
         self.tick, self._tick_since_ms = tick, venue_ms
         self.terms = HashTerms(self.terms.min_order_size, tick_text, self.terms.neg_risk)
         self.held.clear()
+        self._shared.steady = False
 
     def verify(self) -> Fault | None:
         """Check the newest checksum against the book; the fault tells both."""
         assert self.book is not None, "expected a book"
         assert self.stamp is not None, "expected the checksum of the book"
-        stamp, tape = self.stamp, self._tape
+        stamp, tape = self.stamp, self._shared.tape
         head = self._head(self.book, stamp, self.terms)
         self._unchecked = 0
+        self._levels = None
         last_trade = find_last_trade(head, stamp.hash, tape.likely(), everywhere=True)
         if last_trade is None:
             self._tally[CHECKS, "mismatch"] += 1
@@ -148,17 +184,17 @@ class TokenFeed:
             return None
         return off_grid(self.book, changes)
 
-    def follow(self, venue_ms: Ms, timestamp_text: str, last: LevelChange, check_every: int) -> bool:
+    def follow(self, delta: BookDelta, last: LevelChange, check_every: int) -> bool:
         """Note what a message's last change says of a book that has just taken it; False if it is doubtful.
 
         Doubtful is a touch that differs from the venue's, a crossed book, or `check_every` changes unchecked.
         """
-        self.stamp = _make(Stamp, (venue_ms, timestamp_text, last.hash))
+        self._delta, self._last = delta, last
         self.proven = False
-        self._levels = None
         self._unchecked += 1
-        assert self.book is not None, "expected a book"
-        return self.book.has_touch(last.best_bid, last.best_ask) and self._unchecked < check_every
+        book = self.book
+        assert book is not None, "expected a book"
+        return book.has_touch(last.best_bid, last.best_ask) and self._unchecked < check_every
 
     def examine(self, changes: list[LevelChange], *, known: bool) -> Fault | FeedEvent:
         """Check a doubtful book at once; `known` tells whether every level it removed was there."""
@@ -192,9 +228,9 @@ class TokenFeed:
 
     def hold(self, delta: BookDelta, changes: list[LevelChange]) -> None:
         """Keep a change for the snapshot to come; its checksum is the newest now."""
-        self.stamp = Stamp(delta.venue_ms, delta.timestamp_text, changes[-1].hash)
-        self.proven = False
-        self._keep(Held(self.stamp, tuple(changes)))
+        stamp = Stamp(delta.venue_ms, delta.timestamp_text, changes[-1].hash)
+        self.stamp, self.proven = stamp, False
+        self._keep(Held(stamp, tuple(changes)))
 
     def _keep(self, part: Held) -> None:
         self.held.append(part)
@@ -206,9 +242,9 @@ class TokenFeed:
     ) -> Fault | FeedEvent | None:
         known = True
         for change in changes:
-            known = book.put(change.side, change.level) and known
+            known = book.apply(change.side, change) is None and known
         # If one token appears twice in a message, only its last checksum and touch describe the book.
-        sound = self.follow(delta.venue_ms, delta.timestamp_text, changes[-1], check_every)
+        sound = self.follow(delta, changes[-1], check_every)
         if sound and known and self.state is FeedState.LIVE:
             return None
         return self.examine(changes, known=known)
@@ -252,7 +288,7 @@ class TokenFeed:
             return book
         self.tick, self.terms = book.tick, self.terms.updated(snapshot.terms)
         if snapshot.terms.last_trade_price is not None:
-            self._tape.adopt(snapshot.terms.last_trade_price)
+            self._shared.tape.adopt(snapshot.terms.last_trade_price)
         self.epoch += 1
         self._settle(book, stamp_of(snapshot))
         self.proven = False
@@ -279,7 +315,7 @@ class TokenFeed:
             return False
         if newest is None or stamp.venue_ms > newest.venue_ms:
             self._settle(book, stamp)
-            self.base = stamp
+            self.base = stamp  # the market is steady again only when the stream has caught up with it
         else:
             joined = rebuild(
                 book,
@@ -302,15 +338,18 @@ class TokenFeed:
         self.base = self._levels = None
         self._unchecked = 0
         self.held.clear()
+        self._shared.steady = False
 
     def _head(self, book: Book, stamp: Stamp, terms: HashTerms) -> bytes:
         return hashed_head(self.token.condition_id, self.token.token_id, stamp.text, book, terms)
 
     def _proves(self, book: Book, stamp: Stamp, terms: HashTerms, likely: tuple[str, ...]) -> bool:
         head = self._head(book, stamp, terms)
-        last_trade = find_last_trade(head, stamp.hash, (*likely, *self._tape.likely()), everywhere=False)
+        last_trade = find_last_trade(
+            head, stamp.hash, (*likely, *self._shared.tape.likely()), everywhere=False
+        )
         if last_trade is not None:
-            self._tape.adopt(last_trade)
+            self._shared.tape.adopt(last_trade)
         return last_trade is not None
 
     def _tick_is_outdated(self, snapshot: BookSnapshot, book: Book) -> bool:

@@ -1,24 +1,33 @@
 """The market channel's messages as values: decoded in `engine.venue.wire`, understood in `engine.core.feed`.
 
-Wire texts are kept beside the integers because the venue's checksum is taken over them verbatim. What comes
-thousands of times a second is a named tuple: it costs half of a frozen dataclass to make.
+What comes thousands of times a second is a struct that the decoder fills by itself, with the wire's own words
+for every number: the venue's checksum is taken over them verbatim, and a number that nobody asks for is never
+worked out. `engine.venue.wire` lets none through whose words are not numbers. Of the decoder's library the
+core knows this page only.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated
+
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from engine.domain.ids import ConditionId, EventId, TokenId
 from engine.domain.market import Side
-from engine.domain.units import Ms, Price, Size
+from engine.domain.units import Ms, Price
+
+HashText = Annotated[str, Meta(min_length=40, max_length=40)]
+"""A SHA-1 in hex."""
+ConditionText = Annotated[ConditionId, Meta(min_length=66, max_length=66)]
+"""0x and 64 hex digits."""
+TokenText = Annotated[TokenId, Meta(min_length=1, max_length=78)]
+"""The decimal text of a 256-bit number."""
 
 
-class WireLevel(NamedTuple):
-    """One level with the texts it came in; a size of zero removes the level."""
+class WireLevel(Struct, frozen=True, gc=False):
+    """One level of a book, in the wire's words; a size of zero removes the level."""
 
-    price: Price
-    size: Size
-    price_text: str
-    size_text: str
+    price: str
+    size: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,39 +40,61 @@ class BookTerms:
     last_trade_price: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class BookSnapshot:
+class BookSnapshot(Struct, frozen=True, kw_only=True):
     """A whole book: the subscribe dump, the book after a trade, or a REST answer."""
 
-    condition_id: ConditionId
-    token_id: TokenId
-    venue_ms: Ms
-    timestamp_text: str
-    hash: str
-    bids: tuple[WireLevel, ...]
-    asks: tuple[WireLevel, ...]
-    terms: BookTerms
+    condition_id: ConditionId = field(name="market")
+    token_id: TokenId = field(name="asset_id")
+    timestamp_text: str = field(name="timestamp")
+    hash: HashText
+    bids: list[WireLevel]
+    asks: list[WireLevel]
+    min_order_size: str | UnsetType = UNSET
+    tick_size: str | UnsetType = UNSET
+    neg_risk: bool | UnsetType = UNSET
+    last_trade_price: str | UnsetType = UNSET
+
+    @property
+    def venue_ms(self) -> Ms:
+        """When the venue says the book last changed."""
+        return Ms(int(self.timestamp_text))
+
+    @property
+    def terms(self) -> BookTerms:
+        """What the message tells of the rest of the checksum's inputs; the stream leaves some out."""
+        return BookTerms(
+            None if self.min_order_size is UNSET else self.min_order_size,
+            None if self.tick_size is UNSET else self.tick_size,
+            None if self.neg_risk is UNSET else self.neg_risk,
+            None if self.last_trade_price is UNSET else self.last_trade_price,
+        )
 
 
-class LevelChange(NamedTuple):
+class LevelChange(Struct, frozen=True, gc=False):
     """One entry of a `price_change`: the level's new total, and the checksum of the whole book after it."""
 
-    token_id: TokenId
+    token_id: TokenText = field(name="asset_id")
+    price: str
+    size: str
     side: Side
-    level: WireLevel
-    hash: str
-    best_bid: Price | None
-    """Best bid after the change; None for an empty side."""
-    best_ask: Price | None
+    hash: HashText
+    best_bid: str
+    """Best bid after the change; "0" for an empty side."""
+    best_ask: str
+    """Best ask after the change; "1" for an empty side."""
 
 
-class BookDelta(NamedTuple):
+class BookDelta(Struct, frozen=True, tag_field="event_type", tag="price_change"):
     """One `price_change` message: usually a change and its mirror on the complement."""
 
-    condition_id: ConditionId
-    venue_ms: Ms
-    timestamp_text: str
-    changes: tuple[LevelChange, ...]
+    condition_id: ConditionText = field(name="market")
+    timestamp_text: str = field(name="timestamp")
+    changes: list[LevelChange] = field(name="price_changes")
+
+    @property
+    def venue_ms(self) -> Ms:
+        """When the venue says the changes happened."""
+        return Ms(int(self.timestamp_text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +120,12 @@ class TickChange:
 
 @dataclass(frozen=True, slots=True)
 class BestTouch:
-    """A token's best prices (`best_bid_ask`); None for an empty side."""
+    """A token's best prices (`best_bid_ask`), in the wire's words; "0" and "1" for an empty side."""
 
     condition_id: ConditionId
     token_id: TokenId
-    best_bid: Price | None
-    best_ask: Price | None
+    best_bid: str
+    best_ask: str
     venue_ms: Ms
 
 

@@ -120,3 +120,36 @@ def is_on_grid(price: Price, tick: Price) -> bool:
 def complement(price: Price) -> Price:
     """Return the mirrored price on the other token of the market: 1 - p."""
     return Price(PRICE_ONE - price)
+
+
+class _PriceWords(dict[str, Price]):
+    """Words for prices; one that is not there is read the long way and not kept."""
+
+    def __missing__(self, text: str) -> Price:
+        return parse_price(text)
+
+
+class _TouchWords(dict[str, int]):
+    """The same for best prices, where 0 and 1 stand for an empty side."""
+
+    def __missing__(self, text: str) -> int:
+        price = parse_scaled(text, 4)
+        if price > PRICE_ONE:
+            raise ValueError(f"expected a price of 0 to 1, was {text!r}")
+        return price % PRICE_ONE
+
+
+def _price_words() -> _PriceWords:
+    words = _PriceWords()
+    for price in range(1, PRICE_ONE):
+        text = format_scaled(price, 4)
+        for decimals in range(len(text) - 2, 5):
+            words[text.ljust(decimals + 2, "0")] = Price(price)
+    return words
+
+
+PRICES = _price_words()
+"""Every price between 0 and 1 by its words, with and without trailing zeros: `PRICES["0.5"]` is what
+`parse_price` says, at a tenth of the cost, and raises ValueError as it does. Never changed."""
+TOUCHES = _TouchWords(PRICES | {"0": 0, "1": 0})
+"""Best prices by their words; 0 for the venue's words for an empty side, "0" and "1". Never changed."""

@@ -1,4 +1,4 @@
-"""Every market connection of the desk: one socket each, started and ended as the subscription grows and shrinks.
+"""Every market connection of the desk: one socket each, as many as the subscription needs.
 
 Which token stands on which connection is the feed core's choice; this only carries it out.
 """

@@ -1,58 +1,17 @@
-"""The JSON shapes of the market channel and of REST books as typed structs (protocol 5.1, 5.2; 2026-11).
+"""The other JSON shapes of the market channel as typed structs (protocol 5.2; 2026-11).
 
-Only what the desk reads is named; other fields may come and go. Texts stay texts: the checksum needs them.
+The two that matter most, books and changes, are `engine.domain.frames`' own. Only what the desk reads is
+named; other fields may come and go. Texts stay texts until `engine.venue.wire` has looked at them.
 """
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from engine.domain.market import Side
+from engine.domain.frames import BookDelta, BookSnapshot
 
 
-class LevelShape(msgspec.Struct, gc=False):
-    """One level of a book."""
-
-    price: str
-    size: str
-
-
-class RestBookShape(msgspec.Struct):
-    """A book; the stream leaves some of the last four out, the one after a trade all of them."""
-
-    market: str
-    asset_id: str
-    timestamp: str
-    hash: str
-    bids: list[LevelShape]
-    asks: list[LevelShape]
-    min_order_size: str | UnsetType = UNSET
-    tick_size: str | UnsetType = UNSET
-    neg_risk: bool | UnsetType = UNSET
-    last_trade_price: str | UnsetType = UNSET
-
-
-class BookShape(RestBookShape, tag_field="event_type", tag="book"):
-    """A book on the stream."""
-
-
-class ChangeShape(msgspec.Struct, gc=False):
-    """One entry of a `price_change`."""
-
-    asset_id: str
-    price: str
-    size: str
-    side: Side
-    hash: str
-    best_bid: str
-    best_ask: str
-
-
-class PriceChangeShape(msgspec.Struct, tag_field="event_type", tag="price_change"):
-    """Changes of one market at one instant."""
-
-    market: str
-    timestamp: str
-    price_changes: list[ChangeShape]
+class StreamBook(BookSnapshot, frozen=True, tag_field="event_type", tag="book"):
+    """A book on the stream: on subscribing two of the last four are left out, after a trade all."""
 
 
 class LastTradeShape(msgspec.Struct, tag_field="event_type", tag="last_trade_price"):
@@ -114,8 +73,8 @@ class LooseShape(msgspec.Struct):
 
 
 Message = (
-    BookShape
-    | PriceChangeShape
+    StreamBook
+    | BookDelta
     | LastTradeShape
     | TickChangeShape
     | BestBidAskShape

@@ -3,7 +3,7 @@
 from engine.core.feed import Feeds
 from engine.domain.book import LiveBook, NotLive
 from engine.domain.effects import Count, Effect, FetchBooks, RaiseAlert
-from engine.domain.frames import BookSnapshot
+from engine.domain.frames import BookSnapshot, Frame
 from engine.domain.ids import ConnectionId, TokenId
 from engine.domain.units import Ms, parse_size
 from engine.domain.views import Alert
@@ -38,6 +38,10 @@ class FeedBench:
         for raw in raws:
             for frame in decode_market(raw):
                 self.effects += self.feeds.apply(LINE, frame, self.at)
+
+    @staticmethod
+    def decode(raw: bytes) -> tuple[Frame, ...]:
+        return decode_market(raw)
 
     def change(self, side: str, price: int, size: str, after_ms: int = 10) -> bytes:
         """Let the venue change a level later; returns the frame, undelivered."""

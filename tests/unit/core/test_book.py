@@ -6,11 +6,11 @@ from engine.core.book import Book, BookFault
 from engine.domain.book import Level
 from engine.domain.frames import WireLevel
 from engine.domain.market import Side
-from engine.domain.units import Price, Size, format_scaled, format_size, parse_price, parse_size
+from engine.domain.units import Price, Size, format_scaled, format_size
 
 
 def wire(price: str, size: str) -> WireLevel:
-    return WireLevel(parse_price(price), parse_size(size), price, size)
+    return WireLevel(price, size)
 
 
 def book_of(tick: int, bids: list[tuple[str, str]], asks: list[tuple[str, str]]) -> Book:
@@ -121,7 +121,7 @@ def test_apply_off_grid_price_is_refused_and_changes_nothing(tick: int, price: s
     before = book.wire_texts()
 
     assert book.apply(Side.BUY, wire(price, "1")) is BookFault.OFF_GRID
-    assert not book.fits(parse_price(price))
+    assert not book.fits(price)
     assert book.wire_texts() == before
 
 
@@ -213,9 +213,7 @@ def test_book_equals_plain_dictionaries_after_random_changes(seed: int):
         side = rng.choice(list(Side))
         price = rng.randrange(1, 10_000 // tick) * tick
         shares = rng.choice([0, 0, rng.randrange(1, 10**9)])
-        level = WireLevel(
-            Price(price), Size(shares), format_scaled(price, 4), format_size(Size(shares))
-        )
+        level = wire(format_scaled(price, 4), format_size(Size(shares)))
         known = price in plain[side] or shares > 0
         assert (book.apply(side, level) is None) is known, f"seed {seed}"
         if shares:

@@ -8,7 +8,7 @@ from engine.core.book import Book
 from engine.core.checksum import HashTerms, Tape, checksum, find_last_trade, hashed_head
 from engine.domain.frames import BookTerms, WireLevel
 from engine.domain.ids import ConditionId, TokenId
-from engine.domain.units import Price, parse_price, parse_size
+from engine.domain.units import Price
 from tests.support.market_stream import NO, YES, ReferenceVenue, price_words
 
 GOLDEN = "3dba1cee29f880571d211a8294c773c38c80c026"
@@ -16,7 +16,7 @@ TERMS = HashTerms(min_order_size="5", tick_size="0.01", neg_risk=True)
 
 
 def wire(price: str, size: str) -> WireLevel:
-    return WireLevel(parse_price(price), parse_size(size), price, size)
+    return WireLevel(price, size)
 
 
 def golden_head(**changed: Any) -> bytes:

@@ -1,18 +1,24 @@
 from engine.core.book import Book
 from engine.core.feed_rebuild import Held, Stamp, rebuild, stamp_of
-from engine.domain.frames import LevelChange, WireLevel
+from engine.domain.frames import LevelChange
 from engine.domain.ids import TokenId
 from engine.domain.market import Side
-from engine.domain.units import Ms, Price, Size, parse_price, parse_size
+from engine.domain.units import Ms, Price
 from tests.support.market_stream import YES, seeded_venue
 
 
 def part(at: int, *levels: tuple[str, str]) -> Held:
     changes = tuple(
         LevelChange(
-            TokenId("1"), Side.BUY, WireLevel(parse_price(p), parse_size(s), p, s), f"hash{at}", None, None
+            token_id=TokenId("1"),
+            price=price,
+            size=size,
+            side=Side.BUY,
+            hash=f"hash{at}",
+            best_bid="0",
+            best_ask="1",
         )
-        for p, s in levels
+        for price, size in levels
     )
     return Held(Stamp(Ms(at), str(at), f"hash{at}"), changes)
 
@@ -81,4 +87,4 @@ def test_stamp_is_what_the_snapshot_says_of_itself():
     (snapshot,) = venue.rest(YES)
 
     assert stamp_of(snapshot) == Stamp(Ms(venue.now_ms), str(venue.now_ms), venue.book(YES)["hash"])
-    assert snapshot.bids[0].size == Size(5_588_180_000)
+    assert snapshot.bids[0].size == "5588.18"

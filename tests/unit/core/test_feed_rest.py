@@ -1,11 +1,11 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from engine.core.feed_token import HELD_MAX
 from engine.domain.book import NotLive
 from engine.domain.ids import ConditionId, TokenId
-from engine.domain.units import Ms
 from engine.domain.views import Severity
 from tests.support.feed_bench import FeedBench
 from tests.support.market_stream import NO, YES
@@ -211,15 +211,15 @@ def test_stream_snapshot_older_than_a_newer_rest_book_is_left_out():
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda s: replace(s, bids=s.bids[1:]),
-        lambda s: replace(s, bids=(*s.bids, s.bids[0])),
-        lambda s: replace(s, condition_id=ConditionId("0x" + "99" * 32)),
-        lambda s: replace(s, venue_ms=Ms(9 * 10**14)),
-        lambda s: replace(s, hash="0" * 40),
-        lambda s: replace(s, terms=replace(s.terms, tick_size="0.001")),
-        lambda s: replace(s, terms=replace(s.terms, tick_size="0.003")),
-        lambda s: replace(s, terms=replace(s.terms, tick_size="2")),
-        lambda s: replace(s, terms=replace(s.terms, neg_risk=False)),
+        lambda s: structs.replace(s, bids=s.bids[1:]),
+        lambda s: structs.replace(s, bids=[*s.bids, s.bids[0]]),
+        lambda s: structs.replace(s, condition_id=ConditionId("0x" + "99" * 32)),
+        lambda s: structs.replace(s, timestamp_text="9" + "0" * 14),
+        lambda s: structs.replace(s, hash="0" * 40),
+        lambda s: structs.replace(s, tick_size="0.001"),
+        lambda s: structs.replace(s, tick_size="0.003"),
+        lambda s: structs.replace(s, tick_size="2"),
+        lambda s: structs.replace(s, neg_risk=False),
     ],
 )
 def test_rest_book_that_does_not_prove_itself_is_refused(damage):

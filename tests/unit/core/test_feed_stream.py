@@ -1,7 +1,7 @@
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from engine.core.feed_token import CHECK_EVERY
 from engine.domain.book import LiveBook, NotLive

@@ -12,9 +12,10 @@ from websockets.exceptions import ConnectionClosed
 from engine.clock import SystemClock
 from engine.core.feed import Feeds
 from engine.domain.book import LiveBook
-from engine.domain.frames import BookDelta, BookSnapshot, Frame, Ignored, Malformed
+from engine.domain.frames import BookDelta, Frame, Ignored, Malformed
 from engine.domain.ids import TokenId
 from engine.venue.market_ws import FRAME_BYTES_MAX, MarketSocket, SocketPace
+from engine.venue.wire_shapes import StreamBook
 from tests.support.feed_bench import LINE
 from tests.support.market_stream import NO, YES, seeded_venue
 
@@ -128,7 +129,7 @@ async def test_frames_reach_the_callback_decoded_and_in_order():
         await until(lambda: len(desk.frames) >= 5)
 
         kinds = [type(frame) for frame in desk.frames if frame != Ignored("pong")][:4]
-        assert kinds == [BookSnapshot, BookSnapshot, BookDelta, Malformed]
+        assert kinds == [StreamBook, StreamBook, BookDelta, Malformed]
         assert Ignored("pong") in desk.frames
         assert socket.heard_ms() is not None
 

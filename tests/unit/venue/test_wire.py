@@ -20,8 +20,9 @@ from engine.domain.frames import (
 )
 from engine.domain.ids import EventId
 from engine.domain.market import Side
-from engine.domain.units import Ms, Price, Size
+from engine.domain.units import Ms, Price
 from engine.venue.wire import decode_books, decode_market
+from engine.venue.wire_shapes import StreamBook
 from tests.support.market_stream import CONDITION, NO, START_MS, YES, seeded_venue
 
 HASH = "56ab" * 10
@@ -80,10 +81,6 @@ TICK = {
 }
 
 
-def level(price: int, size: int, price_text: str, size_text: str) -> WireLevel:
-    return WireLevel(Price(price), Size(size), price_text, size_text)
-
-
 def raw(value: object) -> bytes:
     return json.dumps(value).encode()
 
@@ -112,16 +109,16 @@ def reason(octets: bytes | str) -> str:
 def test_book_is_decoded_with_every_text_verbatim():
     (frame,) = decode_market(raw(BOOK))
 
-    assert frame == BookSnapshot(
+    assert frame == StreamBook(
         condition_id=CONDITION,
         token_id=YES,
-        venue_ms=START_MS,
         timestamp_text=str(START_MS),
         hash=HASH,
-        bids=(level(4900, 25_000_000, "0.49", "25"), level(5000, 100_500_000, "0.50", "100.5")),
-        asks=(level(5200, 12_250_000, "0.52", "12.250000"),),
-        terms=BookTerms(None, None, None, None),
+        bids=[WireLevel("0.49", "25"), WireLevel("0.50", "100.5")],
+        asks=[WireLevel("0.52", "12.250000")],
     )
+    assert frame.venue_ms == START_MS
+    assert frame.terms == BookTerms(None, None, None, None)
 
 
 def test_book_on_subscribing_tells_the_terms_it_has():
@@ -131,20 +128,39 @@ def test_book_on_subscribing_tells_the_terms_it_has():
     assert frame.terms == BookTerms(None, "0.01", None, "")
 
 
-def test_price_change_is_decoded_in_order_with_empty_sides_as_none():
-    (frame,) = decode_market(raw(CHANGE))
+@pytest.mark.parametrize("kind_last", [True, False])
+def test_price_change_is_decoded_in_order_with_every_text_verbatim(kind_last: bool):
+    kind = {"event_type": "price_change"}
+    rest = {key: value for key, value in CHANGE.items() if key != "event_type"}
+    compact = json.dumps(rest | kind if kind_last else kind | rest, separators=(",", ":")).encode()
+
+    (frame,) = decode_market(compact)
 
     assert frame == BookDelta(
         condition_id=CONDITION,
-        venue_ms=Ms(START_MS + 123),
         timestamp_text=str(START_MS + 123),
-        changes=(
+        changes=[
             LevelChange(
-                YES, Side.BUY, level(5000, 80_500_000, "0.50", "80.5"), HASH, Price(5000), Price(5200)
+                token_id=YES,
+                price="0.50",
+                size="80.5",
+                side=Side.BUY,
+                hash=HASH,
+                best_bid="0.50",
+                best_ask="0.52",
             ),
-            LevelChange(NO, Side.SELL, level(5000, 0, "0.50", "0"), OTHER_HASH, None, None),
-        ),
+            LevelChange(
+                token_id=NO,
+                price="0.50",
+                size="0",
+                side=Side.SELL,
+                hash=OTHER_HASH,
+                best_bid="0",
+                best_ask="1",
+            ),
+        ],
     )
+    assert frame.venue_ms == START_MS + 123
 
 
 def test_trade_and_tick_change_are_decoded():
@@ -155,7 +171,7 @@ def test_trade_and_tick_change_are_decoded():
 def test_array_gives_its_messages_in_order():
     frames = decode_market(raw([BOOK, TRADE, CHANGE, {"event_type": "comet"}]))
 
-    assert [type(frame) for frame in frames] == [BookSnapshot, LastTrade, BookDelta, Ignored]
+    assert [type(frame) for frame in frames] == [StreamBook, LastTrade, BookDelta, Ignored]
 
 
 def test_text_and_bytes_are_read_alike():
@@ -184,9 +200,7 @@ def test_best_bid_ask_is_read_whole():
         "timestamp": "1790000000123",
     }
 
-    assert decode_market(raw(message)) == (
-        BestTouch(CONDITION, YES, Price(4900), None, Ms(1_790_000_000_123)),
-    )
+    assert decode_market(raw(message)) == (BestTouch(CONDITION, YES, "0.49", "1", Ms(1_790_000_000_123)),)
 
 
 def test_new_market_names_the_event_it_joins():
@@ -256,7 +270,7 @@ def test_one_bad_message_of_an_array_does_not_touch_the_others():
 
     frames = decode_market(raw([BOOK, bad, {"event_type": "book"}, 7, CHANGE]))
 
-    assert [type(frame) for frame in frames] == [BookSnapshot, Malformed, Malformed, Malformed, BookDelta]
+    assert [type(frame) for frame in frames] == [StreamBook, Malformed, Malformed, Malformed, BookDelta]
     assert [frame.reason for frame in frames if isinstance(frame, Malformed)] == ["price", "shape", "shape"]
 
 
@@ -292,16 +306,14 @@ def test_one_bad_level_refuses_its_whole_message():
         ({"size": 5}, "shape"),
         ({"side": "buy"}, "shape"),
         ({"side": "HOLD"}, "shape"),
-        ({"hash": "56AB" * 10}, "hash"),
-        ({"hash": ""}, "hash"),
-        ({"hash": "5" * 41}, "hash"),
+        ({"hash": ""}, "shape"),
+        ({"hash": "5" * 41}, "shape"),
         ({"best_bid": "1.01"}, "touch"),
         ({"best_ask": ""}, "touch"),
         ({"best_ask": "-1"}, "touch"),
         ({"best_bid": None}, "shape"),
-        ({"asset_id": "0x12"}, "token"),
-        ({"asset_id": ""}, "token"),
-        ({"asset_id": "9" * 79}, "token"),
+        ({"asset_id": ""}, "shape"),
+        ({"asset_id": "9" * 79}, "shape"),
         ({"asset_id": 12}, "shape"),
     ],
 )
@@ -312,8 +324,11 @@ def test_change_with_a_field_not_as_documented_is_malformed(changed: dict[str, o
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
-        (CHANGE | {"market": "0x12"}, "market"),
-        (CHANGE | {"market": CONDITION + "0"}, "market"),
+        (CHANGE | {"market": "0x12"}, "shape"),
+        (CHANGE | {"market": CONDITION + "0"}, "shape"),
+        (BOOK | {"market": "0x" + "g" * 64}, "market"),
+        (BOOK | {"asset_id": "0x12"}, "token"),
+        (BOOK | {"hash": "56AB" * 10}, "hash"),
         (CHANGE | {"timestamp": START_MS}, "shape"),
         (CHANGE | {"timestamp": ""}, "timestamp"),
         (CHANGE | {"timestamp": "-5"}, "timestamp"),
@@ -408,7 +423,7 @@ def test_rest_answer_is_read_as_one_book_or_many():
     assert books[0] == book
     assert book.terms == BookTerms("5", "0.01", True, "0.510")
     assert book.hash == venue.book(YES)["hash"]
-    assert [level.price for level in book.bids] == [4700, 4800, 4900], "best last, as on the wire"
+    assert [level.price for level in book.bids] == ["0.47", "0.48", "0.49"], "best last, as on the wire"
     assert decode_books(b"[]") == ()
 
 
