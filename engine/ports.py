@@ -6,6 +6,7 @@ from typing import Protocol
 
 from engine.core.feed_inlet import FeedInput
 from engine.domain.account import AccountState, CancelReply, OpenOrder, VenueTrade
+from engine.domain.book import LiveBook
 from engine.domain.effects import Audit
 from engine.domain.events import Restored
 from engine.domain.failure import LegAnswer, VenueFailure
@@ -116,6 +117,14 @@ class FeedJournal(Protocol):
 
     def write(self, entry: FeedInput) -> None:
         """Take an input over; returns at once and never raises for what the disk did."""
+        ...
+
+
+class SnapshotSink(Protocol):
+    """Where proven books go."""
+
+    def put(self, book: LiveBook, at_ms: Ms) -> None:
+        """Take a book that was proven at this desk time; returns at once."""
         ...
 
 

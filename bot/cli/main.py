@@ -10,12 +10,17 @@ import click
 
 from bot import __version__
 from bot.cli.inspect import check_config, migrate, status
+from bot.cli.live_market import NoMarketsError
+from bot.cli.mock_ws import mock_ws
+from bot.cli.record import ingest_ws, record
+from bot.cli.replay import replay
 from bot.cli.run import exchange, local, run_service, standin
 from bot.cli.venue_hosts import NoExchangeError
 from config.secrets_file import SecretsError
 from config.settings import SettingsError
 from engine.ports import StoreError
 from storage.lock import FolderLockedError
+from storage.recorder import RecordingError
 
 EXIT_LOCKED = 75
 EXIT_CONFIG = 78
@@ -37,7 +42,20 @@ def cli() -> None:
     """Group of all commands; the help text is above."""
 
 
-for command in (local, run_service, status, check_config, migrate, exchange, standin):
+COMMANDS = (
+    local,
+    run_service,
+    status,
+    check_config,
+    migrate,
+    exchange,
+    standin,
+    record,
+    ingest_ws,
+    replay,
+    mock_ws,
+)
+for command in COMMANDS:
     cli.add_command(command)
 
 
@@ -49,7 +67,7 @@ def main() -> None:
         _fail(str(error), EXIT_CONFIG)
     except FolderLockedError as error:
         _fail(str(error), EXIT_LOCKED)
-    except (StoreError, NoExchangeError) as error:
+    except (StoreError, NoExchangeError, NoMarketsError, RecordingError) as error:
         _fail(str(error), 1)
 
 

@@ -75,6 +75,8 @@ class FeedInlet:
     ) -> None:
         """Take the core and the venue's two decoders, which must be pure."""
         self.feeds = feeds
+        self.frames: tuple[Frame, ...] = ()
+        """What the newest message was, for whoever logs what was refused in it."""
         self._decode_market = decode_market
         self._decode_books = decode_books
 
@@ -82,7 +84,7 @@ class FeedInlet:
         """Do what the input says at its own time; returns the effects in order."""
         if type(entry) is Heard:
             at_ms, connection, raw = entry
-            frames = self._decode_market(raw)
+            frames = self.frames = self._decode_market(raw)
             if len(frames) == 1:  # nearly always, and adding tuples costs more than a change of a book
                 return self.feeds.apply(connection, frames[0], at_ms)
             return tuple(x for frame in frames for x in self.feeds.apply(connection, frame, at_ms))

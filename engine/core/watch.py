@@ -26,7 +26,7 @@ def catalogue_read(desk: Desk, event: CatalogueRead) -> list[Effect]:
     desk.events = {group.event_id: group for group in event.events}
     desk.codes = {group.code: group.event_id for group in event.events}
     desk.venue_offset_ms = event.venue_offset_ms
-    tracked = [t for group in event.events for market in group.markets for t in _tokens(group.code, market)]
+    tracked = [t for group in event.events for market in group.markets for t in tokens_of(group.code, market)]
     effects += desk.feeds.track(tracked, event.at_ms)
     return effects
 
@@ -70,7 +70,7 @@ def _rules_changed(desk: Desk, group: EventGroup, at_ms: Ms) -> list[Effect]:
     return effects
 
 
-def _tokens(code: str, market: Market) -> tuple[TrackedToken, ...]:
+def tokens_of(code: str, market: Market) -> tuple[TrackedToken, ...]:
     """Return both tokens of a market that can trade; books of others are not worth a subscription."""
     if not market.terms.tradable:
         return ()

@@ -57,16 +57,21 @@ class FeedRunner:
         self._after_check = after_check
         self._tasks = TaskSet(metrics)
         self._feed: MarketFeed | None = None
+        self._stopped = False
         self.tally = FeedTally()
 
     def hear(self, connection: ConnectionId, raw: bytes) -> tuple[Frame, ...]:
-        """Take a message as it came; its frames are applied here, so none is left for the socket."""
+        """Take a message as it came; its frames are applied already when they are returned."""
         self._enter(Heard(self._clock.now_ms(), connection, raw))
-        return ()
+        return self._inlet.frames
 
     def track(self, tokens: Sequence[TrackedToken]) -> None:
         """Watch exactly these tokens from now on."""
         self._enter(Tracked(self._clock.now_ms(), tuple(tokens)))
+
+    def stop(self) -> None:
+        """Take nothing more: what ending the connections brings is no part of the run."""
+        self._stopped = True
 
     def begin(self, feed: MarketFeed, tokens: Sequence[TrackedToken]) -> None:
         """Take the connections that `hear` belongs to, and have them carry these tokens."""
@@ -99,6 +104,8 @@ class FeedRunner:
         self._enter(Linked(self._clock.now_ms(), connection, up))
 
     def _enter(self, entry: FeedInput) -> None:
+        if self._stopped:
+            return
         if self._journal is not None:
             self._journal.write(entry)
         effects = self._inlet.take(entry)

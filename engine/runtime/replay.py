@@ -1,6 +1,6 @@
 """A recording through the feed core: the code of a live run, driven by the recording's own times.
 
-At full speed nothing waits; at a factor a `Pace` lets desk time pass so many times faster than real time.
+At full speed nothing waits; at a factor a `Pace` says when a recorded time is due.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ from engine.core.feed import Feeds, FeedStatus
 from engine.core.feed_inlet import Checked, FeedInlet, FeedInput, Tracked
 from engine.core.feed_tracked import TrackedToken
 from engine.domain.book import LiveBook
+from engine.domain.effects import Count
 from engine.domain.failure import VenueFailure
 from engine.domain.frames import BookSnapshot, Frame
 from engine.domain.units import Ms
@@ -18,25 +19,22 @@ from engine.runtime.feed_tally import FeedTally
 
 
 class Pace:
-    """Waits until a recorded time is due, counted from the first time it was asked about."""
+    """When recorded times are due, counted from the first one that was asked about."""
 
-    def __init__(self, clock: Clock, speed: float, sleep: Callable[[float], None]) -> None:
+    def __init__(self, clock: Clock, speed: float) -> None:
         """Run `speed` times as fast as `clock`."""
         assert speed > 0, f"expected a speed above 0, was {speed}"
         self._clock = clock
         self._speed = speed
-        self._sleep = sleep
         self._began: tuple[Ms, Ms] | None = None
 
-    def until(self, at_ms: Ms) -> None:
-        """Return when the recorded time has come."""
+    def due_in_s(self, at_ms: Ms) -> float:
+        """Return how many seconds are left until a recorded time, 0 when it has come."""
         now_ms = self._clock.now_ms()
         if self._began is None:
             self._began = at_ms, now_ms
         recorded_ms, real_ms = self._began
-        wait_ms = (at_ms - recorded_ms) / self._speed - (now_ms - real_ms)
-        if wait_ms > 0:
-            self._sleep(wait_ms / 1000)
+        return max(0.0, ((at_ms - recorded_ms) / self._speed - (now_ms - real_ms)) / 1000)
 
 
 class Replay:
@@ -47,12 +45,15 @@ class Replay:
         decode_market: Callable[[bytes], tuple[Frame, ...]],
         decode_books: Callable[[bytes], tuple[BookSnapshot, ...] | VenueFailure],
         *,
-        pace: Pace | None = None,
+        wait_until: Callable[[Ms], None] | None = None,
         after_check: Callable[[Ms], None] | None = None,
     ) -> None:
-        """Take the venue's decoders; `after_check` is called when every live book has been verified."""
+        """Take the venue's decoders; `wait_until` returns when a recorded time has come.
+
+        `after_check` is called once per recorded second, when every live book has been verified.
+        """
         self._decoders = decode_market, decode_books
-        self._pace = pace
+        self._wait_until = wait_until
         self._after_check = after_check
         self._inlet: FeedInlet | None = None
         self.tracked: tuple[TrackedToken, ...] = ()
@@ -74,13 +75,19 @@ class Replay:
         assert self._inlet is not None, "a run is begun before its inputs come"
         take, note = self._inlet.take, self.tally.note
         for entry in entries:
-            if self._pace is not None:
-                self._pace.until(entry.at_ms)
+            if self._wait_until is not None:
+                self._wait_until(entry.at_ms)
             note(entry, take(entry))
             if type(entry) is Checked and self._after_check is not None:
                 self._after_check(entry.at_ms)
             elif type(entry) is Tracked:
                 self.tracked = entry.tokens
+
+    def count_rest(self) -> None:
+        """Add up the counters that wait for the next check; the hash is not touched, no input caused them."""
+        for effect in self.feeds.drain():
+            if isinstance(effect, Count):
+                self.tally.counts[effect.metric, effect.label] += effect.by
 
     def status(self) -> FeedStatus:
         """Return how the present run's market data stands at its newest input."""
