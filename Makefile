@@ -6,10 +6,10 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test demo clean
+.PHONY: help setup check test bench bench-peers demo clean
 
 help: ## what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 13
 
 setup: $(INSTALLED) ## create .venv and install everything from the hash lock
 
@@ -28,6 +28,12 @@ check: setup ## format, lint, types, import contracts, and the quick tests
 
 test: setup ## every test, whole-process ones included
 	$(BIN)/python -m pytest
+
+bench: setup ## ratios against reference lines, ten minutes; see docs/benchmarks.md
+	$(BIN)/python -m tests.benchmarks
+
+bench-peers: setup ## the same frames through other projects, in environments of their own
+	$(BIN)/python -m tests.benchmarks.peers
 
 demo: setup ## the whole desk on this machine: a tour, then a prompt
 	$(BIN)/dutchdesk local

@@ -109,7 +109,12 @@ async def run_desk(
         await chat.start()
         stack.push_async_callback(chat.stop)
         jobs = settings.jobs
-        table = jobs_table(reconcile_s=jobs.reconcile_s, scan_s=jobs.scan_s, catalogue_s=jobs.catalogue_s)
+        table = jobs_table(
+            reconcile_s=jobs.reconcile_s,
+            scan_s=jobs.scan_s,
+            catalogue_s=jobs.catalogue_s,
+            snapshots_s=jobs.snapshots_s,
+        )
         scheduler = start_jobs(table, clock, service.post)
         stack.callback(scheduler.shutdown, wait=False)
         running = RunningDesk(service, metrics, f"http://{settings.ops.host}:{probes.getsockname()[1]}")

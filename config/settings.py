@@ -159,6 +159,7 @@ class JobsSection(Section):
     reconcile_s: Annotated[int, Field(ge=1, le=600)] = 10
     scan_s: Annotated[int, Field(ge=1, le=600)] = 5
     catalogue_s: Annotated[int, Field(ge=10, le=3_600)] = 300
+    snapshots_s: Annotated[int, Field(ge=0, le=86_400)] = 60
 
 
 class OpsSection(Section):

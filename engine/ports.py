@@ -1,16 +1,17 @@
 """What the runtime needs from the outside, as protocols. Adapters meet only in `bot.app`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from engine.core.feed_inlet import FeedInput
 from engine.domain.account import AccountState, CancelReply, OpenOrder, VenueTrade
-from engine.domain.book import LiveBook
+from engine.domain.catalogue import Catalogue
 from engine.domain.effects import Audit
 from engine.domain.events import Restored
 from engine.domain.failure import LegAnswer, VenueFailure
 from engine.domain.frames import BookSnapshot, Frame
+from engine.domain.history import KeptSnapshot, Pruned
 from engine.domain.ids import ConditionId, ConnectionId, EventId, OrderId, TokenId
 from engine.domain.market import EventGroup
 from engine.domain.order import Fill, OrderIntent, OrderRecord
@@ -95,8 +96,8 @@ class MarketReads(Protocol):
         """Read books in batches; unknown tokens are left out, order is not promised."""
         ...
 
-    async def read_catalogue(self) -> tuple[EventGroup, ...] | VenueFailure:
-        """Read every listed event with the trading terms of each market."""
+    async def read_catalogue(self) -> Catalogue | VenueFailure:
+        """Read every listed event with the trading terms of each market, and what was left out."""
         ...
 
     async def read_time_ms(self) -> Ms | VenueFailure:
@@ -117,14 +118,6 @@ class FeedJournal(Protocol):
 
     def write(self, entry: FeedInput) -> None:
         """Take an input over; returns at once and never raises for what the disk did."""
-        ...
-
-
-class SnapshotSink(Protocol):
-    """Where proven books go."""
-
-    def put(self, book: LiveBook, at_ms: Ms) -> None:
-        """Take a book that was proven at this desk time; returns at once."""
         ...
 
 
@@ -205,6 +198,17 @@ class Store(Protocol):
 
     async def save_catalogue(self, events: Sequence[EventGroup], at_ms: Ms) -> None:
         """Replace the stored catalogue (market file, not the ledger)."""
+        ...
+
+    async def save_snapshots(self, snapshots: Sequence[KeptSnapshot]) -> None:
+        """Store books (market file, not the ledger), at most one per token and millisecond."""
+        ...
+
+    def prune_history(self, at_ms: Ms) -> AsyncGenerator[Pruned, None]:
+        """Take out of the market file what the retention rule does not keep: a transaction for every item.
+
+        May be left after any item; the next call goes on.
+        """
         ...
 
 

@@ -1,4 +1,4 @@
-"""Events, markets and outcomes as last read, and the short codes that operators have in their fingers.
+"""Events, markets and outcomes as last read, how their terms changed, and the short codes people type.
 
 An event keeps its code for ever, listed or not. Lives in `market.db`: losing it costs one catalogue read
 and nothing else than the codes. This module decides nothing about eligibility.
@@ -48,22 +48,51 @@ _SAVE_OUTCOME = """
 INSERT INTO outcomes (token_id, condition_id, answer) VALUES (?, ?, ?)
 ON CONFLICT (condition_id, answer) DO UPDATE SET token_id = excluded.token_id
 """
+# One statement for all markets: whatever is not as its newest row says gets a new one.
+_SAVE_STATUS = """
+INSERT INTO market_status (
+    condition_id, at_ms, listed, active, closed, accepting, taker_delay, resolution_status, tick, min_size,
+    fee_rate, fee_exponent, terms_hash
+)
+SELECT m.condition_id, :at_ms, m.last_read = :read_id, m.active, m.closed, m.accepting, m.taker_delay,
+    m.resolution_status, m.tick, m.min_size, m.fee_rate, m.fee_exponent, e.terms_hash
+FROM markets AS m
+JOIN events AS e USING (event_id)
+LEFT JOIN market_status AS s ON s.status_id = (
+    SELECT max(newest.status_id) FROM market_status AS newest WHERE newest.condition_id = m.condition_id)
+WHERE s.status_id IS NULL OR (
+    m.last_read = :read_id, m.active, m.closed, m.accepting, m.taker_delay, m.resolution_status, m.tick,
+    m.min_size, m.fee_rate, m.fee_exponent
+) IS NOT (
+    s.listed, s.active, s.closed, s.accepting, s.taker_delay, s.resolution_status, s.tick, s.min_size,
+    s.fee_rate, s.fee_exponent
+)
+ORDER BY m.rowid
+"""
 
 
 async def save_read(transaction: Transaction, events: Sequence[EventGroup], at_ms: Ms) -> None:
-    """Store one whole read; what it does not list stays behind under an older read."""
+    """Store one whole read; what it does not list stays behind under an older read, marked as not listed.
+
+    Rows and hashes are made on the database's thread: 20,000 markets must not hold up the loop.
+    """
     markets = [(event, place, market) for event in events for place, market in enumerate(event.markets)]
     read = await transaction.row(_INSERT_READ, (at_ms, len(events), len(markets)))
     assert read is not None, "expected the database to return the new row's number"
     read_id = read["read_id"]
-    await transaction.run_many(_SAVE_EVENT, [_event_row(event, read_id) for event in events])
+    await transaction.run_many(_SAVE_EVENT, (_event_row(event, read_id) for event in events))
     await transaction.run_many(
-        _SAVE_MARKET, [_market_row(market, event, place, read_id) for event, place, market in markets]
+        _SAVE_MARKET, (_market_row(market, event, place, read_id) for event, place, market in markets)
     )
-    tokens = [
-        (m.condition_id, answer, t) for _, _, m in markets for answer, t in (("YES", m.yes), ("NO", m.no))
-    ]
-    await transaction.run_many(_SAVE_OUTCOME, [(token, market, answer) for market, answer, token in tokens])
+    await transaction.run_many(
+        _SAVE_OUTCOME,
+        (
+            (token, market.condition_id, answer)
+            for _, _, market in markets
+            for answer, token in (("YES", market.yes), ("NO", market.no))
+        ),
+    )
+    await transaction.run(_SAVE_STATUS, {"at_ms": at_ms, "read_id": read_id})
 
 
 async def load_codes(transaction: Transaction) -> dict[EventId, str]:

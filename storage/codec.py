@@ -1,24 +1,30 @@
-"""Plans, intents and audit lines as canonical JSON, and back to exactly the same value.
+"""Plans, intents, audit lines and levels of books as JSON, and back to exactly the same value.
 
-The text is `[kind, {...}]`: sorted keys, no spaces, ASCII only, integers in base units. The kind carries a
-version; a text of another version or shape is refused, never guessed at. msgspec is used here alone.
+The text is canonical, `[kind, {...}]`: sorted keys, no spaces, ASCII only, integers in base units. The kind
+carries a version; a text of another version or shape is refused, never guessed at. Levels are
+`[[price,size],...]` alone, because books are many. msgspec is used here alone.
 """
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
 
+from engine.domain.book import Level
 from engine.domain.effects import Audit
 from engine.domain.market import canonical_json
 from engine.domain.order import OrderIntent
 from engine.domain.plan import Plan
+from engine.domain.units import Price, Size
 from engine.ports import StoreError
 
 _PLAN, _INTENT, _AUDIT = "plan/1", "intent/1", "audit/1"
 
 _Shape = TypeVar("_Shape")
+_encode_pairs = msgspec.json.Encoder().encode
+_decode_pairs = msgspec.json.Decoder(list[tuple[int, int]]).decode
 
 
 def encode_plan(plan: Plan) -> str:
@@ -49,6 +55,23 @@ def encode_audit(line: Audit) -> str:
 def decode_audit(text: str) -> Audit:
     """Return the audit line of a text made by `encode_audit`; raises StoreError."""
     return _decode(_AUDIT, Audit, text)
+
+
+def encode_levels(levels: Sequence[Level]) -> str:
+    """Return one side of a book as `[[price,size],...]`, in the order given."""
+    return _encode_pairs([(level.price, level.size) for level in levels]).decode()
+
+
+def decode_levels(text: str) -> tuple[Level, ...]:
+    """Return the levels of a text made by `encode_levels`; raises StoreError."""
+    try:
+        pairs = _decode_pairs(text)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise StoreError(
+            f"expected the levels of a stored book, found other text ({error}): market.db was changed by "
+            "another program; move it away, the desk begins a new one"
+        ) from error
+    return tuple(Level(Price(price), Size(size)) for price, size in pairs)
 
 
 def fingerprint(text: str) -> str:

@@ -1,4 +1,4 @@
-"""How a file is opened: created for its owner alone, proven sound, then set to the desk's profile.
+"""How a file is opened: created for its owner alone, the ledger proven sound, set to the desk's profile.
 
 The profile is that of reliability E10. Nothing is ever repaired or created anew in place of a damaged file.
 """
@@ -51,7 +51,10 @@ def sqlite_version(version: tuple[int, int, int] = sqlite3.sqlite_version_info) 
 
 
 async def open_database(path: Path, durability: Durability) -> Database:
-    """Open or create the file and prove that it is sound; raises StoreError with what to do.
+    """Open or create the file, prove that a FULL one is sound; raises StoreError with what to do.
+
+    The proof reads every page. Market history may be gigabytes, and no order may wait for that: damage
+    in it is met when its page is used, and refused then.
 
     The file is created readable by its owner alone; its WAL inherits that.
     """
@@ -61,7 +64,8 @@ async def open_database(path: Path, durability: Durability) -> Database:
         try:
             connection.row_factory = sqlite3.Row
             await connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-            await _check(connection, path)
+            if durability is Durability.FULL:
+                await _check(connection, path)
             await _set_profile(connection, path, durability)
         except BaseException:  # boundary: a connection that was not taken is closed
             await to_the_end(connection.close())

@@ -10,15 +10,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from engine.domain.catalogue import NamedMarket
+from engine.domain.history import KeptSnapshot, Pruned
+from engine.domain.ids import ConditionId, TokenId
 from engine.domain.units import Ms, Size, Usdc
 from engine.ports import StoreError
 from storage.audit import CHAIN, ChainBroken, ChainIntact, verify_chain
 from storage.db import translated
 from storage.files import LEDGER_FILE, MARKET_FILE
 from storage.fills import DAY_SUMS, day_of
+from storage.market_search import find_markets
 from storage.migrate import shipped
 from storage.profile import BUSY_TIMEOUT_MS
+from storage.retention import count_old
+from storage.snapshots import RANGE, snapshot_of
 from storage.stops import HALT
+
+_OUTCOMES = """
+SELECT o.token_id, o.condition_id, o.answer, m.name, e.code,
+    m.last_read = (SELECT max(read_id) FROM catalogue_reads)
+        AND m.active AND NOT m.closed AND m.accepting AND m.resolution_status = '' AS tradable
+FROM outcomes AS o
+JOIN markets AS m USING (condition_id)
+JOIN events AS e USING (event_id)
+ORDER BY e.code, m.position, o.answer DESC
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +84,19 @@ class LedgerStatus:
     """Cash of purchases and fees of this UTC day, micro-dollars."""
 
 
+@dataclass(frozen=True, slots=True)
+class OutcomeLine:
+    """One token of the stored catalogue, with the names people know."""
+
+    token_id: TokenId
+    condition_id: ConditionId
+    code: str
+    name: str
+    answer: str
+    tradable: bool
+    """Listed by the newest read, and open for orders in it."""
+
+
 def read_status(folder: Path, at_ms: Ms) -> LedgerStatus:
     """Return the ledger of a data folder as one consistent picture; raises StoreError."""
     with _reading(folder / LEDGER_FILE) as ledger:
@@ -92,11 +121,59 @@ def read_status(folder: Path, at_ms: Ms) -> LedgerStatus:
     )
 
 
+def read_outcomes(folder: Path) -> tuple[OutcomeLine, ...]:
+    """Return every token of the stored catalogue, delisted ones included; raises StoreError."""
+    with _reading_market(folder) as market:
+        rows = market.execute(_OUTCOMES).fetchall()
+    return tuple(
+        OutcomeLine(
+            token_id=TokenId(row["token_id"]),
+            condition_id=ConditionId(row["condition_id"]),
+            code=row["code"],
+            name=row["name"],
+            answer=row["answer"],
+            tradable=bool(row["tradable"]),
+        )
+        for row in rows
+    )
+
+
+def read_snapshots(
+    folder: Path, token_id: TokenId, *, since_ms: Ms, until_ms: Ms
+) -> tuple[KeptSnapshot, ...]:
+    """Return a token's kept books from `since_ms` up to but without `until_ms`, oldest first.
+
+    Raises StoreError. How dense they are depends on their age: `engine.domain.history`.
+    """
+    with _reading_market(folder) as market:
+        rows = market.execute(RANGE, (token_id, since_ms, until_ms)).fetchall()
+    return tuple(snapshot_of(row) for row in rows)
+
+
+def read_prunable(folder: Path, at_ms: Ms) -> Pruned:
+    """Count what retention would take out of the market file now; raises StoreError."""
+    with _reading_market(folder) as market:
+        return count_old(market, at_ms)
+
+
+def read_reusable_bytes(folder: Path) -> int:
+    """Return how much of the market file is free for new rows; raises StoreError."""
+    with _reading_market(folder) as market:
+        pages = market.execute("PRAGMA freelist_count").fetchone()[0]
+        return int(pages * market.execute("PRAGMA page_size").fetchone()[0])
+
+
 def read_schemas(folder: Path) -> tuple[SchemaLine, ...]:
     """Return the schema of both files; raises StoreError."""
     return tuple(
         _schema(folder / file, name) for file, name in ((LEDGER_FILE, "ledger"), (MARKET_FILE, "market"))
     )
+
+
+def read_named_markets(folder: Path, what: str) -> tuple[NamedMarket, ...]:
+    """Return the stored markets that a person calls `what`; raises StoreError, empty if there is none."""
+    with _reading_market(folder) as market:
+        return find_markets(market, what)
 
 
 def verify_audit(folder: Path) -> ChainIntact | ChainBroken:
@@ -109,6 +186,19 @@ def _schema(path: Path, name: str) -> SchemaLine:
     with _reading(path) as database:
         row = database.execute("SELECT coalesce(max(number), 0) FROM migrations").fetchone()
     return SchemaLine(file=path.name, current=row[0], newest=len(shipped(name)))
+
+
+@contextmanager
+def _reading_market(folder: Path) -> Iterator[sqlite3.Connection]:
+    """Give one read transaction on a market file whose schema this program knows."""
+    schema = _schema(folder / MARKET_FILE, "market")
+    if schema.current != schema.newest:
+        raise StoreError(
+            f"{schema.file} has schema {schema.current}, this program reads {schema.newest}: run "
+            f"`dutchdesk migrate --data {folder}` with the newer of both versions"
+        )
+    with _reading(folder / MARKET_FILE) as market:
+        yield market
 
 
 @contextmanager

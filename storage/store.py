@@ -4,11 +4,12 @@ Each raises StoreError, with nothing stored, when disk or database refuses. The 
 mapper in the modules of this folder; here is only what belongs into one commit.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from engine.clock import Clock
 from engine.domain.effects import Audit
 from engine.domain.events import Restored
+from engine.domain.history import KeptSnapshot, Pruned
 from engine.domain.ids import EventId, OrderId
 from engine.domain.market import EventGroup, canonical_json
 from engine.domain.order import Fill, OrderRecord, OrderState
@@ -22,6 +23,8 @@ from storage.catalogue import load_codes, save_read
 from storage.db import Database
 from storage.fills import load_fills, save_fills
 from storage.orders import insert_orders, insert_plan, load_orders, update_orders
+from storage.retention import prune
+from storage.snapshots import save_snapshots
 from storage.stops import load_freezes, load_halt, record_freeze, record_halt
 from storage.tickets import (
     Confirm,
@@ -34,7 +37,7 @@ from storage.tickets import (
 
 
 class LedgerStore:
-    """Implements `engine.ports.Store` on `ledger.db` and, for the catalogue, `market.db`."""
+    """Implements `engine.ports.Store` on `ledger.db` and, for catalogue and books, `market.db`."""
 
     def __init__(self, ledger: Database, market: Database, clock: Clock) -> None:
         self._ledger = ledger
@@ -118,6 +121,15 @@ class LedgerStore:
         """Replace the stored catalogue; the code an event was first given stays."""
         async with self._market.transaction() as transaction:
             await save_read(transaction, events, at_ms)
+
+    async def save_snapshots(self, snapshots: Sequence[KeptSnapshot]) -> None:
+        """Store a batch of books; never waits for the ledger, nor the ledger for it."""
+        async with self._market.transaction() as transaction:
+            await save_snapshots(transaction, snapshots)
+
+    def prune_history(self, at_ms: Ms) -> AsyncGenerator[Pruned, None]:
+        """Thin old snapshots and catalogue reads; tells after every short commit what it took."""
+        return prune(self._market, at_ms)
 
     async def known_codes(self) -> dict[EventId, str]:
         """Return the short code of every event ever stored, for the catalogue client to keep."""

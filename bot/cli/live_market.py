@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
+import click
 import msgspec
 
 from engine.clock import SystemClock
@@ -26,6 +27,14 @@ from engine.venue.private_calls import body_of
 
 LOOK_S = 0.5
 """How often a command looks at its own progress."""
+EVERY = click.option(
+    "--every",
+    "every_s",
+    type=click.FloatRange(min=1),
+    default=10.0,
+    show_default=True,
+    help="Seconds between two looks at the books.",
+)
 _log = logging.getLogger(__name__)
 
 
@@ -50,11 +59,14 @@ class MarketSource:
         return chosen(await (self._mocked() if self.mock else self._listed()), self.wanted)
 
     async def _listed(self) -> list[TrackedToken]:
-        groups = await self.reads.read_catalogue()
-        if isinstance(groups, VenueFailure):
-            raise NoMarketsError(f"the catalogue could not be read: {groups.reason}")
+        found = await self.reads.read_catalogue()
+        if isinstance(found, VenueFailure):
+            raise NoMarketsError(f"the catalogue could not be read: {found.reason}")
         return [
-            token for group in groups for market in group.markets for token in tokens_of(group.code, market)
+            token
+            for group in found.events
+            for market in group.markets
+            for token in tokens_of(group.code, market)
         ]
 
     async def _mocked(self) -> list[TrackedToken]:

@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 
 from bot import __version__
-from bot.cli.live_market import MarketSource, market_source, watch_market
+from bot.cli.live_market import EVERY, MarketSource, market_source, watch_market
 from bot.cli.run import run_until_stopped
 from bot.cli.venue_hosts import hosts_of
 from config.modes import is_loopback
@@ -22,19 +22,23 @@ from engine.clock import Clock, SystemClock
 from engine.core.feed import TOKENS_PER_CONNECTION, Feeds
 from engine.core.feed_inlet import FeedInlet, Heard
 from engine.core.feed_tracked import TrackedToken
-from engine.domain.book import LiveBook
-from engine.domain.market import canonical_json
+from engine.domain.events import Event, SnapshotsKept, SnapshotsLost
 from engine.domain.units import Ms
 from engine.log import Redactor, configure
 from engine.metrics import Metrics
 from engine.ports import FeedJournal
 from engine.runtime.book_keeper import BookKeeper
-from engine.runtime.feed_runner import FeedRunner
+from engine.runtime.feed_runner import DRAIN_S, FeedRunner
+from engine.runtime.history import History
+from engine.runtime.supervise import TaskSet
 from engine.venue.endpoints import VenueHosts
 from engine.venue.wire import decode_books, decode_market
-from storage.lock import hold_folder
+from storage.files import open_storage
+from storage.lock import FolderLock, hold_folder
 from storage.recorder import Recorder, RecordingError
 from storage.recording_lines import FORMAT, HeadLine
+
+_log = logging.getLogger(__name__)
 
 CONFIG = click.option(
     "--config",
@@ -50,7 +54,7 @@ DATA = click.option(
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("data"),
     show_default=True,
-    help="Data folder: in local mode the running exchange's address is read from it.",
+    help="Data folder: in local mode the exchange's address is read from it; books are kept in it.",
 )
 MARKETS = click.option(
     "--market",
@@ -147,14 +151,7 @@ async def _record(watching: Watching, out: Path) -> None:
 @DATA
 @MARKETS
 @FOR
-@click.option(
-    "--every",
-    "every_s",
-    type=click.FloatRange(min=1),
-    default=10.0,
-    show_default=True,
-    help="Seconds between two looks at the books.",
-)
+@EVERY
 @MOCK
 @JSON
 def ingest_ws(
@@ -167,32 +164,57 @@ def ingest_ws(
     mock: str | None,
     as_json: bool,
 ) -> None:
-    """Keep proven books of live markets until Ctrl-C: one JSON line per book. Needs no key.
+    """Keep proven books of live markets in market.db of the data folder, until Ctrl-C. Needs no key.
 
-    A book is printed only while the venue's checksum proves it; `--json` adds the summary as a last line.
+    A book is kept only while the venue's checksum proves it. A desk does the same by itself, so the folder
+    must not be in use by one.
     """
     watching = _watching(config_path, data_dir, wanted, for_s, mock, as_json=as_json)
     configure(Redactor(), level=logging.WARNING)
-    run_until_stopped(_ingest(watching, every_s))
+    with hold_folder(data_dir) as lock:
+        run_until_stopped(_ingest(watching, every_s, lock))
 
 
-async def _ingest(watching: Watching, every_s: float) -> None:
-    clock = SystemClock()
-    async with _source(watching) as source:
+async def _ingest(watching: Watching, every_s: float, lock: FolderLock) -> None:
+    clock, metrics = SystemClock(), Metrics()
+    outcome = Kept()
+    async with _source(watching) as source, open_storage(lock, clock) as storage:
         tokens = await source.tokens()
-        feeds = Feeds()
-        keeper = BookKeeper(PrintedBooks(), int(every_s * 1000))
+        feeds, tasks = Feeds(), TaskSet(metrics)
+        history = History(
+            store=storage.store, clock=clock, tasks=tasks, post=outcome.hear, stopping=lambda: False
+        )
+        keeper = BookKeeper(history.keep, int(every_s * 1000))
         watched = tuple(token.token_id for token in tokens)
         runner = _runner(
             feeds, source, clock, after_check=lambda at_ms: keeper.after_check(feeds, watched, at_ms)
         )
         meter = Meter(runner, feeds, clock)
         try:
-            await _watch(watching, source, meter, tokens, lambda: f"{keeper.kept} books kept")
+            await _watch(watching, source, meter, tokens, lambda: f"{outcome.kept} books kept")
         finally:
-            # Books are on standard output, so words go beside them.
-            told = meter.figures() | {"books_kept": keeper.kept}
-            _summary(told, as_json=watching.as_json, beside=not watching.as_json)
+            await tasks.drain(DRAIN_S)
+            told = {"books_kept": outcome.kept, "books_lost": outcome.lost}
+            _summary(meter.figures() | told, as_json=watching.as_json)
+
+
+class Kept:
+    """What became of the books that were handed to the market file."""
+
+    def __init__(self) -> None:
+        self.kept = 0
+        self.lost = 0
+
+    def hear(self, event: Event) -> None:
+        """Take the writer's word; a loss goes to the log, too."""
+        match event:
+            case SnapshotsKept(kept=kept):
+                self.kept += kept
+            case SnapshotsLost(lost=lost, reason=reason):
+                self.lost += lost
+                _log.error("books are not kept: %s", reason)
+            case _:
+                raise AssertionError(f"expected word of the books, was {event}")
 
 
 class Meter:
@@ -221,17 +243,6 @@ class Meter:
             "resyncs": status.resyncs,
             "alerts": tally.alerts,
         }
-
-
-class PrintedBooks:
-    """Prints each book as one JSON line: prices in 1e-4 USDC and sizes in 1e-6 share, best first."""
-
-    def put(self, book: LiveBook, at_ms: Ms) -> None:
-        """Print a book that was proven at this desk time."""
-        sides = {"bids": book.bids, "asks": book.asks}
-        levels = {name: [[level.price, level.size] for level in side] for name, side in sides.items()}
-        told = {"at_ms": at_ms, "condition": book.condition_id, "token": book.token_id, "hash": book.hash}
-        click.echo(canonical_json(told | {"tick": book.tick} | levels))
 
 
 def _watching(
@@ -299,13 +310,13 @@ async def _watch(
         )
 
 
-def _summary(figures: dict[str, object], *, as_json: bool, beside: bool = False) -> None:
+def _summary(figures: dict[str, object], *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(figures))
         return
     for name, value in figures.items():
         shown = ", ".join(value) if isinstance(value, list) else value
-        click.echo(f"{name.replace('_', ' '):16} {'-' if shown is None else shown}", err=beside)
+        click.echo(f"{name.replace('_', ' '):16} {'-' if shown is None else shown}")
 
 
 def _head(watching: Watching, began_ms: Ms) -> HeadLine:

@@ -1,8 +1,10 @@
 """`replay`: a recording through the feed core, and what came of it. Also exits non-zero on damage."""
 
+import asyncio
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,13 +12,18 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bot.cli.live_market import chosen
+from bot.cli.live_market import EVERY, chosen
 from engine.clock import SystemClock
 from engine.core.feed_inlet import BooksAnswered, BooksRefused, Checked, Heard, Linked, Tracked
 from engine.domain.book import LiveBook
+from engine.domain.history import KeptSnapshot
+from engine.domain.ids import TokenId
 from engine.domain.units import Ms
+from engine.runtime.book_keeper import BookKeeper
 from engine.runtime.replay import Pace, Replay, books_digest
 from engine.venue.wire import decode_books, decode_market
+from storage.files import open_storage
+from storage.lock import hold_folder
 from storage.recorder import ROTATED, STOPPED
 from storage.recording import Closed, Damaged, Opened, read_recording, recording_paths
 
@@ -69,8 +76,23 @@ class Course:
     "--market", "--markets", "wanted", multiple=True, metavar="CODE|CONDITION|TOKEN",
     help="Tell of these markets' books only; all are replayed. Can be given again.",
 )  # fmt: skip
+@click.option(
+    "--data",
+    "data_dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep the proven books in market.db of this folder, too.",
+)
+@EVERY
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def replay(*, paths: tuple[Path, ...], speed: float | None, wanted: tuple[str, ...], as_json: bool) -> None:
+def replay(
+    *,
+    paths: tuple[Path, ...],
+    speed: float | None,
+    wanted: tuple[str, ...],
+    data_dir: Path | None,
+    every_s: float,
+    as_json: bool,
+) -> None:
     """Replay recordings (files, or folders of them) through the feed core and tell what came of it.
 
     The same recording gives the same effects hash every time, and the one that `record` printed. Exit status
@@ -78,20 +100,43 @@ def replay(*, paths: tuple[Path, ...], speed: float | None, wanted: tuple[str, .
     """
     files = recording_paths(paths)
     run = Replay(decode_market, decode_books, wait_until=None if speed is None else _waiting(speed))
-    course = Course()
-    began_ms = SystemClock().now_ms()
-    try:
-        _replay(run, course, files)
-    except KeyboardInterrupt:
-        course.notes.append("stopped by Ctrl-C before its end")
+    course, clock = Course(), SystemClock()
+    began_ms = clock.now_ms()
+    with ExitStack() as stack:
+        if data_dir is not None:
+            keeper = BookKeeper(stack.enter_context(_market_file(data_dir)), int(every_s * 1000))
+            run.after_check = lambda at_ms: keeper.after_check(run.feeds, _tokens(run, wanted), at_ms)
+        try:
+            _replay(run, course, files)
+        except KeyboardInterrupt:
+            course.notes.append("stopped by Ctrl-C before its end")
     told = _figures(run, course, wanted)
-    told["took_ms"] = SystemClock().now_ms() - began_ms
+    if data_dir is not None:
+        told["books_kept"] = keeper.kept
+    told["took_ms"] = clock.now_ms() - began_ms
     if as_json:
         click.echo(json.dumps(told))
     else:
         _print(told)
     if course.damage is not None:
         raise SystemExit(1)
+
+
+def _tokens(run: Replay, wanted: tuple[str, ...]) -> Iterator[TokenId]:
+    """Return what is meant of what is watched now; worked out only when somebody looks."""
+    yield from (token.token_id for token in chosen(run.tracked, wanted))
+
+
+@contextmanager
+def _market_file(data_dir: Path) -> Iterator[Callable[[Sequence[KeptSnapshot]], None]]:
+    """Open the market file of a folder; what is given stores books and returns when they are stored."""
+    with hold_folder(data_dir) as lock, asyncio.Runner() as loop:
+        stack = AsyncExitStack()
+        storage = loop.run(stack.enter_async_context(open_storage(lock, SystemClock())))
+        try:
+            yield lambda books: loop.run(storage.store.save_snapshots(books))
+        finally:
+            loop.run(stack.aclose())
 
 
 def _waiting(speed: float) -> Callable[[Ms], None]:

@@ -87,11 +87,18 @@ def run_service(config_path: Path, data_dir: Path) -> None:
 @DATA
 @click.option("--port", type=int, default=0, show_default=True, help="Port on 127.0.0.1; 0: any free one.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the order flow.")
-def exchange(data_dir: Path, port: int, seed: int) -> None:
+@click.option(
+    "--wide",
+    type=click.IntRange(0, 10_000),
+    default=0,
+    show_default=True,
+    help="0: the seven default events; N: these, every special case, and N plain events.",
+)
+def exchange(data_dir: Path, port: int, seed: int, wide: int) -> None:
     """Run the local exchange alone: the venue's protocol on loopback, simulated money."""
     data_dir.mkdir(parents=True, exist_ok=True)
     configure(Redactor(), level=logging.WARNING)
-    run_until_stopped(run_exchange(data_dir=data_dir, port=port, seed=seed))
+    run_until_stopped(run_exchange(data_dir=data_dir, port=port, seed=seed, wide=wide))
 
 
 @click.command()

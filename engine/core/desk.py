@@ -8,11 +8,31 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, assert_never
 
-from engine.core import dutch_flow, halt, orders, proof, reconcile, resume_flow, ticket, watch
+from engine.core import (
+    catalogue_retry,
+    dutch_flow,
+    halt,
+    history,
+    orders,
+    proof,
+    recheck,
+    reconcile,
+    resume_flow,
+    ticket,
+    watch,
+)
 from engine.core.settling import review_flight, settle_timer, take_up
 from engine.core.state import Desk, Flight, enter_fill, live_orders
 from engine.domain.commands import AskResume, Kill, OpenDutch, Press, ScanDutch, ShowStatus
-from engine.domain.effects import CancelEverything, Count, Effect, ReadCatalogue, ResendOrders, SetTimer
+from engine.domain.effects import (
+    CancelEverything,
+    Count,
+    Effect,
+    PruneHistory,
+    ReadCatalogue,
+    ResendOrders,
+    SetTimer,
+)
 from engine.domain.events import (
     AccountRead,
     AccountReadFailed,
@@ -28,12 +48,16 @@ from engine.domain.events import (
     CatalogueFailed,
     CatalogueRead,
     Event,
+    HistoryPruned,
+    HistoryRefused,
     Job,
     JobDue,
     LookUpFailed,
     OrderLookedUp,
     PostAnswered,
     Restored,
+    SnapshotsKept,
+    SnapshotsLost,
     StoreFailed,
     TimerDue,
     VenueNotice,
@@ -171,8 +195,10 @@ def cancel_failed(_desk: Desk, _event: CancelFailed) -> list[Effect]:
 
 
 def books_read(desk: Desk, event: BooksRead) -> list[Effect]:
-    """Give REST books to the feed core."""
-    return list(desk.feeds.books_read(event.asked, event.snapshots, event.at_ms))
+    """Give REST books to the feed core, and to the Send that waits for them."""
+    effects = list(desk.feeds.books_read(event.asked, event.snapshots, event.at_ms))
+    recheck.note_books(desk, event.asked, event.snapshots)
+    return effects + dutch_flow.recheck_due(desk, event.at_ms)
 
 
 def books_read_failed(desk: Desk, event: BooksReadFailed) -> list[Effect]:
@@ -183,7 +209,7 @@ def books_read_failed(desk: Desk, event: BooksReadFailed) -> list[Effect]:
 def books_touched(desk: Desk, event: BooksTouched) -> list[Effect]:
     """Remember how far the books were when the desk last looked, so that a replay looks at the same point."""
     desk.books_sequence = event.sequence
-    return []
+    return dutch_flow.recheck_due(desk, event.at_ms)
 
 
 def job_due(desk: Desk, event: JobDue) -> list[Effect]:
@@ -195,6 +221,10 @@ def job_due(desk: Desk, event: JobDue) -> list[Effect]:
             return watch.scan_job(desk, event.at_ms)
         case Job.CATALOGUE_REFRESH:
             return [ReadCatalogue()]
+        case Job.SNAPSHOTS:
+            return history.snapshots_due(desk, event.at_ms)
+        case Job.RETENTION:
+            return [PruneHistory()]
         case _:
             assert_never(event.job)
 
@@ -242,7 +272,10 @@ TIMERS: dict[str, Callable[[Desk, str, Ms], list[Effect]]] = {
     "ticket": lambda desk, key, at_ms: ticket.expire(desk, TicketId(key), at_ms),
     "lookup": lambda desk, key, at_ms: proof.look_up_due(desk, OrderId(key), at_ms),
     "resend": _resend_timer,
+    recheck.TIMER: lambda desk, _key, at_ms: dutch_flow.recheck_due(desk, at_ms),
     "settle": lambda desk, key, at_ms: settle_timer(desk, TicketId(key), at_ms),
+    history.ROUND_TIMER: lambda desk, _key, at_ms: history.go_on(desk, at_ms),
+    catalogue_retry.RETRY_TIMER: lambda desk, _key, at_ms: catalogue_retry.retry_timer(desk, at_ms),
     halt.STORE_TIMER: lambda desk, _key, at_ms: halt.store_timer(desk, at_ms),
     halt.KILL_TIMER: lambda desk, _key, at_ms: halt.kill_timer(desk, at_ms),
 }
@@ -250,7 +283,7 @@ TIMERS: dict[str, Callable[[Desk, str, Ms], list[Effect]]] = {
 HANDLERS: dict[type, Callable[[Desk, Any], list[Effect]]] = {
     Restored: restored,
     CatalogueRead: watch.catalogue_read,
-    CatalogueFailed: watch.catalogue_failed,
+    CatalogueFailed: catalogue_retry.catalogue_failed,
     VenueNotice: watch.venue_notice,
     BooksTouched: books_touched,
     BooksRead: books_read,
@@ -267,6 +300,10 @@ HANDLERS: dict[type, Callable[[Desk, Any], list[Effect]]] = {
     AccountRead: reconcile.account_read,
     AccountReadFailed: reconcile.account_read_failed,
     StoreFailed: store_failed,
+    SnapshotsKept: history.snapshots_kept,
+    SnapshotsLost: history.snapshots_lost,
+    HistoryPruned: history.pruned,
+    HistoryRefused: history.refused,
     JobDue: job_due,
     TimerDue: timer_due,
 }

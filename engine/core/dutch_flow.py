@@ -7,6 +7,7 @@ again with the difference.
 from collections.abc import Mapping
 from dataclasses import replace
 
+from engine.core import recheck
 from engine.core.dutch import plan_dutch, replan_within, tokens_of
 from engine.core.eligibility import ineligible
 from engine.core.risk import closed, event_busy, review, room
@@ -82,7 +83,7 @@ def press_dutch(desk: Desk, asked: Asked, press: Press, ticket: Ticket) -> list[
         case Move.REQUOTE:
             return _requote(desk, asked, ticket, Move.REQUOTE)
         case Move.SEND:
-            return _send(desk, asked, ticket)
+            return _press_send(desk, asked, ticket)
         case Move.BACK:
             return _requote(desk, asked, ticket, Move.BACK)
         case Move.DROP:
@@ -120,8 +121,35 @@ def _plan_again(desk: Desk, ticket: Ticket, at_ms: Ms) -> Plan | Refusal:
     return plan_now(desk, event, wanted, at_ms)
 
 
-def _send(desk: Desk, asked: Asked, ticket: Ticket) -> list[Effect]:
-    """Send the plan on the card if nothing got worse; otherwise show what moved."""
+def _press_send(desk: Desk, asked: Asked, ticket: Ticket) -> list[Effect]:
+    """Look at the venue's own books before sending; a second press meanwhile changes nothing."""
+    if ticket.ticket_id in desk.rechecks:
+        text = f"{ticket.ticket_id} is being sent already: its books are looked at a last time"
+        return refuse(asked, ticket.ticket_id, Refusal(RefusalKind.STALE_BUTTON, text))
+    return _send(desk, asked, ticket, looked=False)
+
+
+def recheck_due(desk: Desk, at_ms: Ms) -> list[Effect]:
+    """Go on with every Send whose last look is over, on the books and the gate as they are now."""
+    effects: list[Effect] = []
+    for waiting, refusal in recheck.due(desk, at_ms):
+        asked = replace(waiting.asked, at_ms=at_ms)
+        ticket = desk.tickets.get(waiting.ticket_id)
+        if ticket is None or ticket.version != waiting.version or ticket.state is not TicketState.ARMED:
+            text = f"{waiting.ticket_id} was closed while its books were looked at; nothing was sent"
+            effects += refuse(asked, waiting.ticket_id, Refusal(RefusalKind.STALE_BUTTON, text))
+        elif refusal is not None:
+            effects += _back_to_dry(desk, asked, ticket, refusal)
+        else:
+            effects += _send(desk, asked, ticket, looked=True)
+    return effects
+
+
+def _send(desk: Desk, asked: Asked, ticket: Ticket, *, looked: bool) -> list[Effect]:
+    """Send the plan on the card if nothing got worse; otherwise show what moved.
+
+    `looked` tells whether the venue's own books have been looked at since the press: nothing leaves before.
+    """
     plan = ticket.plan
     assert plan is not None, f"expected a Dutch ticket to carry its plan: {ticket.ticket_id}"
     refusal = closed(desk)
@@ -133,6 +161,9 @@ def _send(desk: Desk, asked: Asked, ticket: Ticket) -> list[Effect]:
     approved = review(desk, plan, asked.at_ms)
     if isinstance(approved, Refusal):
         return _back_to_dry(desk, asked, ticket, approved)
+    if not looked:
+        tokens = tuple(leg.token_id for leg in plan.legs)
+        return recheck.begin(desk, asked, ticket.ticket_id, ticket.version, tokens)
     # The machine moves here and now: a second press finds no such move. The row follows in the commit.
     after, _ = moved(desk, ticket, Move.SEND, asked.at_ms)
     grant = mint_grant(desk, after, approved, asked.at_ms)

@@ -333,8 +333,16 @@ class Feeds:
             asks=asks,
             hash=feed.stamp.hash,
             epoch=feed.epoch,
+            venue_ms=feed.stamp.venue_ms,
             confirmed_ms=confirmed_ms,
         )
+
+    def looked_at(self, tokens: Iterable[TokenId], at_ms: Ms) -> None:
+        """Note that somebody else asks for these books now: what they confirm is confirmed since then."""
+        for token_id in tokens:
+            feed = self._watched.feeds.get(token_id)
+            if feed is not None:
+                self._market_of(feed).probed_ms = at_ms
 
     def owes(self, token_id: TokenId) -> bool:
         """Tell whether the venue is known to have a newer book than the stream has brought."""

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 from engine.core.dutch import DutchParams
 from engine.core.feed import Feeds
-from engine.domain.ids import EventId, OrderId, TicketId, TradeId
+from engine.domain.events import Asked
+from engine.domain.history import KeptSnapshot
+from engine.domain.ids import EventId, OrderId, TicketId, TokenId, TradeId
 from engine.domain.market import EventGroup
 from engine.domain.order import Fill, OrderRecord, Settlement
 from engine.domain.plan import LegRisk, Plan
@@ -105,6 +107,27 @@ class PendingSend:
 
 
 @dataclass(slots=True)
+class SnapshotRound:
+    """One walk through all books, slice by slice."""
+
+    left: list[TokenId]
+    taken: list[KeptSnapshot] = field(default_factory=list)
+    """Not handed over yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """One Send that waits for the last look."""
+
+    asked: Asked
+    ticket_id: TicketId
+    version: int
+    tokens: tuple[TokenId, ...]
+    since_ms: Ms
+    answered: bool = False
+
+
+@dataclass(slots=True)
 class Desk:
     """All core state."""
 
@@ -131,6 +154,8 @@ class Desk:
     """Collateral at the last complete read, moved by every fill booked since."""
     committing: dict[TicketId, PendingSend] = field(default_factory=dict)
     """Sends whose commit has not been reported yet: reserved already, answered when it is."""
+    rechecks: dict[TicketId, Recheck] = field(default_factory=dict)
+    """Sends between their press and the last look at the venue's own books (`engine.core.recheck`)."""
     kill: KillView | None = None
     """A kill that the venue has not confirmed yet."""
     starting_ms: Ms = field(default=Ms(0))
@@ -143,6 +168,12 @@ class Desk:
     charged_fills: int = 0
     """Fills with a fee booked since the balance was last compared."""
     books_sequence: int = 0
+    snapshot_round: SnapshotRound | None = None
+    """Books being kept now."""
+    snapshots_lost: bool = False
+    """The newest books could not be kept, and people were told."""
+    catalogue_failures: int = 0
+    """Reads of the catalogue that failed since the last one that did not."""
 
 
 def live_orders(desk: Desk) -> Iterable[OrderRecord]:

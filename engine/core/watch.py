@@ -7,7 +7,7 @@ from engine.core.inventory import holdings
 from engine.core.risk import event_busy, spent_today
 from engine.core.state import Desk, live_orders
 from engine.domain.effects import Audit, Count, Effect, RaiseAlert, ReadCatalogue, Reply
-from engine.domain.events import Asked, CatalogueFailed, CatalogueRead, VenueNotice
+from engine.domain.events import Asked, CatalogueRead, VenueNotice
 from engine.domain.ids import EventId
 from engine.domain.market import EventGroup, Market, rules_hash
 from engine.domain.order import OrderState
@@ -26,6 +26,7 @@ def catalogue_read(desk: Desk, event: CatalogueRead) -> list[Effect]:
     desk.events = {group.event_id: group for group in event.events}
     desk.codes = {group.code: group.event_id for group in event.events}
     desk.venue_offset_ms = event.venue_offset_ms
+    desk.catalogue_failures = 0
     tracked = [t for group in event.events for market in group.markets for t in tokens_of(group.code, market)]
     effects += desk.feeds.track(tracked, event.at_ms)
     return effects
@@ -34,22 +35,6 @@ def catalogue_read(desk: Desk, event: CatalogueRead) -> list[Effect]:
 def venue_notice(_desk: Desk, _event: VenueNotice) -> list[Effect]:
     """Ask the catalogue what a listing or an answer means: the stream's word alone moves nothing."""
     return [ReadCatalogue()]
-
-
-def catalogue_failed(_desk: Desk, event: CatalogueFailed) -> list[Effect]:
-    """Keep the last catalogue and say so."""
-    return [
-        Count("engine_errors", "catalogue"),
-        RaiseAlert(
-            Alert(
-                key="catalogue",
-                severity=Severity.WARN,
-                subject="catalogue",
-                text=f"the catalogue could not be read: {event.reason}",
-                next_step="the last one stays in force and is tried again at the next refresh",
-            )
-        ),
-    ]
 
 
 def _rules_changed(desk: Desk, group: EventGroup, at_ms: Ms) -> list[Effect]:

@@ -32,6 +32,8 @@ class LiveBook:
     """The venue's checksum that proved it."""
     epoch: int
     """Counts snapshots: a resync starts a new epoch."""
+    venue_ms: Ms
+    """Venue time of the newest change it holds."""
     confirmed_ms: Ms
     """Desk time up to which it is known that nothing newer was out: by its connection or by a probe."""
 

@@ -7,6 +7,7 @@ are started and answer with an event.
 from dataclasses import dataclass
 
 from engine.domain.frames import MarketResolved, NewMarket
+from engine.domain.history import KeptSnapshot
 from engine.domain.ids import ConditionId, ConnectionId, EventId, OrderId, TokenId
 from engine.domain.order import Fill, OrderIntent, OrderRecord
 from engine.domain.plan import Plan
@@ -47,6 +48,18 @@ class PassOn:
 @dataclass(frozen=True, slots=True)
 class ReadCatalogue:
     """Read the catalogue and the trading terms of every market."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepSnapshots:
+    """Hand proven books over to be kept in the market file; nothing waits for it."""
+
+    snapshots: tuple[KeptSnapshot, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PruneHistory:
+    """Take out of the market file what the retention rule does not keep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +210,8 @@ Effect = (
     | Reconnect
     | PassOn
     | ReadCatalogue
+    | KeepSnapshots
+    | PruneHistory
     | SaveTicket
     | SendBatch
     | ResendOrders

@@ -7,6 +7,7 @@ from engine.domain.account import AccountState, CancelReply, OpenOrder, VenueTra
 from engine.domain.commands import Command
 from engine.domain.failure import LegAnswer
 from engine.domain.frames import BookSnapshot, MarketResolved, NewMarket
+from engine.domain.history import Pruned
 from engine.domain.ids import EventId, OrderId, TicketId, TokenId
 from engine.domain.market import EventGroup
 from engine.domain.order import Fill, OrderRecord
@@ -20,6 +21,8 @@ class Job(Enum):
     RECONCILE = "reconcile"
     DUTCH_SCAN = "dutch_scan"
     CATALOGUE_REFRESH = "catalogue_refresh"
+    SNAPSHOTS = "snapshots"
+    RETENTION = "retention"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +51,11 @@ class CatalogueRead:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueFailed:
-    """The catalogue could not be read; the last one stays in force."""
+    """The catalogue could not be read; the last one stays in force. `entropy` spreads the next try."""
 
     at_ms: Ms
     reason: str
+    entropy: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +206,41 @@ class StoreFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class SnapshotsKept:
+    """A batch of books is in the market file."""
+
+    at_ms: Ms
+    kept: int
+    conflated: int
+    """Books that gave way to a newer one of their token while they waited."""
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotsLost:
+    """Books could not be kept: history is missing, nothing the desk owes or owns is."""
+
+    at_ms: Ms
+    lost: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPruned:
+    """Retention has run."""
+
+    at_ms: Ms
+    pruned: Pruned
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRefused:
+    """The market file did not take a catalogue or a pruning: the desk goes on without."""
+
+    at_ms: Ms
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class JobDue:
     """A job of the JOBS table."""
 
@@ -237,6 +276,10 @@ Event = (
     | AccountRead
     | AccountReadFailed
     | StoreFailed
+    | SnapshotsKept
+    | SnapshotsLost
+    | HistoryPruned
+    | HistoryRefused
     | JobDue
     | TimerDue
 )

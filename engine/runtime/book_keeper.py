@@ -1,19 +1,21 @@
 """Hands proven books on, once in a while: right after the core's check, so that looking changes nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from engine.core.feed import Feeds
+from engine.core.history import kept_of
 from engine.domain.book import LiveBook
+from engine.domain.history import KeptSnapshot
 from engine.domain.ids import TokenId
 from engine.domain.units import Ms
-from engine.ports import SnapshotSink
 
 
 class BookKeeper:
-    """Puts every live book into a sink, at most once per `every_ms`; a doubtful or empty one is left out."""
+    """Keeps every live book, at most once per `every_ms`; a doubtful or one-sided one is left out."""
 
-    def __init__(self, sink: SnapshotSink, every_ms: int) -> None:
-        self._sink = sink
+    def __init__(self, keep: Callable[[Sequence[KeptSnapshot]], None], every_ms: int) -> None:
+        """Take whoever keeps them."""
+        self._keep = keep
         self._every_ms = every_ms
         self._kept_ms: Ms | None = None
         self.kept = 0
@@ -23,9 +25,9 @@ class BookKeeper:
         """Hand on the books of these tokens if it is time."""
         if self._kept_ms is not None and at_ms - self._kept_ms < self._every_ms:
             return
-        live = [book for token in tokens if isinstance(book := feeds.live(token, at_ms), LiveBook)]
-        for book in live:
-            self._sink.put(book, at_ms)
-        self.kept += len(live)
-        if live:
+        found = (feeds.live(token, at_ms) for token in tokens)
+        books = [kept_of(book, at_ms) for book in found if isinstance(book, LiveBook)]
+        if books:
+            self._keep(books)
+            self.kept += len(books)
             self._kept_ms = at_ms

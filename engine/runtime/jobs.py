@@ -5,6 +5,7 @@ Whatever must not trust the wall clock (deadlines, checksums, TTLs) runs from `e
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -19,15 +20,27 @@ class JobRow:
     job: Job
     every_s: int
     jitter_s: int
+    first_s: int | None = None
+    """Seconds from the start to the first run, without the spread; None: one period."""
 
 
-def jobs_table(*, reconcile_s: int, scan_s: int, catalogue_s: int) -> tuple[JobRow, ...]:
-    """Return the JOBS table with the periods of the settings."""
-    return (
+RETENTION_S = 86_400
+RETENTION_JITTER_S = 3_600
+"""Desks on one disk must not all delete at midnight."""
+RETENTION_FIRST_S = 600
+"""A desk restarted every day must prune, too; the start's own reads and cards come first."""
+
+
+def jobs_table(*, reconcile_s: int, scan_s: int, catalogue_s: int, snapshots_s: int) -> tuple[JobRow, ...]:
+    """Return the JOBS table with the periods of the settings; a period of 0 turns a job off."""
+    rows = (
         JobRow(Job.RECONCILE, reconcile_s, 1),
         JobRow(Job.DUTCH_SCAN, scan_s, 0),
         JobRow(Job.CATALOGUE_REFRESH, catalogue_s, 5),
+        JobRow(Job.SNAPSHOTS, snapshots_s, 0),
+        JobRow(Job.RETENTION, RETENTION_S, RETENTION_JITTER_S, RETENTION_FIRST_S),
     )
+    return tuple(row for row in rows if row.every_s)
 
 
 def start_jobs(table: tuple[JobRow, ...], clock: Clock, post: Callable[[JobDue], None]) -> AsyncIOScheduler:
@@ -51,4 +64,9 @@ def start_jobs(table: tuple[JobRow, ...], clock: Clock, post: Callable[[JobDue],
             misfire_grace_time=None,
         )
     scheduler.start()
+    for row in table:
+        if row.first_s is not None:
+            scheduled = scheduler.get_job(row.job.value)
+            sooner = timedelta(seconds=row.every_s - row.first_s)
+            scheduled.modify(next_run_time=scheduled.next_run_time - sooner)
     return scheduler

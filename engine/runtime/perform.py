@@ -17,8 +17,10 @@ from engine.domain.effects import (
     Count,
     Effect,
     FetchBooks,
+    KeepSnapshots,
     LookUpOrder,
     PassOn,
+    PruneHistory,
     RaiseAlert,
     ReadAccount,
     ReadCatalogue,
@@ -40,6 +42,7 @@ from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.views import KillView, RefusalView, View
 from engine.metrics import Metrics
 from engine.ports import Chat, MarketFeed, Store, StoreError
+from engine.runtime.history import History
 from engine.runtime.order_desk import OrderDesk
 from engine.runtime.reads import Reads
 from engine.runtime.timers import Timers
@@ -57,6 +60,7 @@ class Hands:
     timers: Timers
     orders: OrderDesk
     reads: Reads
+    history: History
     answer: Callable[[int, View], None]
     """Resolve the command with this request number."""
     post: Callable[[Event], None]
@@ -137,6 +141,8 @@ STARTED: dict[type, Callable[[Hands, Any], None]] = {
     Reconnect: lambda hands, effect: hands.feed.reconnect(effect.connection),
     PassOn: lambda hands, effect: hands.post(VenueNotice(hands.clock.now_ms(), effect.notice)),
     ReadCatalogue: lambda hands, _effect: hands.reads.read_catalogue(),
+    KeepSnapshots: lambda hands, effect: hands.history.keep(effect.snapshots),
+    PruneHistory: lambda hands, _effect: hands.history.prune(),
     CancelOrders: lambda hands, effect: hands.orders.cancel(effect.order_ids),
     CancelEverything: lambda hands, _effect: hands.orders.cancel_everything(),
     LookUpOrder: lambda hands, effect: hands.reads.look_up(effect),

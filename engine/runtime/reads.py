@@ -1,6 +1,7 @@
 """Reads of the venue: started by effects, answered by events, one at a time where that is enough."""
 
 import asyncio
+import secrets
 from collections.abc import Callable
 
 from engine.clock import Clock
@@ -13,6 +14,7 @@ from engine.domain.events import (
     CatalogueFailed,
     CatalogueRead,
     Event,
+    HistoryRefused,
     LookUpFailed,
     OrderLookedUp,
 )
@@ -129,21 +131,26 @@ class Reads:
             began = self._clock.now_ms()
             venue_ms = await self._market.read_time_ms()
             heard = self._clock.now_ms()
-            events = await self._market.read_catalogue()
+            catalogue = await self._market.read_catalogue()
             now = self._clock.now_ms()
-            failed = next((x for x in (venue_ms, events) if isinstance(x, VenueFailure)), None)
-            if isinstance(venue_ms, VenueFailure) or isinstance(events, VenueFailure):
-                assert failed is not None
-                self._post(CatalogueFailed(now, failed.reason))
+            if isinstance(venue_ms, VenueFailure) or isinstance(catalogue, VenueFailure):
+                failed = venue_ms if isinstance(venue_ms, VenueFailure) else catalogue
+                assert isinstance(failed, VenueFailure)
+                self._catalogue_failed(failed.reason)
                 return
+            for skipped in catalogue.skipped:
+                self._metrics.count("catalogue_skipped_total", skipped.reason.value)
             try:
-                await self._store.save_catalogue(events, now)
+                await self._store.save_catalogue(catalogue.events, now)
             except StoreError as error:
-                self._post(CatalogueFailed(now, f"read, but not stored: {error}"))
-                return
+                # The desk goes on with what it read: a full market file stops no trading.
+                self._post(HistoryRefused(now, f"the catalogue was read, but not stored: {error}"))
             # The venue tells whole seconds: its clock read on average half a second more than it said.
             offset = Ms(venue_ms + 500 - (began + heard) // 2)
             self._relayer.set_venue_offset(offset)
-            self._post(CatalogueRead(now, events, offset))
+            self._post(CatalogueRead(now, catalogue.events, offset))
         finally:
             self._catalogue_running = False
+
+    def _catalogue_failed(self, reason: str) -> None:
+        self._post(CatalogueFailed(self._clock.now_ms(), reason, entropy=secrets.randbits(62)))

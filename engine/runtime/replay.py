@@ -46,15 +46,12 @@ class Replay:
         decode_books: Callable[[bytes], tuple[BookSnapshot, ...] | VenueFailure],
         *,
         wait_until: Callable[[Ms], None] | None = None,
-        after_check: Callable[[Ms], None] | None = None,
     ) -> None:
-        """Take the venue's decoders; `wait_until` returns when a recorded time has come.
-
-        `after_check` is called once per recorded second, when every live book has been verified.
-        """
+        """Take the venue's decoders; `wait_until` returns when a recorded time has come."""
         self._decoders = decode_market, decode_books
         self._wait_until = wait_until
-        self._after_check = after_check
+        self.after_check: Callable[[Ms], None] | None = None
+        """Called once per recorded second, when every live book has been verified."""
         self._inlet: FeedInlet | None = None
         self.tracked: tuple[TrackedToken, ...] = ()
         self.tally = FeedTally()
@@ -78,8 +75,8 @@ class Replay:
             if self._wait_until is not None:
                 self._wait_until(entry.at_ms)
             note(entry, take(entry))
-            if type(entry) is Checked and self._after_check is not None:
-                self._after_check(entry.at_ms)
+            if type(entry) is Checked and self.after_check is not None:
+                self.after_check(entry.at_ms)
             elif type(entry) is Tracked:
                 self.tracked = entry.tokens
 

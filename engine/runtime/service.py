@@ -23,6 +23,7 @@ from engine.domain.ticket import Operator
 from engine.domain.views import Alert, Gate, Severity, View
 from engine.metrics import Metrics
 from engine.ports import Chat, MarketFeed, MarketReads, Relayer, Store
+from engine.runtime.history import History
 from engine.runtime.order_desk import OrderDesk
 from engine.runtime.perform import Hands, is_durable, perform, start
 from engine.runtime.reads import Reads
@@ -93,8 +94,18 @@ class Service:
             timers=self._timers,
             orders=orders,
             reads=reads,
+            history=self._history(),
             answer=self._answer,
             post=self.post,
+        )
+
+    def _history(self) -> History:
+        return History(
+            store=self._store,
+            clock=self._clock,
+            tasks=self._tasks,
+            post=self.post,
+            stopping=lambda: self._stopping,
         )
 
     def post(self, event: Event) -> None:

@@ -18,8 +18,7 @@ from engine.simulator.refusals import Refusal
 
 Json = dict[str, object]
 PAGE_SIZE = 100
-END_CURSOR = "LTE="
-"""The cursor after the last page; `MA==` is the first (protocol 4.6)."""
+"""Orders or trades on a page."""
 
 
 def amount_text(amount: Size | Usdc) -> str:
@@ -182,8 +181,3 @@ def balance(amount: int, account: Account | None) -> Json:
         "balance": str(amount),
         "allowances": {spender: str(allowed) for spender, allowed in allowances.items()},
     }
-
-
-def page(rows: list[Json], next_cursor: str) -> Json:
-    """Return one page of a list."""
-    return {"data": rows, "next_cursor": next_cursor, "limit": PAGE_SIZE, "count": len(rows)}

@@ -12,22 +12,28 @@ from engine.domain.units import Price
 
 
 class ChildState(Enum):
-    """What a child market of an event is."""
+    """What a child market of an event is.
+
+    A placeholder and "Other" have a book and are inactive. A proposed result has taken the book away; a
+    closed market is resolved, its fair price says how.
+    """
 
     NAMED = "named"
     PLACEHOLDER = "placeholder"
     OTHER = "other"
+    PROPOSED = "proposed"
     CLOSED = "closed"
 
 
 @dataclass(frozen=True, slots=True)
 class ChildSeed:
-    """One market: outcome name, question, starting price of YES in 1e-4."""
+    """One market: outcome name, question, starting price of YES in 1e-4, levels the flow keeps a side."""
 
     name: str
     question: str
     fair: Price
     state: ChildState = ChildState.NAMED
+    levels: int = 42
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +219,6 @@ _MATCH = _single(
 )
 
 EVENTS: tuple[EventSeed, ...] = (_FED, _CUP, _LEADER, _FILM, _COIN, _TREATY, _MATCH)
-"""Every event of the local exchange."""
+"""The default catalogue; its ids and texts never change, because rules of it are reviewed in advance."""
 WINDOW_EVENTS: dict[str, Price] = {_FED.slug: Price(9_000), _CUP.slug: Price(9_200)}
 """Events in which the flow opens Dutch windows, with the sum of YES asks (1e-4) while one is open."""

@@ -3,20 +3,24 @@
 from engine.domain.units import PRICE_ONE, complement
 from engine.simulator.catalogue import Event, Market
 from engine.simulator.catalogue_seed import ChildState
-from engine.simulator.gamma import RATE_DECIMALS, Json, json_number
+from engine.simulator.gamma import LISTED, RATE_DECIMALS, Json, json_number
+
+
+def legacy_fee(market: Market) -> int:
+    """Return the fee indicator of old clients, in basis points; what a trade costs is not in it."""
+    return 1000 if market.spec.fee.rate else 0
 
 
 def clob_market_json(market: Market) -> Json:
     """Return the compact trading parameters of `/clob-markets/{condition}` (protocol 5.1)."""
     spec = market.spec
-    legacy_fee = 1000 if spec.fee.rate else 0
     record: Json = {
         "c": spec.condition_id,
         "t": [{"t": token, "o": outcome} for token, outcome in zip(spec.tokens, spec.outcomes, strict=True)],
         "mts": json_number(spec.tick, 4),
         "mos": spec.min_size // 1_000_000,
-        "mbf": legacy_fee,
-        "tbf": legacy_fee,
+        "mbf": legacy_fee(market),
+        "tbf": legacy_fee(market),
         "ao": spec.accepting,
         "v": "v1",
     }
@@ -31,7 +35,7 @@ def clob_market_json(market: Market) -> Json:
 
 
 def clob_long_json(event: Event, market: Market) -> Json:
-    """Return the long form of `/markets/{condition}`."""
+    """Return the long form of `/markets/{condition}` and of the pages of `/markets`."""
     spec = market.spec
     closed = market.seed.state is ChildState.CLOSED
     prices = (market.seed.fair, complement(market.seed.fair))
@@ -46,6 +50,13 @@ def clob_long_json(event: Event, market: Market) -> Json:
         "closed": closed,
         "archived": False,
         "accepting_orders": spec.accepting,
+        "accepting_order_timestamp": LISTED if spec.accepting else None,
+        "game_start_time": None,
+        "fpmm": "",
+        "icon": "",
+        "image": "",
+        "notifications_enabled": False,
+        "is_50_50_outcome": False,
         "enable_order_book": market.has_book,
         "minimum_order_size": spec.min_size // 1_000_000,
         "minimum_tick_size": json_number(spec.tick, 4),
@@ -53,8 +64,8 @@ def clob_long_json(event: Event, market: Market) -> Json:
         "neg_risk_market_id": event.neg_risk_market_id,
         "neg_risk_request_id": market.request_id if spec.neg_risk else "",
         "seconds_delay": 1 if spec.taker_delay else 0,
-        "maker_base_fee": 0,
-        "taker_base_fee": 0,
+        "maker_base_fee": legacy_fee(market),
+        "taker_base_fee": legacy_fee(market),
         "rewards": {"rates": None, "min_size": 0, "max_spread": 0},
         "tags": [event.seed.tag],
         "tokens": [

@@ -6,7 +6,7 @@ signatures, ticks or minimums (that is `order_entry`); it refuses only what depe
 
 import hashlib
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import groupby
@@ -16,7 +16,7 @@ from engine.domain.units import Ms, Rounding, Size, Usdc, notional
 from engine.simulator.bank import UNLIMITED, Bank, exchange_address
 from engine.simulator.facts import Fact, LevelSet, OrderChange, OrderChanged, Traded, TradeMoved
 from engine.simulator.ladder import Ladder
-from engine.simulator.market import MarketSpec, Side, mirrored
+from engine.simulator.market import BookSide, MarketSpec, Side, mirrored
 from engine.simulator.matching import SHARE_STEP, Match, plan_matches, taker_cost
 from engine.simulator.orders import Fill, NewOrder, Order, OrderState, OrderType, Trade, TradeStatus
 from engine.simulator.refusals import (
@@ -44,17 +44,15 @@ class Exchange:
     """Accounts, books, orders and trades of one venue."""
 
     def __init__(self, markets: Iterable[MarketSpec], *, id_seed: str, confirm_delay_ms: int) -> None:
-        self.markets = {market.condition_id: market for market in markets}
-        self.tokens = {
-            token: (market, index)
-            for market in self.markets.values()
-            for index, token in enumerate(market.tokens)
-        }
+        self.markets: dict[str, MarketSpec] = {}
+        self.tokens: dict[str, tuple[MarketSpec, int]] = {}
+        self._ladders: dict[str, Ladder] = {}
+        for market in markets:
+            self.list_market(market)
         self.bank = Bank()
         self.orders: dict[str, Order] = {}
         self.trades: list[Trade] = []
         self._open: defaultdict[str, dict[str, Order]] = defaultdict(dict)
-        self._ladders = {condition_id: Ladder() for condition_id in self.markets}
         self._id_seed = id_seed
         self._trade_count = 0
         self._confirm_delay_ms = confirm_delay_ms
@@ -66,6 +64,26 @@ class Exchange:
     def ladder(self, condition_id: str) -> Ladder:
         """Return a market's book, for reading."""
         return self._ladders[condition_id]
+
+    def list_market(self, market: MarketSpec) -> None:
+        """Take orders for a market from now on, or go on under its new parameters."""
+        self.markets[market.condition_id] = market
+        self._ladders.setdefault(market.condition_id, Ladder())
+        for index, token in enumerate(market.tokens):
+            self.tokens[token] = (market, index)
+
+    def delist_market(self, market: MarketSpec) -> None:
+        """Take no more orders for a market; its trades can still be read."""
+        for token in market.tokens:
+            del self.tokens[token]
+
+    def sweep(self, condition_id: str, goes: Callable[[Order], bool], state: OrderState, now_ms: Ms) -> int:
+        """End the resting orders of a market that `goes` names, in the given state; return how many."""
+        ladder = self._ladders[condition_id]
+        ending = [order for side in BookSide for order in ladder.walk(side) if goes(order)]
+        for order in ending:
+            self._end_resting(order, state, now_ms)
+        return len(ending)
 
     def take_facts(self) -> list[Fact]:
         """Return what has happened since the last call, oldest first."""

@@ -11,9 +11,10 @@ from engine.simulator.catalogue import Event, Market
 from engine.simulator.catalogue_seed import ChildState, EventSeed
 
 Json = dict[str, object]
-_CREATED = "2026-09-01T12:00:00Z"
+LISTED = "2026-09-01T12:00:00Z"
 """When everything was listed; a constant, like all dates here."""
 RATE_DECIMALS = 6
+_STATUSES = {ChildState.PROPOSED: ["proposed"], ChildState.CLOSED: ["proposed", "resolved"]}
 
 
 def json_number(scaled: int, decimals: int) -> float:
@@ -31,16 +32,16 @@ def market_json(event: Event, market: Market) -> Json:
         "conditionId": spec.condition_id,
         "slug": market.slug,
         "endDate": seed.end_date,
-        "startDate": _CREATED,
+        "startDate": LISTED,
         "description": seed.rules,
         "outcomes": json.dumps(list(spec.outcomes)),
         "outcomePrices": json.dumps(_prices(child.fair)),
         "volume": "0",
-        "active": child.state in (ChildState.NAMED, ChildState.CLOSED),
+        "active": child.state not in (ChildState.PLACEHOLDER, ChildState.OTHER),
         "closed": closed,
         "marketMakerAddress": "",
-        "createdAt": _CREATED,
-        "updatedAt": _CREATED,
+        "createdAt": LISTED,
+        "updatedAt": LISTED,
         "new": False,
         "featured": False,
         "archived": False,
@@ -50,7 +51,7 @@ def market_json(event: Event, market: Market) -> Json:
         "orderPriceMinTickSize": json_number(spec.tick, 4),
         "orderMinSize": spec.min_size // 1_000_000,
         "endDateIso": seed.end_date[:10],
-        "startDateIso": _CREATED[:10],
+        "startDateIso": LISTED[:10],
         "clobTokenIds": json.dumps(list(spec.tokens)),
         "acceptingOrders": spec.accepting,
         "negRisk": spec.neg_risk,
@@ -60,13 +61,13 @@ def market_json(event: Event, market: Market) -> Json:
         "approved": True,
         "rewardsMinSize": 0,
         "rewardsMaxSpread": 0,
-        "umaResolutionStatuses": json.dumps(["proposed", "resolved"] if closed else []),
+        "umaResolutionStatuses": json.dumps(_STATUSES.get(child.state, [])),
         "rfqEnabled": False,
         "holdingRewardsEnabled": False,
         "feesEnabled": seed.fee.rate > 0,
         "version": "v1",
     }
-    return record | _fee_fields(seed) | _group_fields(event, market) | _closed_fields(closed=closed)
+    return record | _fee_fields(seed) | _group_fields(event, market) | _result_fields(child.state)
 
 
 def _fee_fields(seed: EventSeed) -> Json:
@@ -87,20 +88,31 @@ def _fee_fields(seed: EventSeed) -> Json:
 
 
 def _group_fields(event: Event, market: Market) -> Json:
-    """Return what only children of a neg-risk event carry."""
-    if not event.seed.neg_risk:
+    """Return what only siblings carry, and what only those of a neg-risk event carry."""
+    if not market.seed.name:
         return {}
-    return {
+    place: Json = {
         "groupItemTitle": market.seed.name,
         "groupItemThreshold": str(event.markets.index(market)),
+    }
+    if not event.seed.neg_risk:
+        return place
+    return place | {
         "negRiskMarketID": event.neg_risk_market_id,
         "negRiskRequestID": market.request_id,
         "negRiskOther": market.seed.state is ChildState.OTHER,
     }
 
 
-def _closed_fields(*, closed: bool) -> Json:
-    return {"umaResolutionStatus": "resolved", "closedTime": "2026-10-01 12:00:00+00"} if closed else {}
+def _result_fields(state: ChildState) -> Json:
+    """Return what a market carries whose result is proposed or stands; other markets have no such keys."""
+    match state:
+        case ChildState.PROPOSED:
+            return {"umaResolutionStatus": "proposed"}
+        case ChildState.CLOSED:
+            return {"umaResolutionStatus": "resolved", "closedTime": "2026-10-01 12:00:00+00"}
+        case _:
+            return {}
 
 
 def _prices(fair: Price) -> list[str]:
@@ -117,17 +129,17 @@ def event_json(event: Event) -> Json:
         "title": seed.title,
         "description": seed.rules,
         "resolutionSource": "",
-        "startDate": _CREATED,
-        "creationDate": _CREATED,
+        "startDate": LISTED,
+        "creationDate": LISTED,
         "endDate": seed.end_date,
         "active": True,
-        "closed": False,
+        "closed": all(market.seed.state is ChildState.CLOSED for market in event.markets),
         "archived": False,
         "new": False,
         "featured": False,
         "restricted": True,
-        "createdAt": _CREATED,
-        "updatedAt": _CREATED,
+        "createdAt": LISTED,
+        "updatedAt": LISTED,
         "enableOrderBook": True,
         "negRisk": seed.neg_risk,
         "markets": [market_json(event, market) for market in event.markets],

@@ -1,10 +1,12 @@
 """Gamma's reads: single records and keyset pages over the rendered catalogue (protocol 7)."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
-from engine.simulator.catalogue import Catalogue
-from engine.simulator.gamma import Json, event_json, market_json
+from engine.simulator.catalogue import Catalogue, Event
+from engine.simulator.gamma import Json, event_json
+from engine.simulator.market import MarketSpec
 
 PAGE_DEFAULT, PAGE_MAX = 20, 100
 
@@ -14,36 +16,69 @@ class BadQuery(Exception):  # noqa: N818 - the name of what the asker did
 
 
 class Gamma:
-    """Answers of the catalogue service, rendered once."""
+    """Answers of the catalogue service. Every event is rendered once for each of its values."""
 
     def __init__(self, catalogue: Catalogue) -> None:
-        self._events = [(event, event_json(event)) for event in catalogue.events]
-        self._markets = [
-            (market, market_json(event, market)) for event in catalogue.events for market in event.markets
-        ]
+        self._catalogue = catalogue
+        self._rendered: dict[str, tuple[Event, Json]] = {}
+        self._misstated: dict[str, MarketSpec] = {}
+
+    def misstate(self, condition_id: str, told: MarketSpec | None) -> None:
+        """Tell these parameters of a market instead of the true ones, or the true ones again (None)."""
+        if told is None:
+            self._misstated.pop(condition_id, None)
+        else:
+            self._misstated[condition_id] = told
+        self._rendered.clear()
 
     def event(self, *, event_id: str = "", slug: str = "") -> Json | None:
         """Return one event by id or slug."""
-        wanted = (record for event, record in self._events if event_id == event.id or slug == event.slug)
-        return next(wanted, None)
+        for event in self._catalogue.events:
+            if event_id == event.id or slug == event.slug:
+                return self._render(event)
+        return None
 
     def market(self, *, market_id: str = "", slug: str = "") -> Json | None:
         """Return one market by id or slug."""
-        wanted = (record for market, record in self._markets if market_id == market.id or slug == market.slug)
+        wanted = (row for row in self._markets() if market_id == row["id"] or slug == row["slug"])
         return next(wanted, None)
 
     def event_page(self, query: Mapping[str, list[str]]) -> Json:
         """Return a page of `/events/keyset`; raises BadQuery."""
-        return _page("events", [record for _, record in self._events], query, {"id": "id", "slug": "slug"})
+        return _page(
+            "events",
+            [self._render(event) for event in self._catalogue.events],
+            query,
+            {"id": "id", "slug": "slug"},
+        )
 
     def market_page(self, query: Mapping[str, list[str]]) -> Json:
         """Return a page of `/markets/keyset`: active rows alone; raises BadQuery."""
-        rows = [record for _, record in self._markets if record["active"]]
+        rows = [row for row in self._markets() if row["active"]]
         keys = {"id": "id", "slug": "slug", "condition_ids": "conditionId", "question_ids": "questionID"}
         tokens = set(query.get("clob_token_ids", []))
         if tokens:
             rows = [row for row in rows if tokens & set(json.loads(str(row["clobTokenIds"])))]
         return _page("markets", rows, query, keys)
+
+    def _markets(self) -> Iterator[Json]:
+        for event in self._catalogue.events:
+            children = self._render(event)["markets"]
+            assert isinstance(children, list), "an event embeds its markets"
+            yield from children
+
+    def _render(self, event: Event) -> Json:
+        known = self._rendered.get(event.id)
+        if known is None or known[0] is not event:
+            known = self._rendered[event.id] = (event, event_json(self._as_told(event)))
+        return known[1]
+
+    def _as_told(self, event: Event) -> Event:
+        markets = (
+            replace(market, spec=self._misstated.get(market.spec.condition_id, market.spec))
+            for market in event.markets
+        )
+        return replace(event, markets=tuple(markets))
 
 
 def _page(name: str, rows: list[Json], query: Mapping[str, list[str]], keys: Mapping[str, str]) -> Json:

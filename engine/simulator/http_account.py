@@ -1,17 +1,15 @@
 """Keys and private reads: open orders, trades, balances (protocol 3 and 4.6)."""
 
-import base64
-import binascii
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
 from engine.simulator import answers
-from engine.simulator.answers import END_CURSOR, PAGE_SIZE, Json
+from engine.simulator.answers import PAGE_SIZE, Json
 from engine.simulator.auth import ApiKey
 from engine.simulator.orders import Order, OrderState, Trade
 from engine.simulator.refusals import INVALID_PAYLOAD, Refusal
-from engine.simulator.replies import authenticate, refuse
+from engine.simulator.replies import authenticate, cut_page, refuse
 from engine.simulator.venue import Venue
 
 _Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -80,9 +78,8 @@ class _AccountReads:
 
     def orders(self, request: web.Request, key: ApiKey) -> web.Response:
         rows = [self._order_row(order) for order in self._open(key)]
-        return _paged(
-            request, _filtered(rows, request, {"id": "id", "market": "market", "asset_id": "asset_id"})
-        )
+        filters = {"id": "id", "market": "market", "asset_id": "asset_id"}
+        return cut_page(request, _filtered(rows, request, filters), dict, PAGE_SIZE)
 
     def order(self, request: web.Request, key: ApiKey) -> web.Response:
         """Return an open order; one that is filled, cancelled, foreign or unknown is null."""
@@ -107,7 +104,7 @@ class _AccountReads:
             if trade.account_ids & own and after <= trade.matched_ms // 1000 <= before
         ]
         filters = {"id": "id", "market": "market", "asset_id": "asset_id", "maker_address": "maker_address"}
-        return _paged(request, _filtered(rows, request, filters))
+        return cut_page(request, _filtered(rows, request, filters), dict, PAGE_SIZE)
 
     def balance(self, request: web.Request, key: ApiKey) -> web.Response:
         """Return collateral or shares in base units, open orders not deducted."""
@@ -156,17 +153,3 @@ def _says(row: Json, field: str, value: str) -> bool:
     makers = row.get("maker_orders", [])
     assert isinstance(makers, list), "maker orders are a list"
     return any(str(part.get(field, "")).lower() == value for part in (row, *makers))
-
-
-def _paged(request: web.Request, rows: list[Json]) -> web.Response:
-    """Cut one page; cursors are base64 of the offset, "MA==" is the first and "LTE=" ends the list."""
-    cursor = request.query.get("next_cursor", "MA==")
-    try:
-        start = int(base64.b64decode(cursor, validate=True))
-    except (binascii.Error, ValueError):
-        return refuse(INVALID_PAYLOAD)
-    if start < 0:
-        return web.json_response(answers.page([], END_CURSOR))
-    end = start + PAGE_SIZE
-    following = base64.b64encode(str(end).encode()).decode() if end < len(rows) else END_CURSOR
-    return web.json_response(answers.page(rows[start:end], following))

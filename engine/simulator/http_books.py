@@ -43,17 +43,33 @@ class _BookReads:
         self._shuffle = Random(0)  # noqa: S311 - only has to differ from the order asked for
 
     async def book(self, request: web.Request) -> web.Response:
-        found = self._venue.find_book(request.query.get("token_id", ""))
-        return refuse(NO_ORDERBOOK) if found is None else json_text(found[0].rest_text(found[1]))
+        token = request.query.get("token_id", "")
+        if self._venue.find_book(token) is None:
+            return refuse(NO_ORDERBOOK)
+        told = await self._told([token])
+        if isinstance(told, web.Response):
+            return told
+        return json_text(told[0]) if told else refuse(NO_ORDERBOOK)
 
     async def books(self, request: web.Request) -> web.Response:
         asked = await _asked(request)
         if isinstance(asked, web.Response):
             return asked
-        found = [self._venue.find_book(token) for token, _ in asked]
-        texts = [pair[0].rest_text(pair[1]) for pair in found if pair is not None]
-        self._shuffle.shuffle(texts)
-        return json_text(f"[{','.join(texts)}]")
+        told = await self._told([token for token, _ in asked])
+        if isinstance(told, web.Response):
+            return told
+        self._shuffle.shuffle(told)
+        return json_text(f"[{','.join(told)}]")
+
+    async def _told(self, tokens: list[str]) -> list[str] | web.Response:
+        """Return the books there are of these tokens, each once, or what a fault answers instead."""
+        faults, venue = self._venue.book_faults, self._venue
+        refusal = await faults.refusal(tokens, venue.now_ms())
+        if refusal is not None:
+            return refusal
+        found = {token: pair for token in tokens if (pair := venue.find_book(token)) is not None}
+        texts = {token: book.rest_text(index) for token, (book, index) in found.items()}
+        return list(faults.spoil(texts, venue.now_ms()).values())
 
     async def midpoint(self, request: web.Request) -> web.Response:
         return self._single(request, "mid", _midpoint)

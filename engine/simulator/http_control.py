@@ -3,30 +3,34 @@
 | call | what it does |
 |---|---|
 | GET `/_local/health` | `{"ok": true}` as soon as requests are served |
-| GET `/_local/status` | events, windows opened, frames, requests and faults so far |
+| GET `/_local/status` | events, windows opened, frames, requests, faults, connections, calls by path |
 | GET `/_local/ledger?address=0x..` | accounts, orders, trades, deposits, request log (`ledger.py`) |
 | POST `/_local/faults` | arms a fault (below) |
 | GET `/_local/faults` | what fired, in order, and what is still armed |
+| POST `/_local/calm` | disarms faults and lifts holds: those of a `kind`, or all |
 | POST `/_local/window` | `{"event_slug": "..", "hold_ms": 60000}` opens a Dutch window, answers its asks |
+| POST `/_local/tick`, `outcome`, `resolve`, `rules`, `disagree` | change what is listed |
 
-A fault is `{"kind": .., "times": 1, "asset_id": "", "leg": 0, "text": "..", "delay_ms": 0}`; only `kind` is
-needed, one of drop_delta, reject_leg, no_answer, lost_request, restarting or delay_answer.
+A fault is `{"kind": ..}` with any other field of `faults.Fault`.
 """
 
 from dataclasses import fields
+from typing import Any
 
 from aiohttp import web
 
 from engine.domain.units import format_price
+from engine.simulator.connections import connection_rows
 from engine.simulator.faults import Fault, FaultKind
+from engine.simulator.http_upheaval import upheaval_routes
 from engine.simulator.ledger import ledger
-from engine.simulator.refusals import FAK_UNMATCHED
 from engine.simulator.replies import decode
 from engine.simulator.venue import Venue
 from engine.simulator.windows import HOLD_MS
 
 HOLD_MAX_MS = 600_000
 _FAULT_FIELDS = frozenset(field.name for field in fields(Fault))
+_WORDS = frozenset({"asset_id", "text"})
 
 
 def control_routes(venue: Venue) -> list[web.RouteDef]:
@@ -38,7 +42,9 @@ def control_routes(venue: Venue) -> list[web.RouteDef]:
         web.get("/_local/ledger", control.ledger),
         web.get("/_local/faults", control.fired),
         web.post("/_local/faults", control.arm),
+        web.post("/_local/calm", control.calm),
         web.post("/_local/window", control.window),
+        *upheaval_routes(venue),
     ]
 
 
@@ -61,6 +67,11 @@ class _Control:
                 "frames_sent": venue.market_stream.frames_sent,
                 "requests_logged": len(venue.log.entries()),
                 "faults_fired": len(venue.faults.fired),
+                "connections": {
+                    "opened": venue.connections.opened,
+                    "open": connection_rows(venue.connections.open),
+                },
+                "calls": venue.calls,
             }
         )
 
@@ -89,6 +100,17 @@ class _Control:
             return _bad(str(error))
         return web.json_response({"armed": True})
 
+    async def calm(self, request: web.Request) -> web.Response:
+        script = decode(await request.read())
+        name = script.get("kind") if isinstance(script, dict) else None
+        try:
+            kind = None if name is None else FaultKind(name)
+        except ValueError as error:
+            return _bad(str(error))
+        self._venue.faults.disarm(kind)
+        self._venue.connections.lift(kind)
+        return web.json_response({"calm": True})
+
     async def window(self, request: web.Request) -> web.Response:
         script = decode(await request.read())
         slug = script.get("event_slug") if isinstance(script, dict) else None
@@ -108,18 +130,16 @@ def _fault(script: dict[str, object]) -> Fault:
     if unknown:
         raise ValueError(f"unknown keys: {sorted(unknown)}")
     kind = FaultKind(script.get("kind"))
-    return Fault(
-        kind,
-        times=_whole(script, "times", 1),
-        asset_id=str(script.get("asset_id", "")),
-        leg=_whole(script, "leg", 0),
-        text=str(script.get("text", FAK_UNMATCHED.text)),
-        delay_ms=_whole(script, "delay_ms", 0),
-    )
+    given: dict[str, Any] = {
+        name: str(script[name]) if name in _WORDS else _whole(script, name)
+        for name in script
+        if name != "kind"
+    }
+    return Fault(kind, **given)
 
 
-def _whole(script: dict[str, object], name: str, fallback: int) -> int:
-    value = script.get(name, fallback)
+def _whole(script: dict[str, object], name: str) -> int:
+    value = script[name]
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"expected {name} to be a whole number, was {value!r}")
     return value

@@ -5,14 +5,15 @@ from collections.abc import Callable, Mapping
 from aiohttp import web
 
 from engine.simulator.catalogue import Event, Market
-from engine.simulator.clob_metadata import clob_long_json, clob_market_json
+from engine.simulator.clob_metadata import clob_long_json, clob_market_json, legacy_fee
 from engine.simulator.gamma import Json, json_number
 from engine.simulator.gamma_lists import BadQuery
 from engine.simulator.refusals import MARKET_NOT_FOUND
-from engine.simulator.replies import gamma_not_found, refuse
+from engine.simulator.replies import cut_page, gamma_not_found, refuse
 from engine.simulator.venue import Venue
 
-LEGACY_FEE = 1000
+MARKETS_PAGE = 500
+"""Markets on a page of `/markets`."""
 
 
 def metadata_routes(venue: Venue) -> list[web.RouteDef]:
@@ -27,6 +28,7 @@ def metadata_routes(venue: Venue) -> list[web.RouteDef]:
         web.get("/fee-rate", clob.fee_rate),
         web.get("/markets-by-token/{token}", clob.by_token),
         web.get("/clob-markets/{condition}", clob.compact),
+        web.get("/markets", clob.pages),
         web.get("/deployed", clob.deployed),
         web.get("/events/keyset", gamma.events),
         web.get("/events/slug/{slug}", gamma.event_by_slug),
@@ -65,10 +67,10 @@ class _Clob:
         return self._by_query(request, lambda market: {"neg_risk": market.spec.neg_risk})
 
     async def fee_rate(self, request: web.Request) -> web.Response:
-        return self._by_query(request, lambda market: {"base_fee": LEGACY_FEE if market.spec.fee.rate else 0})
+        return self._by_query(request, lambda market: {"base_fee": legacy_fee(market)})
 
     async def by_token(self, request: web.Request) -> web.Response:
-        found = self._venue.find_token(request.match_info["token"])
+        found = self._venue.catalogue.find_token(request.match_info["token"])
         if found is None:
             return refuse(MARKET_NOT_FOUND)
         spec = found[1].spec
@@ -83,15 +85,21 @@ class _Clob:
     async def compact(self, request: web.Request) -> web.Response:
         return self._by_condition(request, lambda _, market: clob_market_json(market))
 
+    async def pages(self, request: web.Request) -> web.Response:
+        """Return a page of every market there is, closed and inactive ones included, in the long form."""
+        events = self._venue.catalogue.events
+        places = [(event, market) for event in events for market in event.markets]
+        return cut_page(request, places, lambda place: clob_long_json(*place), MARKETS_PAGE)
+
     async def long(self, request: web.Request) -> web.Response:
         return self._by_condition(request, clob_long_json)
 
     def _by_query(self, request: web.Request, render: Callable[[Market], Json]) -> web.Response:
-        found = self._venue.find_token(request.query.get("token_id", ""))
+        found = self._venue.catalogue.find_token(request.query.get("token_id", ""))
         return refuse(MARKET_NOT_FOUND) if found is None else web.json_response(render(found[1]))
 
     def _by_condition(self, request: web.Request, render: Callable[[Event, Market], Json]) -> web.Response:
-        found = self._venue.find_condition(request.match_info["condition"])
+        found = self._venue.catalogue.find_condition(request.match_info["condition"])
         return refuse(MARKET_NOT_FOUND) if found is None else web.json_response(render(*found))
 
 

@@ -47,9 +47,9 @@ class _HalfBook:
         """Return the best price, or None for an empty side."""
         return Price(self._sign * self._ranks[-1]) if self._ranks else None
 
-    def prices(self) -> list[Price]:
-        """Return all prices, best first."""
-        return [Price(self._sign * rank) for rank in reversed(self._ranks)]
+    def prices(self) -> Iterator[Price]:
+        """Yield all prices, best first; the side must not change meanwhile."""
+        return (Price(self._sign * rank) for rank in reversed(self._ranks))
 
     def size_at(self, price: Price) -> Size:
         """Return the resting total at a price, zero where nothing rests."""
@@ -104,13 +104,13 @@ class Ladder:
 
     def prices(self, side: BookSide) -> list[Price]:
         """Return the prices of a side, best first."""
-        return self._halves[side].prices()
+        return list(self._halves[side].prices())
 
     def orders_at(self, side: BookSide, price: Price) -> tuple[Order, ...]:
         """Return the queue of one level."""
         return self._halves[side].queue_at(price)
 
     def walk(self, side: BookSide) -> Iterator[Order]:
-        """Yield resting orders of a side, best price first, then in order of arrival."""
-        for price in self.prices(side):
+        """Yield resting orders of a side, best price first, then in order of arrival; nothing may change."""
+        for price in self._halves[side].prices():
             yield from self._halves[side].queue_at(price)

@@ -33,8 +33,13 @@ class Makers:
             owner = f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}"
             exchange.bank.open_account(account_id, address=f"0x{digest[:40]}", owner=owner, insider=True)
             exchange.bank.deposit(account_id, _DEPOSIT, now_ms)
-            for market in markets:
-                exchange.bank.split(account_id, market, _SETS)
+        for market in markets:
+            self.stock(market)
+
+    def stock(self, market: MarketSpec) -> None:
+        """Give every insider pairs of a market's shares."""
+        for account_id in self._ids:
+            self._exchange.bank.split(account_id, market, _SETS)
 
     def rest(self, market: MarketSpec, side: BookSide, price: Price, size: Size, now_ms: Ms) -> str | None:
         """Rest an order that must not trade; return its id, or None when it would have crossed."""

@@ -24,6 +24,7 @@ class OrderState(Enum):
     MATCHED = "MATCHED"
     CANCELED = "CANCELED"
     EXPIRED = "CANCELED_EXPIRED_ORDER"
+    RESOLVED = "CANCELED_MARKET_RESOLVED"
 
 
 class TradeStatus(Enum):

@@ -14,13 +14,15 @@ ADDRESS_FILE = "exchange.json"
 _CHECK_S = 0.2
 
 
-async def run_exchange(*, data_dir: Path, port: int, seed: int, orphan_after_s: int = 600) -> None:
+async def run_exchange(
+    *, data_dir: Path, port: int, seed: int, wide: int = 0, orphan_after_s: int = 600
+) -> None:
     """Serve until SIGTERM, SIGINT, or `orphan_after_s` seconds without a request or an open socket.
 
     The address file is complete whenever it can be seen, and it is removed at the end unless another process
     has replaced it.
     """
-    exchange = LocalExchange(seed=seed, clock=SystemClock())
+    exchange = LocalExchange(seed=seed, wide=wide, clock=SystemClock())
     ended = asyncio.Event()
     _end_on_signals(ended)
     await exchange.start(port=port)

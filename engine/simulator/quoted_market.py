@@ -7,14 +7,13 @@ sum to more than one dollar and its bids to less, except while a Dutch window is
 from random import Random
 
 from engine.domain.units import LOT, PRICE_ONE, SIZE_ONE, Ms, Price, Size
+from engine.simulator.catalogue_seed import ChildSeed
 from engine.simulator.exchange import Exchange
 from engine.simulator.makers import Makers
 from engine.simulator.market import BookSide, MarketSpec
 
-LEVELS_MIN = 42
-"""Levels kept on each side where the grid has room for them."""
-BAND_TICKS = 70
-"""How far from the touch the flow places."""
+BAND_ROOM_TICKS = 28
+"""The flow places within its levels and this many ticks more, counted from the touch."""
 CALM_TICKS = 10
 """In a calm market nothing nearer to the touch than this changes."""
 _ORDERS_PER_LEVEL = 2
@@ -24,10 +23,11 @@ _ROUND_SHARES = (5, 10, 20, 25, 50, 100, 200, 500, 1000, 2500)
 class QuotedMarket:
     """Fair price and resting insider orders of one market."""
 
-    def __init__(self, exchange: Exchange, makers: Makers, spec: MarketSpec, fair: Price) -> None:
+    def __init__(self, exchange: Exchange, makers: Makers, spec: MarketSpec, seed: ChildSeed) -> None:
         self.spec = spec
-        self.fair = fair
-        self.margin = Price(spec.tick * (3 if spec.tick < 100 else 1))
+        self.fair = fair = seed.fair
+        self.levels = seed.levels
+        self.margin = _margin(spec)
         self.calm = False
         self._start_fair = fair
         self._ladder = exchange.ladder(spec.condition_id)
@@ -39,21 +39,30 @@ class QuotedMarket:
         """Return the best price this side may have in normal times."""
         return Price(self.fair + self.margin if side is BookSide.ASK else self.fair - self.margin)
 
+    def regrid(self, spec: MarketSpec) -> None:
+        """Go on with another tick: the fair price moves down to its grid, never to an end of it."""
+        self.spec, self.margin = spec, _margin(spec)
+        floor = self.fair // spec.tick * spec.tick
+        self.fair = self._start_fair = Price(min(max(floor, spec.tick), PRICE_ONE - spec.tick))
+
     def fill_side(self, side: BookSide, rng: Random, now_ms: Ms) -> None:
         """Put one order on each of the nearest levels."""
-        for steps in range(min(LEVELS_MIN + 3, self._room(side))):
+        for steps in range(min(self.levels + 3, self._room(side))):
             self._rest(side, self._price(side, steps), rng, now_ms)
 
     def change(self, rng: Random, now_ms: Ms) -> None:
         """Place or cancel one order, so that levels stay many and the touch stays near its edge."""
         side = rng.choice((BookSide.BID, BookSide.ASK))
+        if self._room(side) <= 0:
+            # Fairly priced so near 0 or 1 that this side stays empty.
+            side = side.opposite
         nearest = CALM_TICKS if self.calm else 0
         best = self._ladder.best(side)
         if not self.calm and (best is None or abs(best - self.edge(side)) > 2 * self.spec.tick):
             self._rest(side, self.edge(side), rng, now_ms)
             return
         levels = len(self._ladder.prices(side))
-        wanted = min(LEVELS_MIN, self._room(side))
+        wanted = min(self.levels, self._room(side))
         crowded = len(self._resting[side]) > _ORDERS_PER_LEVEL * wanted
         if crowded or (levels > wanted and rng.random() < 0.5):
             self._cancel_one(side, nearest, rng, now_ms)
@@ -118,7 +127,9 @@ class QuotedMarket:
         """Return how many levels the grid has from the anchor outwards, at most the band."""
         anchor = self._anchor(side)
         width = PRICE_ONE - anchor if side is BookSide.ASK else anchor
-        return min(BAND_TICKS, width // self.spec.tick - (1 if side is BookSide.ASK else 0))
+        return min(
+            self.levels + BAND_ROOM_TICKS, width // self.spec.tick - (1 if side is BookSide.ASK else 0)
+        )
 
     def _price(self, side: BookSide, steps: int) -> Price:
         away = steps * self.spec.tick
@@ -159,6 +170,10 @@ class QuotedMarket:
 
     def _forget_gone(self, side: BookSide) -> None:
         self._resting[side] = [order_id for order_id in self._resting[side] if order_id in self._orders]
+
+
+def _margin(spec: MarketSpec) -> Price:
+    return Price(spec.tick * (3 if spec.tick < 100 else 1))
 
 
 def _size(rng: Random) -> Size:

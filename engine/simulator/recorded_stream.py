@@ -22,6 +22,7 @@ class RecordedStream:
         self._books = RecordedBooks()
         self._wanted: dict[Socket, set[str]] = {}
         self._tokens: tuple[TrackedToken, ...] = ()
+        self._connections = 0
         self.subscribed = False
         """Whether anybody has subscribed since the beginning."""
         self.frames_sent = 0
@@ -106,7 +107,8 @@ class RecordedStream:
         return True
 
     async def _channel(self, request: web.Request) -> web.WebSocketResponse:
-        socket = Socket(request, QUEUE_MAX)
+        self._connections += 1
+        socket = Socket(request, number=self._connections, channel="market", queue_max=QUEUE_MAX)
         try:
             return await socket.serve(lambda frame: self.on_frame(socket, frame))
         finally:

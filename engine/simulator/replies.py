@@ -1,12 +1,34 @@
 """Small HTTP answers shared by the routes: refusals, not-found, and JSON bodies."""
 
+import base64
+import binascii
 import json
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from aiohttp import web
 
 from engine.simulator.auth import ApiKey
-from engine.simulator.refusals import Refusal
+from engine.simulator.refusals import INVALID_PAYLOAD, Refusal
 from engine.simulator.venue import Venue
+
+START_CURSOR, END_CURSOR = "MA==", "LTE="
+"""The order service's cursors are base64 of an offset: 0 starts a list, -1 ends it (protocol 4.6)."""
+_Row = TypeVar("_Row")
+
+
+def cut_page(
+    request: web.Request, rows: Sequence[_Row], render: Callable[[_Row], object], size: int
+) -> web.Response:
+    """Return the page that the request's cursor names; only its rows are rendered."""
+    try:
+        start = int(base64.b64decode(request.query.get("next_cursor", START_CURSOR), validate=True))
+    except (binascii.Error, ValueError):
+        return refuse(INVALID_PAYLOAD)
+    page = [] if start < 0 else [render(row) for row in rows[start : start + size]]
+    more = 0 <= start < len(rows) - size
+    following = base64.b64encode(str(start + size).encode()).decode() if more else END_CURSOR
+    return web.json_response({"data": page, "next_cursor": following, "limit": size, "count": len(page)})
 
 
 def refuse(refusal: Refusal) -> web.Response:

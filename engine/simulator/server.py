@@ -7,12 +7,14 @@ socket.
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
 from engine.clock import Clock
 from engine.domain.units import Ms, Usdc
+from engine.simulator.connections import MARKET, USER, Connections
 from engine.simulator.exchange import Exchange
 from engine.simulator.faults import FaultDirector
 from engine.simulator.flow import Flow
@@ -35,10 +37,10 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class LocalExchange:
-    """One local exchange; `seed` fixes catalogue, keys, trade ids and flow.
+    """One local exchange; `seed` fixes catalogue, keys, trade ids and flow; `wide` widens the catalogue.
 
-    With `flow_frames_per_s=0` books stand still. Every address that is issued a key starts with
-    `start_balance` and unlimited allowances.
+    The flow's rate is that of all markets together; with `flow_frames_per_s=0` books stand still. Every
+    address that is issued a key starts with `start_balance` and unlimited allowances.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class LocalExchange:
         *,
         seed: int,
         clock: Clock,
+        wide: int = 0,
         flow_frames_per_s: int = 30,
         confirm_delay_ms: int = 2_000,
         start_balance: Usdc = Usdc(1_000_000_000),  # noqa: B008 - an integer
@@ -53,13 +56,13 @@ class LocalExchange:
     ) -> None:
         self.venue = Venue(
             seed=seed,
+            wide=wide,
             clock=clock,
             frames_per_s=flow_frames_per_s,
             confirm_delay_ms=confirm_delay_ms,
             start_balance=start_balance,
         )
         self._socket_queue_max = socket_queue_max
-        self._sockets: set[Socket] = set()
         self._last_request_ms = clock.now_ms()
         self._runner: web.AppRunner | None = None
         self._pump: asyncio.Task[None] | None = None
@@ -81,6 +84,16 @@ class LocalExchange:
         return self.venue.flow
 
     @property
+    def connections(self) -> Connections:
+        """The WebSocket connections: those open, by number, and how many there have been."""
+        return self.venue.connections
+
+    @property
+    def calls(self) -> Counter[str]:
+        """How many HTTP requests came, by method and path as routed ("GET /book", "GET /events/{id}")."""
+        return self.venue.calls
+
+    @property
     def url(self) -> str:
         """The HTTP address of every service, without a trailing slash."""
         return f"http://{self._address}"
@@ -93,12 +106,12 @@ class LocalExchange:
     @property
     def open_sockets(self) -> int:
         """How many WebSocket connections are open."""
-        return len(self._sockets)
+        return len(self.connections.open)
 
     @property
     def idle_ms(self) -> Ms:
         """How long no HTTP request has come; zero while a WebSocket is open."""
-        return Ms(0 if self._sockets else self.venue.now_ms() - self._last_request_ms)
+        return Ms(0 if self.connections.open else self.venue.now_ms() - self._last_request_ms)
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Listen (port 0 picks a free one) and let time run."""
@@ -123,7 +136,7 @@ class LocalExchange:
             pump.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await pump
-        for socket in list(self._sockets):
+        for socket in list(self.connections.open.values()):
             socket.cut()
         runner, self._runner = self._runner, None
         if runner is not None:
@@ -137,24 +150,28 @@ class LocalExchange:
     @web.middleware
     async def _note_request(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         self._last_request_ms = self.venue.now_ms()
+        resource = request.match_info.route.resource
+        path = "unknown" if resource is None else resource.canonical
+        self.venue.calls[f"{request.method} {path}"] += 1
         return await handler(request)
 
     async def _market_socket(self, request: web.Request) -> web.WebSocketResponse:
-        return await self._serve_socket(request, self.venue.market_stream)
+        return await self._serve_socket(request, MARKET, self.venue.market_stream)
 
     async def _user_socket(self, request: web.Request) -> web.WebSocketResponse:
-        return await self._serve_socket(request, self.venue.user_stream)
+        return await self._serve_socket(request, USER, self.venue.user_stream)
 
     async def _serve_socket(
-        self, request: web.Request, stream: MarketStream | UserStream
+        self, request: web.Request, channel: str, stream: MarketStream | UserStream
     ) -> web.WebSocketResponse:
-        socket = Socket(request, self._socket_queue_max)
-        self._sockets.add(socket)
+        socket = self.connections.enter(
+            lambda number: Socket(request, number=number, channel=channel, queue_max=self._socket_queue_max)
+        )
         try:
             return await socket.serve(lambda frame: stream.on_frame(socket, frame))
         finally:
             stream.forget(socket)
-            self._sockets.discard(socket)
+            self.connections.leave(socket)
             self._last_request_ms = self.venue.now_ms()
 
 

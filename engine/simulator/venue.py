@@ -1,15 +1,18 @@
 """The whole state of the local exchange, and the one place where facts become books and frames."""
 
+from collections import Counter
 from typing import assert_never
 
 from engine.clock import Clock
 from engine.domain.units import Ms, Usdc
 from engine.simulator.auth import KeyRing
+from engine.simulator.book_faults import BookFaults
 from engine.simulator.books import WireBook
-from engine.simulator.catalogue import Catalogue, Event, Market, build_catalogue
+from engine.simulator.catalogue import Catalogue, build_catalogue
+from engine.simulator.connections import ConnectionFaults, Connections
 from engine.simulator.exchange import Exchange
 from engine.simulator.facts import LevelSet, OrderChanged, Traded, TradeMoved
-from engine.simulator.faults import FaultDirector
+from engine.simulator.faults import FaultDirector, FaultKind
 from engine.simulator.flow import Flow
 from engine.simulator.gamma_lists import Gamma
 from engine.simulator.market_stream import MarketStream
@@ -22,44 +25,40 @@ class Venue:
     """Everything the HTTP and WebSocket edges act on. Owns no task and no socket."""
 
     def __init__(
-        self, *, seed: int, clock: Clock, frames_per_s: int, confirm_delay_ms: int, start_balance: Usdc
+        self,
+        *,
+        seed: int,
+        clock: Clock,
+        frames_per_s: int,
+        confirm_delay_ms: int,
+        start_balance: Usdc,
+        wide: int = 0,
     ) -> None:
         self.clock = clock
-        self.catalogue: Catalogue = build_catalogue(seed)
+        self.seed = seed
+        self.catalogue: Catalogue = build_catalogue(seed, wide=wide)
         with_book = [market.spec for market in self.catalogue.markets if market.has_book]
         self.exchange = Exchange(with_book, id_seed=str(seed), confirm_delay_ms=confirm_delay_ms)
         self.keys = KeyRing(str(seed))
         self.entry = OrderEntry(self.exchange, start_balance)
         self.faults = FaultDirector()
         self.log = RequestLog()
+        self.calls: Counter[str] = Counter()
         self.gamma = Gamma(self.catalogue)
         self.books = {market.condition_id: WireBook(market, self.now_ms()) for market in with_book}
+        self.connections = Connections()
+        self.book_faults = BookFaults(self.faults, self.find_book)
+        self._connection_faults = ConnectionFaults(self.faults, self.connections, self.find_book)
         self.market_stream = MarketStream(self.books, self.faults)
         self.user_stream = UserStream(self.keys, self.exchange.bank.accounts, self.exchange.markets)
         self.flow = Flow(
             self.exchange, self.catalogue, seed=seed, frames_per_s=frames_per_s, now_ms=self.now_ms()
         )
-        self._by_condition = {
-            market.spec.condition_id: (event, market)
-            for event in self.catalogue.events
-            for market in event.markets
-        }
-        self._by_token = {
-            token: pair for pair in self._by_condition.values() for token in pair[1].spec.tokens
-        }
         self.publish()
 
     def now_ms(self) -> Ms:
         """Return the venue's time."""
         return self.clock.now_ms()
-
-    def find_condition(self, condition_id: str) -> tuple[Event, Market] | None:
-        """Return a market by its condition, closed ones included."""
-        return self._by_condition.get(condition_id)
-
-    def find_token(self, token_id: str) -> tuple[Event, Market] | None:
-        """Return a market by one of its tokens, closed ones included."""
-        return self._by_token.get(token_id)
 
     def find_book(self, token_id: str) -> tuple[WireBook, int] | None:
         """Return a token's book and its index in the market, or None where no book is kept."""
@@ -67,11 +66,20 @@ class Venue:
         return None if found is None else (self.books[found[0].condition_id], found[1])
 
     def advance(self) -> None:
-        """Do what time brings: settlement, expiry, order flow, windows; then publish."""
+        """Do what time brings: settlement, expiry, faults, order flow, windows; then publish."""
         now_ms = self.now_ms()
         self.exchange.settle(now_ms)
+        self.book_faults.advance()
+        self._connection_faults.advance(now_ms)
+        for burst, _ in self.faults.waiting({FaultKind.BURST}):
+            self.connections.cork()
+            self.flow.hurry(burst.asset_id, burst.amount)
+            self.faults.fire(burst, f"{burst.amount} changes", now_ms)
+        rushing = self.flow.rush(now_ms)
         self.flow.advance(now_ms)
         self.publish()
+        if not rushing:
+            self.connections.uncork()
 
     def publish(self) -> None:
         """Turn every new fact into book state and frames, in the order it happened."""

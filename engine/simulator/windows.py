@@ -64,6 +64,13 @@ class Windows:
         self._open(place, hold_ms, now_ms)
         return place.prices
 
+    def forget(self, slug: str, now_ms: Ms) -> None:
+        """Close an event's window and open none any more: its markets are no longer a priced set."""
+        for place in [place for place in self._places if place.slug == slug]:
+            if place.closes_ms is not None:
+                self._close(place, now_ms)
+            self._places.remove(place)
+
     def opened(self) -> dict[str, int]:
         """Return how many windows each event has had."""
         return {place.slug: place.opened for place in self._places}
@@ -103,9 +110,10 @@ def first_window_ms(position: int, now_ms: Ms) -> Ms:
 def lowered_asks(place: WindowPlace) -> list[Price]:
     """Spread the window's sum over the legs in proportion to their fair prices, exactly, on the grid.
 
-    Every leg gets its share rounded down to a tick; the ticks left over go to the largest remainders.
+    The grid is that of the coarsest leg. Every leg gets its share rounded down to a tick; the ticks left over
+    go to the largest remainders.
     """
-    tick = place.markets[0].spec.tick
+    tick = max(market.spec.tick for market in place.markets)
     fairs = [market.fair for market in place.markets]
     total = sum(fairs)
     assert total == PRICE_ONE, f"expected fair prices of a complete set, they sum to {total}"

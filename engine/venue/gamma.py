@@ -1,81 +1,45 @@
 """The catalogue's raw JSON as values, before trading terms are known (protocol 7). Pure.
 
 Read raw because the official client drops `negRiskOther` and the neg-risk ids. An event with one child that
-cannot be read is skipped whole, with a named reason: a set without that child would look complete.
+cannot be read is skipped whole, with a named reason: a set without that child would look complete. A child
+that lacks an id is kept as `Lacking` until the order service has told it.
 """
 
 from dataclasses import dataclass
-from decimal import Decimal
-from enum import Enum
 
 import msgspec
 
-from engine.domain.ids import ConditionId, EventId, TokenId
-from engine.domain.units import Price, Size
-from engine.venue.strict_json import OddAnswer, condition_id, decode, scaled_number, token_id
-
-
-class SkipReason(Enum):
-    """Why an event is not offered at all; the value is a label and never changes its meaning."""
-
-    MALFORMED_EVENT = "malformed_event"
-    MALFORMED_MARKET = "malformed_market"
-    NO_MARKETS = "no_markets"
-    NOT_BINARY = "not_binary"
-    PROTOCOL_VERSION = "protocol_version"
-    NO_CLOB_MARKET = "no_clob_market"
-    MALFORMED_TERMS = "malformed_terms"
-    SOURCES_DISAGREE = "sources_disagree"
-    """Gamma and CLOB name different tokens or exchanges for one market (reliability B 64)."""
-
-
-@dataclass(frozen=True, slots=True)
-class SkippedEvent:
-    """One event left out, and why."""
-
-    event_id: str
-    slug: str
-    reason: SkipReason
-    detail: str
-
-
-class SkipError(ValueError):
-    """Raised by readers of one event's parts; carries the reason to the reader of the whole."""
-
-    def __init__(self, reason: SkipReason, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
+from engine.domain.catalogue import SkippedEvent, SkipReason
+from engine.domain.ids import EventId
+from engine.domain.market import Market, Terms
+from engine.domain.units import Size
+from engine.venue.clob_rows import ClobRow
+from engine.venue.gamma_rows import EventRow, Identity, MarketRow, SkipError, identity_of, title_of
+from engine.venue.strict_json import OddAnswer, decode, positive_tick, scaled_number
 
 
 @dataclass(frozen=True, slots=True)
 class GammaMarket:
-    """One child as the catalogue tells it. Status flags that are absent count against trading."""
+    """One child as the listing tells it. Its terms are the listing's own and never traded on: fee None."""
 
-    condition_id: ConditionId
-    question_id: str
-    question: str
-    name: str
-    rules_text: str
-    resolution_source: str
-    end_date: str
-    yes: TokenId
-    no: TokenId
-    neg_risk: bool
-    neg_risk_id: str
-    is_other: bool
-    tick: Price
-    min_size: Size
-    active: bool
-    closed: bool
-    accepting: bool
-    delayed: bool
+    market: Market
     charges_fee: bool
-    resolution_status: str
 
     @property
     def wants_terms(self) -> bool:
         """Tell whether the CLOB need be asked: a child that takes no orders has no terms that matter."""
-        return self.active and not self.closed and self.accepting
+        terms = self.market.terms
+        return terms.active and not terms.closed and terms.accepting
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """One child whose listing does not tell everything; `completed` takes the rest from the order service."""
+
+    row: MarketRow
+    event: EventRow
+    identity: Identity
+    lacks: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +55,7 @@ class GammaEvent:
     neg_risk: bool
     augmented: bool
     neg_risk_id: str
-    markets: tuple[GammaMarket, ...]
+    children: tuple[GammaMarket | Lacking, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,48 +71,6 @@ class _PageShape(msgspec.Struct, frozen=True):
     next_cursor: str | None = None
 
 
-class _Event(msgspec.Struct, frozen=True, rename="camel"):
-    id: str
-    slug: str
-    title: str
-    markets: list[msgspec.Raw]
-    description: str | None = None
-    resolution_source: str | None = None
-    end_date: str | None = None
-    active: bool = False
-    closed: bool = False
-    neg_risk: bool | None = None
-    enable_neg_risk: bool | None = None
-    neg_risk_augmented: bool | None = None
-    neg_risk_id: str | None = msgspec.field(default=None, name="negRiskMarketID")
-
-
-class _Market(msgspec.Struct, frozen=True, rename="camel"):
-    condition_id: str
-    outcomes: str
-    clob_token_ids: str
-    question: str
-    order_price_min_tick_size: Decimal
-    order_min_size: Decimal
-    question_id: str | None = msgspec.field(default=None, name="questionID")
-    group_item_title: str | None = None
-    description: str | None = None
-    resolution_source: str | None = None
-    end_date: str | None = None
-    version: str | None = None
-    active: bool = False
-    closed: bool = False
-    archived: bool | None = None
-    accepting_orders: bool | None = None
-    enable_order_book: bool | None = None
-    neg_risk: bool | None = None
-    neg_risk_id: str | None = msgspec.field(default=None, name="negRiskMarketID")
-    neg_risk_other: bool | None = None
-    seconds_delay: Decimal | None = None
-    fees_enabled: bool | None = None
-    uma_resolution_status: str | None = None
-
-
 def read_events_page(raw: bytes) -> EventsPage:
     """Return one page of /events/keyset; raises OddAnswer when the page itself cannot be read."""
     page = decode(raw, _PageShape)
@@ -157,7 +79,7 @@ def read_events_page(raw: bytes) -> EventsPage:
 
 def _read_event(raw: msgspec.Raw) -> GammaEvent | SkippedEvent:
     try:
-        event = decode(raw, _Event)
+        event = decode(raw, EventRow)
     except OddAnswer as error:
         return SkippedEvent("", "", SkipReason.MALFORMED_EVENT, str(error))
     try:
@@ -166,59 +88,103 @@ def _read_event(raw: msgspec.Raw) -> GammaEvent | SkippedEvent:
         return SkippedEvent(event.id, event.slug, skip.reason, str(skip))
 
 
-def _event(event: _Event) -> GammaEvent:
+def _event(event: EventRow) -> GammaEvent:
     if not event.markets:
         raise SkipError(SkipReason.NO_MARKETS, "expected at least one market, found none")
-    markets = tuple(_read_market(raw, event) for raw in event.markets)
-    if len({token for market in markets for token in (market.yes, market.no)}) != 2 * len(markets):
-        raise SkipError(SkipReason.MALFORMED_MARKET, "expected every token once in an event, found one twice")
     return GammaEvent(
         event_id=EventId(event.id),
         slug=event.slug,
-        title=event.title,
+        title=event.title or event.slug,
         rules_text=event.description or "",
         resolution_source=event.resolution_source or "",
         end_date=event.end_date or "",
         neg_risk=bool(event.neg_risk or event.enable_neg_risk),
         augmented=bool(event.neg_risk_augmented),
         neg_risk_id=event.neg_risk_id or "",
-        markets=markets,
+        children=tuple(_read_child(raw, event) for raw in event.markets),
     )
 
 
-def _read_market(raw: msgspec.Raw, event: _Event) -> GammaMarket:
+def _read_child(raw: msgspec.Raw, event: EventRow) -> GammaMarket | Lacking:
     try:
-        return _market(decode(raw, _Market), event)
+        return _child(decode(raw, MarketRow), event)
     except OddAnswer as error:
         raise SkipError(SkipReason.MALFORMED_MARKET, str(error)) from error
 
 
-def _market(market: _Market, event: _Event) -> GammaMarket:
-    if market.version not in (None, "v1"):
-        raise SkipError(SkipReason.PROTOCOL_VERSION, f"expected a v1 market, was {market.version}")
-    outcomes = decode(market.outcomes.encode(), list[str])
-    tokens = decode(market.clob_token_ids.encode(), list[str])
-    if len(outcomes) != 2 or len(tokens) != 2:
-        raise SkipError(SkipReason.NOT_BINARY, f"expected two outcomes and two tokens, found {outcomes}")
-    return GammaMarket(
-        condition_id=condition_id(market.condition_id),
-        question_id=market.question_id or "",
-        question=market.question,
-        name=market.group_item_title or market.question,
-        rules_text=market.description or "",
-        resolution_source=market.resolution_source or "",
-        end_date=market.end_date or "",
-        yes=token_id(tokens[0]),
-        no=token_id(tokens[1]),
-        neg_risk=bool(market.neg_risk),
-        neg_risk_id=market.neg_risk_id or "",
-        is_other=bool(market.neg_risk_other),
-        tick=Price(scaled_number(market.order_price_min_tick_size, 4)),
-        min_size=Size(scaled_number(market.order_min_size, 6)),
-        active=market.active and event.active,
-        closed=market.closed or event.closed or bool(market.archived),
-        accepting=bool(market.accepting_orders) and bool(market.enable_order_book),
-        delayed=bool(market.seconds_delay),
-        charges_fee=bool(market.fees_enabled),
-        resolution_status=market.uma_resolution_status or "",
+def _child(row: MarketRow, event: EventRow) -> GammaMarket | Lacking:
+    if row.version not in (None, "v1"):
+        raise SkipError(SkipReason.PROTOCOL_VERSION, f"expected a v1 market, was {row.version}")
+    identity = identity_of(row)
+    condition, tokens = identity.condition_id, identity.tokens
+    tick, min_size = row.order_price_min_tick_size, row.order_min_size
+    if not (condition and tokens and identity.outcomes) or tick is None or min_size is None:
+        told = (condition, tokens, identity.outcomes, tick, min_size)
+        names = ("condition id", "tokens", "outcomes", "tick", "minimum size")
+        return Lacking(row, event, identity, tuple(n for n, v in zip(names, told, strict=True) if v is None))
+    market = Market(
+        condition_id=condition,
+        question_id=row.question_id or "",
+        question=title_of(row),
+        name=row.group_item_title or title_of(row),
+        rules_text=row.description or "",
+        resolution_source=row.resolution_source or "",
+        end_date=row.end_date or "",
+        yes=tokens[0],
+        no=tokens[1],
+        neg_risk=bool(row.neg_risk),
+        neg_risk_id=row.neg_risk_id or "",
+        is_other=bool(row.neg_risk_other),
+        terms=Terms(
+            tick=positive_tick(tick),
+            min_size=Size(scaled_number(min_size, 6)),
+            fee=None,
+            active=row.active and event.active,
+            closed=row.closed or event.closed or bool(row.archived),
+            accepting=bool(row.accepting_orders) and bool(row.enable_order_book),
+            taker_delay=bool(row.seconds_delay),
+            resolution_status=row.uma_resolution_status or "",
+        ),
     )
+    return GammaMarket(market, charges_fee=bool(row.fees_enabled))
+
+
+def completed(lacking: Lacking, found: ClobRow) -> GammaMarket:
+    """Return the child with what the order service told; raises SkipError if both do not mean one market."""
+    row, identity = lacking.row, lacking.identity
+    pairs = (
+        ("condition id", identity.condition_id, found.condition_id),
+        ("outcomes", identity.outcomes, found.outcomes),
+        ("tokens", identity.tokens, found.tokens),
+        ("question id", (row.question_id or "").lower(), found.question_id),
+        ("slug", row.slug, found.slug),
+    )
+    for what, listed, told in pairs:
+        if listed and told and listed != told:
+            raise _disagree(what, listed, told)
+    if row.neg_risk is not None and found.neg_risk is not None and row.neg_risk != found.neg_risk:
+        raise _disagree("neg-risk flag", row.neg_risk, found.neg_risk)
+    tick, min_size = row.order_price_min_tick_size, row.order_min_size
+    filled = msgspec.structs.replace(
+        row,
+        condition=found.condition_id,
+        outcomes=list(found.outcomes),
+        tokens=None,
+        clob_token_ids=list(found.tokens),
+        order_price_min_tick_size=found.tick if tick is None else tick,
+        order_min_size=found.min_size if min_size is None else min_size,
+    )
+    try:
+        child = _child(filled, lacking.event)
+    except OddAnswer as error:
+        raise SkipError(SkipReason.MALFORMED_MARKET, str(error)) from error
+    if isinstance(child, Lacking):
+        raise SkipError(
+            SkipReason.LACKS_IDS, f"expected {', '.join(child.lacks)}, found none at both sources"
+        )
+    return child
+
+
+def _disagree(what: str, listed: object, told: object) -> SkipError:
+    text = f"expected the {what} of the listing, {listed}, found {told} at the order service"
+    return SkipError(SkipReason.SOURCES_DISAGREE, text)

@@ -4,18 +4,27 @@ The CLOB is the authority (protocol 5.1); the catalogue's copy may be minutes ol
 different tokens or exchanges nothing may be traded; where they differ on the tick, no orders for now.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import msgspec
 
+from engine.domain.catalogue import SkipReason
 from engine.domain.fees import FREE, RATE_ONE, FeeCurve
 from engine.domain.ids import ConditionId, TokenId
-from engine.domain.market import Market, Terms
-from engine.domain.units import Price, Size
+from engine.domain.market import Market
+from engine.domain.units import Price, Size, format_price
 from engine.venue.endpoints import TICKS
-from engine.venue.gamma import GammaMarket, SkipError, SkipReason
-from engine.venue.strict_json import OddAnswer, condition_id, decode, scaled_number, token_id
+from engine.venue.gamma import GammaMarket
+from engine.venue.gamma_rows import SkipError
+from engine.venue.strict_json import (
+    OddAnswer,
+    condition_id,
+    decode,
+    positive_tick,
+    scaled_number,
+    token_id,
+)
 
 _RATE_DECIMALS = len(str(RATE_ONE)) - 1
 
@@ -76,7 +85,7 @@ def read_terms(raw: bytes) -> ClobTerms:
     return ClobTerms(
         condition_id=condition_id(market.condition),
         tokens=tuple(token_id(token.token) for token in market.tokens),
-        tick=Price(scaled_number(market.tick, 4)),
+        tick=positive_tick(market.tick),
         min_size=Size(scaled_number(market.min_size, 6)),
         fee=FREE if bytes(market.fee) in (b"", b"null") else _fee(market.fee),
         neg_risk=market.neg_risk,
@@ -101,52 +110,38 @@ def market_with(listed: GammaMarket, clob: ClobTerms | None) -> Market:
 
     Raises SkipError when the two sources do not mean the same market.
     """
-    if clob is not None:
-        _check_identity(listed, clob)
-    return Market(
-        condition_id=listed.condition_id,
-        question_id=listed.question_id,
-        question=listed.question,
-        name=listed.name,
-        rules_text=listed.rules_text,
-        resolution_source=listed.resolution_source,
-        end_date=listed.end_date,
-        yes=listed.yes,
-        no=listed.no,
-        neg_risk=listed.neg_risk,
-        neg_risk_id=listed.neg_risk_id,
-        is_other=listed.is_other,
-        terms=_terms(listed, clob),
-    )
-
-
-def _terms(listed: GammaMarket, clob: ClobTerms | None) -> Terms:
+    market = listed.market
     if clob is None:
-        return Terms(
-            tick=listed.tick,
-            min_size=listed.min_size,
-            fee=None,
-            active=listed.active,
-            closed=listed.closed,
-            accepting=False,
-            taker_delay=listed.delayed,
-            resolution_status=listed.resolution_status,
-        )
+        return replace(market, terms=replace(market.terms, accepting=False))
+    _check_identity(market, clob)
     # The catalogue says that a fee is charged and the CLOB tells none: unknown, never free.
     fee = None if clob.fee is FREE and listed.charges_fee else clob.fee
-    return Terms(
+    terms = replace(
+        market.terms,
         tick=clob.tick,
         min_size=clob.min_size,
         fee=fee,
-        active=listed.active,
-        closed=listed.closed,
-        accepting=clob.accepting and listed.accepting and clob.tick == listed.tick and clob.tick in TICKS,
-        taker_delay=clob.delayed or listed.delayed,
-        resolution_status=listed.resolution_status,
+        accepting=clob.accepting and market.terms.accepting and tick_fault(market, clob) is None,
+        taker_delay=clob.delayed or market.terms.taker_delay,
     )
+    return replace(market, terms=terms)
 
 
-def _check_identity(listed: GammaMarket, clob: ClobTerms) -> None:
+def tick_fault(listed: Market, clob: ClobTerms) -> SkipError | None:
+    """Return why a market takes no orders on account of its tick, None if both sources name a known one."""
+    if clob.tick != listed.terms.tick:
+        text = (
+            f"expected the listing's tick {format_price(listed.terms.tick)} for {listed.name}, found "
+            f"{format_price(clob.tick)} at the order service; no orders there until both agree"
+        )
+        return SkipError(SkipReason.TICKS_DISAGREE, text)
+    if clob.tick not in TICKS:
+        text = f"expected a tick with documented rounding for {listed.name}, found {format_price(clob.tick)}"
+        return SkipError(SkipReason.UNKNOWN_TICK, f"{text}; no orders there")
+    return None
+
+
+def _check_identity(listed: Market, clob: ClobTerms) -> None:
     expected = (listed.condition_id, (listed.yes, listed.no), listed.neg_risk)
     found = (clob.condition_id, clob.tokens, clob.neg_risk)
     if expected != found:

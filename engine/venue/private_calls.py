@@ -38,8 +38,9 @@ class PrivateCalls:
 def body_of(answer: HttpAnswer | HttpFailure, call: str) -> bytes | VenueFailure:
     """Return the body of a 200 that is not a page, else a failure that names the call."""
     if isinstance(answer, HttpFailure):
-        return VenueFailure(f"{call}: {answer.reason}")
+        return VenueFailure(f"{call}: expected an answer, found none: {answer.reason}")
     if answer.status != 200 or answer.is_html:
-        told = "a page instead of an answer" if answer.is_html else answer.body.decode("utf-8", "replace")
-        return VenueFailure(f"{call}: HTTP {answer.status}, {told}"[:_REASON_MAX])
+        page = "a web page (is there a portal or a block in front of the venue?)"
+        told = page if answer.is_html else answer.body.decode("utf-8", "replace")
+        return VenueFailure(f"{call}: expected JSON, found HTTP {answer.status}: {told}"[:_REASON_MAX])
     return answer.body

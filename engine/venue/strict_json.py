@@ -11,6 +11,7 @@ import msgspec
 
 from engine.domain.ids import ConditionId, OrderId, TokenId
 from engine.domain.market import Side
+from engine.domain.units import Price
 
 _T = TypeVar("_T")
 _WORD = re.compile(r"0x[0-9a-fA-F]{64}")
@@ -29,7 +30,7 @@ def decode(raw: bytes | msgspec.Raw, shape: type[_T]) -> _T:
     try:
         return msgspec.json.decode(raw, type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise OddAnswer(f"expected {shape!r}, found: {error}"[: 3 * _SHOWN_MAX]) from error
+        raise OddAnswer(f"expected JSON as documented, found: {error}"[: 3 * _SHOWN_MAX]) from error
 
 
 def scaled_number(value: Decimal, decimals: int) -> int:
@@ -41,6 +42,14 @@ def scaled_number(value: Decimal, decimals: int) -> int:
     if shifted != whole:
         raise OddAnswer(f"expected at most {decimals} decimals, was {str(value)[:_SHOWN_MAX]}")
     return whole
+
+
+def positive_tick(value: Decimal) -> Price:
+    """Return a tick in 1e-4 USDC; raises OddAnswer unless it is above 0."""
+    tick = scaled_number(value, 4)
+    if tick == 0:
+        raise OddAnswer("expected a tick above 0, was 0")
+    return Price(tick)
 
 
 def order_id(text: str) -> OrderId:

@@ -16,6 +16,7 @@ from bot.cli.main import EXIT_CONFIG, EXIT_LOCKED, cli
 from bot.commands import COMMANDS
 from config.secrets_file import SECRET_KEYS
 from config.settings import Mode, Settings, SettingsError, parse
+from engine.domain.catalogue import Catalogue, SkipReason
 from engine.domain.market import rules_hash
 from engine.domain.refusal import RefusalKind
 from engine.metrics import METRICS
@@ -252,8 +253,8 @@ async def test_reviewed_hashes_of_the_example_are_those_of_the_local_exchange():
             catalogue = await reads.read_catalogue()
         finally:
             await http.close()
-    assert isinstance(catalogue, tuple), catalogue
-    present = {event.event_id: rules_hash(event) for event in catalogue}
+    assert isinstance(catalogue, Catalogue), catalogue
+    present = {event.event_id: rules_hash(event) for event in catalogue.events}
 
     assert settings.rules.reviewed
     assert settings.rules.reviewed.items() <= present.items(), "put the new hashes into the example"
@@ -268,6 +269,7 @@ def rows_of(page: str) -> set[str]:
 def test_the_operator_guide_explains_every_knob_refusal_metric_and_command():
     rows = rows_of("docs/operator-guide.md")
     wanted = {*SETTINGS, *(kind.value for kind in RefusalKind), *(row.name for row in METRICS)}
+    wanted |= {reason.value for reason in SkipReason}
     wanted |= {f"/{word}" for spec in COMMANDS for word in (spec.name, *spec.aliases)}
 
     assert wanted - rows == set()

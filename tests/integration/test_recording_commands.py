@@ -15,12 +15,14 @@ from click.testing import CliRunner
 from bot.cli.main import cli
 from bot.cli.mock_ws import play, served
 from engine.clock import SystemClock
+from engine.core.feed_inlet import Checked
 from engine.simulator.recorded_stream import RecordedStream
 from engine.simulator.server import LocalExchange
 from storage.recording import Closed, Opened
 from tests.support import tree
 from tests.support.local_exchange import running_exchange
 from tests.support.recordings import pieces, record, replayed, stream
+from tests.unit.storage.rows import read
 
 CONFIG = str(tree.ROOT / "config" / "service.example.toml")
 PATIENCE_S = 60.0
@@ -140,7 +142,11 @@ async def test_second_recorder_of_a_folder_is_refused(tmp_path, exchange):
     assert code == 75
 
 
-async def test_ingest_prints_proven_books_of_the_markets_asked_for(tmp_path, exchange):
+def kept_books(folder: Path) -> list[dict[str, Any]]:
+    return read(folder / "market.db", "SELECT * FROM v_snapshot ORDER BY received_ms, token_id")
+
+
+async def test_ingest_keeps_proven_books_of_the_markets_asked_for(tmp_path, exchange):
     event = exchange.venue.catalogue.event("fed-decision-in-december")
     assert event is not None
     spec = next(market.spec for market in event.markets if market.trades)
@@ -148,27 +154,43 @@ async def test_ingest_prints_proven_books_of_the_markets_asked_for(tmp_path, exc
     code, out, err = await ended(await started("ingest-ws", "--config", CONFIG, *words, "--json"))
 
     assert code == 0, err
-    *books, summary = map(json.loads, out.splitlines())
-    assert summary["books_kept"] == len(books) >= 2
-    assert {book["token"] for book in books} == set(spec.tokens)
-    assert all(book["bids"][0][0] < book["asks"][0][0] for book in books)
+    books = kept_books(tmp_path / "data")
+    told = json.loads(out)
+    assert told["books_kept"] == len(books) >= 2
+    assert told["books_lost"] == 0
+    assert {book["token_id"] for book in books} == set(spec.tokens)
+    assert all(book["best_bid"] < book["best_ask"] for book in books)
 
 
 async def test_mock_gives_ingest_the_books_of_the_recording(tmp_path):
     recorder = record(tmp_path / "rec", [x for x in stream(40) if not _is_odd(x)])
-    stream_ = RecordedStream()
-    async with served(stream_, 0) as url:
-        playing = asyncio.create_task(play(stream_, tuple(recorder.files), speed=4.0))
+    mock = RecordedStream()
+    async with served(mock, 0) as url:
+        playing = asyncio.create_task(play(mock, tuple(recorder.files), speed=4.0))
         await asyncio.sleep(0)  # as far as the first message, which waits for a subscriber
-        words = ("--mock", url, "--for", "5", "--every", "1", "--json")
+        words = ("--data", str(tmp_path / "data"), "--mock", url, "--for", "5", "--every", "1", "--json")
         code, out, err = await ended(await started("ingest-ws", "--config", CONFIG, *words))
         await playing
 
     assert code == 0, err
-    *books, summary = map(json.loads, out.splitlines())
-    final = {token: book for token, book in replayed(tmp_path / "rec").books().items() if book}
-    assert {book["token"]: book["hash"] for book in books} == {t: b.hash for t, b in final.items()}
-    assert summary["live"] == 1
+    assert json.loads(out)["live"] == 1
+    final = {token: book.hash for token, book in replayed(tmp_path / "rec").books().items() if book}
+    newest = {book["token_id"]: book["hash"] for book in kept_books(tmp_path / "data")}
+    assert newest == final
+
+
+def test_replay_keeps_books_with_their_recorded_times_and_the_same_hash(tmp_path):
+    record(tmp_path / "rec", stream(60))
+    plain = told_by_replay(str(tmp_path / "rec"))
+
+    words = ("--data", str(tmp_path / "data"), "--every", "1")
+    keeping = told_by_replay(str(tmp_path / "rec"), *words)
+
+    assert keeping["effects_sha256"] == plain["effects_sha256"]
+    books = kept_books(tmp_path / "data")
+    assert keeping["books_kept"] == len(books) > 4
+    checks = {entry.at_ms for entry in stream(60) if isinstance(entry, Checked)}
+    assert {book["received_ms"] for book in books} <= checks
 
 
 def _is_odd(entry: Any) -> bool:

@@ -8,6 +8,7 @@ import pytest
 from engine.clock import ManualClock
 from engine.core.fills import fills_of
 from engine.domain.account import AccountState, CancelReply
+from engine.domain.catalogue import Catalogue
 from engine.domain.failure import LegAnswer, Placed, PostClass
 from engine.domain.fees import FeeCurve
 from engine.domain.ids import EventId, TokenId
@@ -41,9 +42,9 @@ class Desk:
         self.legs = 0
 
     async def market(self, slug: str, child: int = 0) -> Market:
-        events = await self.reads.read_catalogue()
-        assert isinstance(events, tuple), events
-        return next(event for event in events if event.slug == slug).markets[child]
+        catalogue = await self.reads.read_catalogue()
+        assert isinstance(catalogue, Catalogue), catalogue
+        return next(event for event in catalogue.events if event.slug == slug).markets[child]
 
     def intent(
         self, market: Market, price: int, shares: int, side: Side = Side.BUY, **changes: Any
@@ -117,11 +118,11 @@ async def desk(exchange, http, clock):
 
 
 async def test_catalogue_of_the_exchange_is_read_whole(desk, exchange):
-    events = await desk.reads.read_catalogue()
+    catalogue = await desk.reads.read_catalogue()
 
-    assert isinstance(events, tuple)
-    by_slug: dict[str, EventGroup] = {event.slug: event for event in events}
-    assert desk.reads.skipped == ()
+    assert isinstance(catalogue, Catalogue)
+    by_slug: dict[str, EventGroup] = {event.slug: event for event in catalogue.events}
+    assert catalogue.skipped == ()
     assert by_slug[FED].code == "fed5"
     assert len(by_slug[FED].markets) == 5
     assert all(

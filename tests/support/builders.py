@@ -9,6 +9,7 @@ from engine.domain.account import AccountState, MakerMatch, OpenOrder, VenueTrad
 from engine.domain.book import Level, LiveBook
 from engine.domain.failure import LegAnswer, Placed, PostClass
 from engine.domain.fees import FREE, FeeCurve
+from engine.domain.frames import BookSnapshot
 from engine.domain.ids import ConditionId, EventId, OrderId, PlanId, TicketId, TokenId, TradeId, UserId
 from engine.domain.market import EventGroup, Market, Side, Terms, rules_hash, terms_hash
 from engine.domain.order import Fill, OrderIntent, OrderRecord, OrderState, Settlement, TimeInForce
@@ -136,6 +137,7 @@ def live_book(
         asks=asks,
         hash=f"{wide((token_id, asks, bids)):064x}"[:40],
         epoch=epoch,
+        venue_ms=Ms(at_ms - 250),
         confirmed_ms=Ms(at_ms),
     )
 
@@ -365,3 +367,15 @@ def account(
 def reviewed(*events: EventGroup) -> Mapping[EventId, str]:
     """The [rules.reviewed] table with these events as they stand."""
     return {group.event_id: rules_hash(group) for group in events}
+
+
+def rest_book(token: TokenId) -> BookSnapshot:
+    """A book of the venue; `ShownBooks` does not look inside."""
+    return BookSnapshot(
+        condition_id=ConditionId("0x" + "00" * 32),
+        token_id=token,
+        timestamp_text=str(NOW),
+        hash="0" * 40,
+        bids=[],
+        asks=[],
+    )

@@ -11,11 +11,21 @@ from engine.core.state import Caps, Desk, DeskSettings, OrderRules, TicketRules
 from engine.domain.account import AccountState, CancelReply, OpenOrder, VenueTrade
 from engine.domain.book import LiveBook, NotLive
 from engine.domain.commands import Command, OpenDutch, Press
-from engine.domain.effects import CancelOrders, Effect, LookUpOrder, RaiseAlert, Reply, SendBatch, SetTimer
+from engine.domain.effects import (
+    CancelOrders,
+    Effect,
+    FetchBooks,
+    LookUpOrder,
+    RaiseAlert,
+    Reply,
+    SendBatch,
+    SetTimer,
+)
 from engine.domain.events import (
     AccountRead,
     Asked,
     BatchCommitted,
+    BooksRead,
     CancelAnswered,
     CardShown,
     CatalogueRead,
@@ -39,6 +49,7 @@ from tests.support.builders import (
     account,
     event,
     order,
+    rest_book,
     reviewed,
     set_books,
     shares,
@@ -119,6 +130,8 @@ class DeskRun:
         self.at_ms = NOW
         self.effects: list[Effect] = []
         self._request = 0
+        self.blind = False
+        """Leave the last look before a Send unanswered."""
 
     def step(self, happened: Event) -> tuple[Effect, ...]:
         """Let one event happen and return what it leads to."""
@@ -162,7 +175,14 @@ class DeskRun:
     ) -> tuple[Effect, ...]:
         """Press a button of the ticket's card as the test holds it; `changes` alter the press."""
         press = replace(Press(ticket.ticket_id, move, ticket.version, CARD), **changes)
-        return self.ask(press, by or ticket.owner)
+        effects = self.ask(press, by or ticket.owner)
+        looks = [look for look in of_kind(effects, FetchBooks) if look.reason == "recheck"]
+        return effects if self.blind else (*effects, *(e for look in looks for e in self.look(look)))
+
+    def look(self, look: FetchBooks, *left_out: TokenId) -> tuple[Effect, ...]:
+        """Answer the last look before a Send with books like ours."""
+        books = tuple(rest_book(token) for token in look.tokens if token not in left_out)
+        return self.step(BooksRead(self.at_ms, look.tokens, books))
 
     def armed(self, **how: Any) -> Ticket:
         """Open and confirm; the card has been read."""

@@ -1,15 +1,17 @@
 """Hand-written stand-ins for the outside: each keeps what it was asked and does as told."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from engine.domain.account import AccountState, CancelReply
+from engine.domain.catalogue import Catalogue, SkippedEvent
 from engine.domain.effects import Audit
 from engine.domain.events import Restored
 from engine.domain.failure import LegAnswer, VenueFailure
 from engine.domain.frames import BookSnapshot, Frame
+from engine.domain.history import KeptSnapshot, Pruned
 from engine.domain.ids import ConditionId, ConnectionId, EventId, OrderId, TokenId
 from engine.domain.market import EventGroup
 from engine.domain.order import Fill, OrderIntent, OrderRecord
@@ -18,7 +20,7 @@ from engine.domain.ticket import Approved, Claim, Grant, Ticket
 from engine.domain.units import Ms
 from engine.domain.views import Alert, TicketView, View
 from engine.ports import FoundOrder, PreparedOrder, StoreError, SubmitReport
-from tests.support.builders import NOW, account, order_id
+from tests.support.builders import NOW, account, order_id, rest_book
 
 Log = list[tuple[str, Any]]
 """What was asked of any fake, oldest first."""
@@ -166,26 +168,40 @@ class FakeStore:
     async def save_catalogue(self, events: Sequence[EventGroup], at_ms: Ms) -> None:
         self._begin("save_catalogue", len(events))
 
+    async def save_snapshots(self, snapshots: Sequence[KeptSnapshot]) -> None:
+        self._begin("save_snapshots", tuple(snapshots))
+
+    async def prune_history(self, at_ms: Ms) -> AsyncGenerator[Pruned, None]:
+        for part in (Pruned(catalogue_reads=2), Pruned(snapshots=3), Pruned(snapshots=4)):
+            self._begin("prune_history", at_ms)
+            yield part
+
 
 @dataclass
 class FakeReads:
     """Public reads."""
 
     books: tuple[BookSnapshot, ...] | VenueFailure = ()
+    """Empty: every book that is asked for, with no levels."""
     catalogue: tuple[EventGroup, ...] | VenueFailure = ()
+    skipped: tuple[SkippedEvent, ...] = ()
     time_ms: Ms | VenueFailure = NOW
     asked: list[str] = field(default_factory=list)
     let_read: asyncio.Event | None = None
 
     async def read_books(self, tokens: Sequence[TokenId]) -> tuple[BookSnapshot, ...] | VenueFailure:
         self.asked.append("books")
-        return self.books
+        if self.books != ():
+            return self.books
+        return tuple(rest_book(token) for token in tokens)
 
-    async def read_catalogue(self) -> tuple[EventGroup, ...] | VenueFailure:
+    async def read_catalogue(self) -> Catalogue | VenueFailure:
         self.asked.append("catalogue")
         if self.let_read is not None:
             await self.let_read.wait()
-        return self.catalogue
+        if isinstance(self.catalogue, VenueFailure):
+            return self.catalogue
+        return Catalogue(self.catalogue, self.skipped)
 
     async def read_time_ms(self) -> Ms | VenueFailure:
         self.asked.append("time")

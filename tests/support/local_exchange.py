@@ -29,6 +29,7 @@ LEADER, FILM = "next-leader-of-the-union-party", "lantern-prize-best-film"
 async def running_exchange(
     *,
     seed: int = 7,
+    wide: int = 0,
     clock: Clock | None = None,
     flow_frames_per_s: int = 0,
     confirm_delay_ms: int = 2_000,
@@ -38,6 +39,7 @@ async def running_exchange(
     """Run a local exchange for the body of the block; books stand still unless a flow is asked for."""
     exchange = LocalExchange(
         seed=seed,
+        wide=wide,
         clock=clock or ManualClock(),
         flow_frames_per_s=flow_frames_per_s,
         confirm_delay_ms=confirm_delay_ms,

@@ -182,6 +182,7 @@ def book(event: EventGroup, asset: TokenId, asks: Pairs, bids: Pairs | None = No
         asks=offers,
         hash=hashlib.sha256(repr((asset, asks, bids)).encode()).hexdigest()[:40],
         epoch=1,
+        venue_ms=Ms(NOW - 300),
         confirmed_ms=Ms(NOW - 100),
     )
 

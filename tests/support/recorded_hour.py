@@ -8,7 +8,7 @@ import asyncio
 import logging
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -28,6 +28,7 @@ from engine.metrics import Metrics
 from engine.runtime.feed_runner import FeedRunner
 from engine.runtime.replay import books_digest
 from engine.simulator.faults import Fault, FaultKind
+from engine.simulator.sockets import RawFrame
 from engine.simulator.venue import Venue
 from engine.venue.wire import decode_books, decode_market
 from storage.recorder import Limits, Recorder
@@ -65,7 +66,11 @@ class Wires:
             wire = _Wire(self.runner, number)
             self._wires[number] = wire
             self.runner.link(number, True)
-            wanted = {"type": "market", "assets_ids": list(self._tokens[number])}
+            wanted = {
+                "type": "market",
+                "assets_ids": list(self._tokens[number]),
+                "custom_feature_enabled": True,
+            }
             self._venue.market_stream.on_frame(cast(Any, wire), wanted)
 
     def hang_up(self, number: ConnectionId) -> None:
@@ -93,10 +98,15 @@ class _Wire:
 
     def __init__(self, runner: FeedRunner, number: ConnectionId) -> None:
         self._runner = runner
-        self._number = number
+        self.number = number
+        self.tokens: set[str] = set()
 
-    def send(self, text: str) -> None:
-        self._runner.hear(self._number, text.encode())
+    def send(self, frame: str | RawFrame, tokens: Iterable[str] = ()) -> None:
+        raw = frame.payload if isinstance(frame, RawFrame) else frame.encode()
+        self._runner.hear(self.number, raw)
+
+    def is_held(self, kind: FaultKind, token: str = "") -> bool:
+        return False
 
 
 class Books:

@@ -87,3 +87,26 @@ def terms_row(market: Json, **changes: Any) -> Json:
         "v": "v1",
     } | changes
     return {key: value for key, value in row.items() if value is not None}
+
+
+def clob_row(market: Json, **changes: Any) -> Json:
+    """The long form of a market row, as /markets and /markets/{condition} have it."""
+    tokens = json.loads(market["clobTokenIds"])
+    return {
+        "condition_id": market["conditionId"],
+        "question_id": market["questionID"],
+        "question": market["question"],
+        "market_slug": market["slug"],
+        "neg_risk": market["negRisk"],
+        "minimum_tick_size": market["orderPriceMinTickSize"],
+        "minimum_order_size": market["orderMinSize"],
+        "tokens": [
+            {"token_id": token, "outcome": outcome, "price": 0.5, "winner": False}
+            for token, outcome in zip(tokens, ("Yes", "No"), strict=True)
+        ],
+    } | changes
+
+
+def clob_page(*rows: Any, cursor: str = "LTE=") -> bytes:
+    """One page of /markets; the last names LTE= as the next cursor."""
+    return json.dumps({"limit": 1000, "count": len(rows), "data": list(rows), "next_cursor": cursor}).encode()

@@ -4,6 +4,7 @@ from typing import get_args
 
 import pytest
 
+from engine.core import history
 from engine.core.desk import FEED_TIMER, HANDLERS, TIMERS, step
 from engine.domain.account import CancelReply
 from engine.domain.commands import AskResume, Kill, OpenDutch, ScanDutch, ShowStatus
@@ -16,6 +17,8 @@ from engine.domain.events import (
     CardShown,
     CatalogueRead,
     Event,
+    Job,
+    JobDue,
     PostAnswered,
     Restored,
     StoreFailed,
@@ -99,7 +102,7 @@ def test_the_feed_timer_sets_itself_again(run):
     assert SetTimer(FEED_TIMER, Ms(run.at_ms + 1_000)) in effects
 
 
-def test_every_timer_the_desk_sets_has_a_handler(run):
+def test_every_timer_the_desk_sets_has_a_handler(run, monkeypatch):
     legs = run.sent()
     run.answer(
         accepted(legs[0]),
@@ -107,9 +110,11 @@ def test_every_timer_the_desk_sets_has_a_handler(run):
         answer(legs[2], PostClass.UNKNOWN, "reset"),
     )
     run.ask(Kill(), ANA)
+    monkeypatch.setattr(history, "SLICE", 1)
+    run.step(JobDue(run.at_ms, Job.SNAPSHOTS))
 
     kinds = {name.partition(":")[0] for name in timers(run.effects)}
-    assert kinds == set(TIMERS) - {"settle", "store"}
+    assert kinds == set(TIMERS) - {"settle", "store", "catalogue"}
 
 
 def test_a_cancel_that_failed_is_counted(run):

@@ -126,7 +126,7 @@ def test_changed_rules_end_the_planning_on_that_event_alone(run):
 def test_a_failed_catalogue_read_keeps_the_last_one_and_says_so(run):
     before = dict(run.desk.events)
 
-    effects = run.step(CatalogueFailed(run.at_ms, "timed out"))
+    effects = run.step(CatalogueFailed(run.at_ms, "timed out", entropy=0))
 
     assert run.desk.events == before
     assert "timed out" in only(effects, RaiseAlert).alert.text

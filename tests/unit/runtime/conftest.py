@@ -8,6 +8,7 @@ from engine.clock import ManualClock
 from engine.domain.events import Event
 from engine.domain.views import View
 from engine.metrics import Metrics
+from engine.runtime.history import History
 from engine.runtime.order_desk import OrderDesk
 from engine.runtime.perform import Hands
 from engine.runtime.reads import Reads
@@ -24,6 +25,7 @@ class Shell:
     mail: list[Event] = field(default_factory=list)
     answered: dict[int, View] = field(default_factory=dict)
     gate_open: bool = True
+    stopping: bool = False
 
     def __post_init__(self) -> None:
         self.clock = ManualClock()
@@ -53,6 +55,13 @@ class Shell:
             tasks=self.tasks,
             post=self.mail.append,
         )
+        self.history = History(
+            store=self.store,
+            clock=self.clock,
+            tasks=self.tasks,
+            post=self.mail.append,
+            stopping=lambda: self.stopping,
+        )
         self.hands = Hands(
             clock=self.clock,
             metrics=self.metrics,
@@ -62,6 +71,7 @@ class Shell:
             timers=self.timers,
             orders=self.orders,
             reads=self.reads,
+            history=self.history,
             answer=self.answered.__setitem__,
             post=self.mail.append,
         )

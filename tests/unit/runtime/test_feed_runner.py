@@ -21,6 +21,7 @@ from engine.core.feed_inlet import (
 from engine.domain.book import LiveBook
 from engine.domain.failure import VenueFailure
 from engine.domain.frames import BookDelta, Malformed
+from engine.domain.history import KeptSnapshot
 from engine.domain.ids import ConnectionId, TokenId
 from engine.domain.units import Ms
 from engine.metrics import Metrics
@@ -194,21 +195,13 @@ async def test_what_ending_the_connections_brings_is_no_part_of_the_run():
     assert stage.feeds.status(stage.clock.now_ms()).live == 1
 
 
-class Sink:
-    def __init__(self) -> None:
-        self.books: list[tuple[str, Ms]] = []
-
-    def put(self, book: LiveBook, at_ms: Ms) -> None:
-        self.books.append((book.token_id, at_ms))
-
-
 async def test_books_are_kept_once_per_period_and_only_while_live():
     stage = Stage()
-    sink = Sink()
-    keeper = BookKeeper(sink, every_ms=2_000)
+    kept: list[KeptSnapshot] = []
+    keeper = BookKeeper(kept.extend, every_ms=2_000)
     tokens = (TokenId(YES), TokenId(NO), TokenId("1"))
     keeper.after_check(stage.feeds, tokens, stage.clock.now_ms())
-    assert sink.books == []
+    assert kept == []
     stage.begin()
     began = stage.clock.now_ms()
     for _ in range(3):
@@ -216,7 +209,10 @@ async def test_books_are_kept_once_per_period_and_only_while_live():
         keeper.after_check(stage.feeds, tokens, stage.clock.now_ms())
         stage.clock.advance(1_000)
 
-    assert sink.books == [(t, at) for at in (began, began + 2_000) for t in (YES, NO)]
+    assert [(book.token_id, book.received_ms) for book in kept] == [
+        (t, at) for at in (began, began + 2_000) for t in (YES, NO)
+    ]
+    assert {book.hash for book in kept} == {stage.venue.book(t)["hash"] for t in (YES, NO)}
     assert keeper.kept == 4
 
 
@@ -230,7 +226,7 @@ async def test_looking_after_a_check_changes_no_effect():
         stage.clock.advance(1_000)
         stage.runner.check()
         if looks:
-            BookKeeper(Sink(), 1).after_check(stage.feeds, (TokenId(YES),), stage.clock.now_ms())
+            BookKeeper(lambda _books: None, 1).after_check(stage.feeds, (TokenId(YES),), stage.clock.now_ms())
         stage.clock.advance(1_000)
         stage.runner.check()
         hashes.add(stage.runner.tally.digest())

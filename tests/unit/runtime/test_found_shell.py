@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from engine.clock import ManualClock
 from engine.domain.effects import CancelEverything, Reply, SaveHalt
-from engine.domain.events import CatalogueFailed, Job, StoreFailed
+from engine.domain.events import CatalogueRead, HistoryRefused, Job, StoreFailed
 from engine.domain.views import KillView, RefusalView
 from engine.metrics import Metrics
 from engine.runtime.jobs import jobs_table, start_jobs
@@ -22,7 +22,7 @@ async def test_a_job_posts_on_the_loops_own_thread():
     """The mailbox and its asyncio.Event belong to the loop; a plain function is run in a worker thread."""
     threads: list[int] = []
     scheduler = start_jobs(
-        jobs_table(reconcile_s=10, scan_s=2, catalogue_s=60),
+        jobs_table(reconcile_s=10, scan_s=2, catalogue_s=60, snapshots_s=30),
         ManualClock(),
         lambda _due: threads.append(threading.get_ident()),
     )
@@ -48,14 +48,15 @@ async def test_a_kill_with_a_full_disk_is_not_answered_with_nothing_was_done(she
 
 
 async def test_a_catalogue_that_cannot_be_stored_is_told(shell):
-    """Else the desk stays without events, or on old ones, and no person hears of it."""
+    """Else no person hears of it; and the desk must not stay on old events for a full market file."""
     shell.market.catalogue = (event(),)
     shell.store.fail = {"save_catalogue"}
 
     shell.reads.read_catalogue()
     await shell.tasks.drain(1)
 
-    assert shell.told(CatalogueFailed) or shell.told(StoreFailed)
+    assert [type(event) for event in shell.mail] == [HistoryRefused, CatalogueRead]
+    assert "the catalogue was read, but not stored: disk full" in shell.told(HistoryRefused)[0].reason
 
 
 async def test_an_attempt_row_that_cannot_be_finished_is_a_store_failure(shell):

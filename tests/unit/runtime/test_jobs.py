@@ -1,6 +1,6 @@
 """The JOBS table: every job once, none at the same time twice, each only posts."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -10,7 +10,7 @@ from engine.runtime.jobs import JobRow, jobs_table, start_jobs
 from tests.support.builders import NOW
 from tests.support.fake_ports import settled
 
-TABLE = jobs_table(reconcile_s=10, scan_s=2, catalogue_s=60)
+TABLE = jobs_table(reconcile_s=10, scan_s=2, catalogue_s=60, snapshots_s=30)
 
 
 @pytest.fixture
@@ -30,7 +30,27 @@ def test_periods_are_those_of_the_settings():
         Job.RECONCILE: 10,
         Job.DUTCH_SCAN: 2,
         Job.CATALOGUE_REFRESH: 60,
+        Job.SNAPSHOTS: 30,
+        Job.RETENTION: 86_400,
     }
+
+
+def test_period_of_zero_turns_snapshots_off_and_nothing_else():
+    table = jobs_table(reconcile_s=10, scan_s=2, catalogue_s=60, snapshots_s=0)
+
+    assert {row.job for row in table} == set(Job) - {Job.SNAPSHOTS}
+
+
+async def test_retention_runs_soon_after_a_start_though_its_period_is_a_day(running):
+    """A desk that is restarted every day would never prune otherwise."""
+    scheduler, _ = running
+
+    now = datetime.now(UTC)
+    row = next(row for row in TABLE if row.job is Job.RETENTION)
+    due = scheduler.get_job(row.job.value).next_run_time
+    assert timedelta(0) < due - now < timedelta(seconds=600 + row.jitter_s + 1)
+    following = scheduler.get_job(row.job.value).trigger.get_next_fire_time(due, due)
+    assert timedelta(hours=24) <= following - due <= timedelta(hours=24, seconds=row.jitter_s)
 
 
 def test_no_start_is_spread_wider_than_its_period():

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from engine.domain.catalogue import SkippedEvent, SkipReason
 from engine.domain.effects import FetchBooks, LookUpOrder, ReadAccount
 from engine.domain.events import (
     AccountRead,
@@ -16,7 +17,18 @@ from engine.domain.events import (
 from engine.domain.failure import VenueFailure
 from engine.domain.units import Ms
 from engine.ports import FoundOrder
-from tests.support.builders import NOW, account, event, order, order_id, resting, token, trade, usdc
+from tests.support.builders import (
+    NOW,
+    account,
+    event,
+    order,
+    order_id,
+    rest_book,
+    resting,
+    token,
+    trade,
+    usdc,
+)
 from tests.support.fake_ports import named, settled
 
 CONDITION = order().intent.condition_id
@@ -137,7 +149,7 @@ async def test_books_come_back_with_what_was_asked(shell):
     await settled(lambda: len(shell.mail) == 2)
 
     assert shell.mail == [
-        BooksRead(NOW, (token(1), token(2)), ()),
+        BooksRead(NOW, (token(1), token(2)), (rest_book(token(1)), rest_book(token(2)))),
         BooksReadFailed(NOW, (token(1),), "502"),
     ]
 
@@ -149,6 +161,20 @@ async def test_the_catalogue_is_stored_before_it_is_told(shell):
 
     assert named(shell.log) == ["save_catalogue"]
     assert shell.told(CatalogueRead)[0].events == (event(),)
+
+
+async def test_what_a_catalogue_read_left_out_is_counted_by_reason(shell):
+    shell.market.catalogue = (event(),)
+    shell.market.skipped = (
+        SkippedEvent("1", "one", SkipReason.SOURCES_DISAGREE, "tokens"),
+        SkippedEvent("2", "two", SkipReason.SOURCES_DISAGREE, "tokens"),
+        SkippedEvent("3", "three", SkipReason.TICKS_DISAGREE, "tick"),
+    )
+    shell.reads.read_catalogue()
+    await settled(lambda: bool(shell.mail))
+
+    assert shell.metrics.value("catalogue_skipped_total", "sources_disagree") == 2
+    assert shell.metrics.value("catalogue_skipped_total", "ticks_disagree") == 1
 
 
 async def test_the_venues_clock_is_measured_to_half_a_second_and_given_to_the_relayer(shell):

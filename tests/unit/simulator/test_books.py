@@ -1,6 +1,7 @@
 """Wire books: the golden checksum, the mirror, and every hash of thousands of streamed changes."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from time import perf_counter
 
@@ -9,7 +10,7 @@ from engine.domain.units import Ms, Price, Size, Usdc
 from engine.simulator.books import WireBook, price_change_text
 from engine.simulator.facts import LevelSet
 from engine.simulator.market import BookSide, Side
-from engine.simulator.sockets import Socket
+from engine.simulator.sockets import RawFrame, Socket
 from engine.simulator.venue import Venue
 from tests.unit.simulator.bench_market import START_MS, spec
 from tests.unit.simulator.book_reader import BookReader, book_hash, constants_of
@@ -103,10 +104,14 @@ class FrameTap(Socket):
     """A subscriber that keeps its frames in a list."""
 
     def __init__(self) -> None:
-        self.frames: list[str] = []
+        self.number = 1
+        self.tokens: set[str] = set()
+        self.texts: list[str] = []
+        self._holds = {}
 
-    def send(self, text: str) -> None:
-        self.frames.append(text)
+    def send(self, frame: str | RawFrame, tokens: Iterable[str] = ()) -> None:
+        assert isinstance(frame, str)
+        self.texts.append(frame)
 
 
 def test_hash_of_every_streamed_delta_is_right_over_thousands_of_steps():
@@ -124,7 +129,7 @@ def test_hash_of_every_streamed_delta_is_right_over_thousands_of_steps():
     for _ in range(90 * 50):
         clock.advance(20)
         venue.advance()
-    for text in tap.frames:
+    for text in tap.texts:
         reader.feed(text)
 
     assert reader.mismatches == []

@@ -39,9 +39,12 @@ def test_dropped_delta_may_be_narrowed_to_one_market():
     faults = FaultDirector()
     faults.arm(Fault(FaultKind.DROP_DELTA, asset_id="b-no"))
 
-    assert not faults.drops_delta(("a-yes", "a-no"), NOW)
-    assert faults.drops_delta(("b-yes", "b-no"), NOW)
-    assert not faults.drops_delta(("b-yes", "b-no"), NOW)
+    def hit(*tokens: str) -> bool:
+        return faults.hits_delta(FaultKind.DROP_DELTA, (tokens[0], tokens[1]), [1], NOW) is not None
+
+    assert not hit("a-yes", "a-no")
+    assert hit("b-yes", "b-no")
+    assert not hit("b-yes", "b-no")
 
 
 def test_rejected_leg_waits_for_a_batch_that_is_long_enough():

@@ -80,3 +80,16 @@ async def test_process_leaves_another_ones_file_alone(tmp_path):
         await task
 
     assert (tmp_path / ADDRESS_FILE).read_text() == "{}"
+
+
+async def test_process_serves_the_wide_catalogue_it_is_asked_for(tmp_path):
+    running = asyncio.create_task(run_exchange(data_dir=tmp_path, port=0, seed=1, wide=2))
+    try:
+        address = await address_in(tmp_path)
+        async with ClientSession() as session, session.get(f"{address['url']}/_local/status") as answer:
+            events = (await answer.json())["events"]
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    assert {"fed-decision-in-december", "coast-party-nominee", "parcel-1", "parcel-2"} <= set(events)

@@ -3,7 +3,9 @@
 import hashlib
 from dataclasses import replace
 
+from engine.domain.book import Level
 from engine.domain.fees import FeeCurve
+from engine.domain.history import KeptSnapshot
 from engine.domain.ids import ConditionId, EventId, OrderId, PlanId, TicketId, TokenId, TradeId, UserId
 from engine.domain.market import EventGroup, Market, Side, Terms
 from engine.domain.order import Fill, OrderIntent, OrderRecord, OrderState, Settlement, TimeInForce
@@ -211,4 +213,17 @@ def event(
         augmented=False,
         neg_risk_id="0x" + "ab" * 32,
         markets=tuple(market(number) for number in range(3)) if markets is None else markets,
+    )
+
+
+def snapshot(seed: object = 0, *, received_ms: int = NOW, depth: int = 2, shift: int = 0) -> KeptSnapshot:
+    """A book of `depth` levels a side around 0.31; `shift` moves its sizes, so that two can differ."""
+    return KeptSnapshot(
+        token_id=token(seed),
+        received_ms=Ms(received_ms),
+        venue_ms=Ms(received_ms - 250),
+        hash=f"{wide(('hash', seed, received_ms, shift)):064x}"[:40],
+        tick=Price(10),
+        bids=tuple(Level(Price(3_100 - 10 * n), Size(50_000_000 + n + shift)) for n in range(depth)),
+        asks=tuple(Level(Price(3_110 + 10 * n), Size(70_000_000 + n + shift)) for n in range(depth)),
     )

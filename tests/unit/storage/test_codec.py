@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
+from engine.domain.book import Level
 from engine.domain.effects import Audit
 from engine.domain.order import OrderIntent, TimeInForce
 from engine.domain.plan import Plan
@@ -12,9 +13,11 @@ from engine.ports import StoreError
 from storage.codec import (
     decode_audit,
     decode_intent,
+    decode_levels,
     decode_plan,
     encode_audit,
     encode_intent,
+    encode_levels,
     encode_plan,
     fingerprint,
 )
@@ -35,6 +38,17 @@ def test_intent_of_any_shape_comes_back_exactly(value):
 @given(shapes(Audit, WILD))
 def test_audit_line_of_any_shape_comes_back_exactly(value):
     assert decode_audit(encode_audit(value)) == value
+
+
+@given(shapes(tuple[Level, ...], WILD))
+def test_levels_of_any_shape_come_back_exactly(value):
+    assert decode_levels(encode_levels(value)) == value
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[[1]]", "[[1,2,3]]", "[[1,2.5]]", '[["1","2"]]', "[[1,2]"])
+def test_text_that_is_no_levels_is_refused_with_the_next_step(text):
+    with pytest.raises(StoreError, match=r"expected the levels of a stored book.*move it away"):
+        decode_levels(text)
 
 
 @given(shapes(Plan, WILD))

@@ -13,7 +13,7 @@ from tests.unit.storage.rows import tamper
 
 async def test_first_opening_migrates_both_files_and_the_next_none(lock, clock):
     async with open_storage(lock, clock) as first:
-        assert first.migrated == ("ledger/0001_init", "market/0001_init")
+        assert first.migrated == ("ledger/0001_init", "market/0001_init", "market/0002_history")
         assert first.sqlite.version == sqlite3.sqlite_version
     async with open_storage(lock, clock) as second:
         assert second.migrated == ()
@@ -81,7 +81,7 @@ async def test_lost_market_file_is_begun_anew(lock, clock):
     (lock.folder / "market.db").unlink()
 
     async with open_storage(lock, clock) as storage:
-        assert storage.migrated == ("market/0001_init",)
+        assert storage.migrated == ("market/0001_init", "market/0002_history")
         assert len((await storage.store.load(NOW)).tickets) == 1
 
 

@@ -83,6 +83,19 @@ async def test_page_of_garbage_is_refused_and_nothing_is_repaired(tmp_path, seed
     assert path.read_bytes() == damaged, f"seed {seed}"
 
 
+async def test_market_file_is_not_read_through_at_a_start_and_its_damage_is_met_when_used(tmp_path):
+    """Gigabytes of history must not keep a desk from cancelling what rests."""
+    path = tmp_path / "market.db"
+    whole = filled(path)
+    path.write_bytes(whole[:4096] + b"\xa5" * (len(whole) - 4096))
+
+    database = await open_database(path, Durability.NORMAL)
+    with pytest.raises(StoreError, match=r"market\.db: the file is damaged"):
+        async with database.transaction() as transaction:
+            await transaction.rows("SELECT text FROM t")
+    await database.close()
+
+
 async def test_file_cut_short_is_refused(tmp_path):
     path = tmp_path / "ledger.db"
     whole = filled(path)

@@ -107,7 +107,7 @@ async def test_reader_sees_one_moment_and_never_writes(storage, lock):
 
 
 async def test_schemas_tell_what_the_files_have_and_what_the_program_knows(storage, lock):
-    assert read_schemas(lock.folder) == (SchemaLine("ledger.db", 1, 1), SchemaLine("market.db", 1, 1))
+    assert read_schemas(lock.folder) == (SchemaLine("ledger.db", 1, 1), SchemaLine("market.db", 2, 2))
 
     tamper(lock.folder / "ledger.db", "DELETE FROM migrations")
 

@@ -6,13 +6,15 @@ import logging
 import pytest
 from aiohttp import web
 
+from engine.domain.catalogue import Catalogue, CatalogueCalls, SkipReason
 from engine.domain.failure import VenueFailure
+from engine.domain.fees import FeeCurve
 from engine.domain.ids import EventId
 from engine.ports import MarketReads
-from engine.venue.clob import TERMS_AT_ONCE, VenueReads
+from engine.venue.clob import VenueReads
 from engine.venue.endpoints import VenueHosts
-from engine.venue.gamma import SkipReason
 from engine.venue.http_client import HttpClient
+from engine.venue.terms_reads import TERMS_AT_ONCE
 from tests.support.scripted_venue import Handler, ScriptedVenue, hangs_up, says, scripted_venue
 from tests.support.venue_catalogue import Json, condition, event_row, events_page, market_row, terms_row
 from tests.support.venue_orders import CONDITION, INTENT
@@ -58,6 +60,12 @@ def serve(venue: ScriptedVenue, *events: Json) -> None:
             venue.answers("GET", path, says(json.dumps(terms_row(market))))
 
 
+async def whole(reads: VenueReads) -> Catalogue:
+    read = await reads.read_catalogue()
+    assert isinstance(read, Catalogue), read
+    return read
+
+
 def asked_terms(venue: ScriptedVenue) -> list[str]:
     return sorted(asked.path for asked in venue.asked if asked.path.startswith("/clob-markets/"))
 
@@ -71,13 +79,12 @@ def test_reads_fill_the_port(reads):
 async def test_catalogue_joins_both_sources(reads, venue):
     serve(venue, event_row("7", market_row(1), market_row(2)))
 
-    (event,) = await reads.read_catalogue()
+    (event,) = (await whole(reads)).events
 
     assert (event.event_id, event.code, len(event.markets)) == ("7", "event2", 2)
-    assert [market.terms.fee.rate for market in event.markets] == [40_000, 40_000]
+    assert [market.terms.fee for market in event.markets] == [FeeCurve(40_000, 1)] * 2
     assert all(market.terms.tradable for market in event.markets)
     assert venue.requests("GET", "/events/keyset")[0].query == {"limit": "100"}
-    assert reads.skipped == ()
 
 
 async def test_catalogue_follows_the_cursor_to_the_end(reads, venue):
@@ -87,7 +94,7 @@ async def test_catalogue_follows_the_cursor_to_the_end(reads, venue):
         "GET", "/events/keyset", says(events_page(first, cursor="k1")), says(events_page(second, first))
     )
 
-    events = await reads.read_catalogue()
+    events = (await whole(reads)).events
 
     assert [event.event_id for event in events] == ["1", "2"]
     queries = [asked.query for asked in venue.requests("GET", "/events/keyset")]
@@ -98,7 +105,7 @@ async def test_only_children_that_take_orders_are_asked_for(reads, venue):
     rows = [market_row(1), market_row(2, active=False), market_row(3, closed=True)]
     serve(venue, event_row("1", *rows))
 
-    (event,) = await reads.read_catalogue()
+    (event,) = (await whole(reads)).events
 
     assert asked_terms(venue) == [f"/clob-markets/{condition(1)}"]
     assert [market.terms.tradable for market in event.markets] == [True, False, False]
@@ -110,12 +117,10 @@ async def test_codes_are_stable_and_new_ones_come_in_event_id_order(http, venue)
     rows = {number: event_row(str(number), market_row(number), slug="event-x") for number in (100, 20, 3)}
     serve(venue, rows[100], rows[20], rows[3])
 
-    events = await reads.read_catalogue()
+    events = (await whole(reads)).events
     serve(venue, rows[3], rows[20], rows[100])
-    again = await reads.read_catalogue()
+    again = (await whole(reads)).events
 
-    assert isinstance(events, tuple)
-    assert isinstance(again, tuple)
     codes = {event.event_id: event.code for event in events}
     # A lone market's code is its slug's word alone.
     assert codes == {"3": "event", "20": "event1", "100": "eventb"}
@@ -125,7 +130,7 @@ async def test_codes_are_stable_and_new_ones_come_in_event_id_order(http, venue)
 async def test_codes_go_on_after_every_letter_of_a_word_is_taken(reads, venue):
     serve(venue, *[event_row(str(n), market_row(n), slug="will-it") for n in range(1, 41)])
 
-    events = await reads.read_catalogue()
+    events = (await whole(reads)).events
 
     assert len({event.code for event in events}) == 40
     assert events[0].code == "will"
@@ -136,11 +141,11 @@ async def test_event_that_cannot_be_read_is_left_out_by_name_and_others_stay(rea
     serve(venue, bad, good)
 
     with caplog.at_level(logging.WARNING):
-        events = await reads.read_catalogue()
-        await reads.read_catalogue()
+        catalogue = await whole(reads)
+        await whole(reads)
 
-    assert [event.event_id for event in events] == ["1"]
-    assert [(s.event_id, s.reason) for s in reads.skipped] == [("2", SkipReason.PROTOCOL_VERSION)]
+    assert [event.event_id for event in catalogue.events] == ["1"]
+    assert [(s.event_id, s.reason) for s in catalogue.skipped] == [("2", SkipReason.PROTOCOL_VERSION)]
     assert len(caplog.records) == 1, "the same list of skipped events is told once"
 
 
@@ -156,10 +161,10 @@ async def test_child_without_usable_terms_takes_its_event_out(reads, venue, answ
     serve(venue, event_row("1", market_row(1), market_row(2)), event_row("5", market_row(5)))
     venue.answers("GET", f"/clob-markets/{condition(2)}", answer)
 
-    events = await reads.read_catalogue()
+    catalogue = await whole(reads)
 
-    assert [event.event_id for event in events] == ["5"]
-    assert [(s.event_id, s.slug, s.reason) for s in reads.skipped] == [("1", "event-number-1", reason)]
+    assert [event.event_id for event in catalogue.events] == ["5"]
+    assert [(s.event_id, s.slug, s.reason) for s in catalogue.skipped] == [("1", "event-number-1", reason)]
 
 
 @pytest.mark.parametrize(
@@ -197,7 +202,7 @@ async def test_terms_are_asked_a_few_at_a_time(reads, venue):
     for row in rows:
         venue.answers("GET", f"/clob-markets/{row['conditionId']}", counting(row))
 
-    (event,) = await reads.read_catalogue()
+    (event,) = (await whole(reads)).events
 
     assert len(event.markets) == 39
     assert most <= TERMS_AT_ONCE
@@ -246,7 +251,7 @@ async def test_catalogue_without_end_is_given_up(reads, venue):
 async def test_empty_catalogue_is_an_answer(reads, venue):
     venue.answers("GET", "/events/keyset", says(events_page()))
 
-    assert await reads.read_catalogue() == ()
+    assert await whole(reads) == Catalogue((), calls=CatalogueCalls(gamma_pages=1))
 
 
 async def test_books_are_asked_for_in_batches_of_500(reads, venue):

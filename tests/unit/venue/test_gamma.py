@@ -2,7 +2,9 @@ import json
 
 import pytest
 
-from engine.venue.gamma import GammaEvent, SkippedEvent, SkipReason, read_events_page
+from engine.domain.catalogue import SkippedEvent, SkipReason
+from engine.domain.market import Market
+from engine.venue.gamma import GammaEvent, GammaMarket, Lacking, read_events_page
 from engine.venue.strict_json import OddAnswer
 from tests.support.venue_catalogue import Json, condition, event_row, events_page, market_row
 
@@ -24,12 +26,26 @@ def taken(event: Json) -> GammaEvent:
     return read
 
 
+def children(event: GammaEvent) -> list[GammaMarket]:
+    assert all(isinstance(child, GammaMarket) for child in event.children), event.children
+    return [child for child in event.children if isinstance(child, GammaMarket)]
+
+
+def only_child(**changes: object) -> GammaMarket:
+    (child,) = children(taken(event_row("1", market_row(1, **changes))))
+    return child
+
+
+def only_market(**changes: object) -> Market:
+    return only_child(**changes).market
+
+
 def test_event_is_read_with_all_its_children():
     rows = [market_row(1), market_row(2, negRiskOther=True)]
 
     event = taken(event_row("77", *rows))
 
-    first, second = event.markets
+    first, second = (child.market for child in children(event))
     assert (event.event_id, event.slug, event.title) == ("77", "event-number-77", "Event 77")
     assert (event.rules_text, event.resolution_source) == (
         "Exactly one resolves to Yes.",
@@ -39,9 +55,11 @@ def test_event_is_read_with_all_its_children():
     assert [first.yes, first.no] == json.loads(rows[0]["clobTokenIds"])
     assert (first.condition_id, first.question_id, first.name) == (condition(1), "0xq1", "Outcome 1")
     assert (first.question, first.rules_text) == ("Will outcome 1 happen?", "Resolves by rule 1.")
-    assert (first.tick, first.min_size, first.is_other) == (10, 5_000_000, False)
-    assert (first.active, first.closed, first.accepting, first.wants_terms) == (True, False, True, True)
-    assert (first.charges_fee, first.delayed, first.resolution_status) == (True, False, "")
+    terms = first.terms
+    assert (terms.tick, terms.min_size, terms.fee, first.is_other) == (10, 5_000_000, None, False)
+    assert (terms.active, terms.closed, terms.accepting) == (True, False, True)
+    assert (terms.taker_delay, terms.resolution_status) == (False, "")
+    assert all((child.wants_terms, child.charges_fee) == (True, True) for child in children(event))
     assert second.is_other
 
 
@@ -51,11 +69,12 @@ def test_absent_keys_count_against_trading_and_mean_no_text():
 
     event = taken({"id": "1", "slug": "s", "title": "t", "markets": [{key: row[key] for key in needed}]})
 
-    (market,) = event.markets
+    (child,) = children(event)
+    market = child.market
     assert (event.rules_text, event.neg_risk, event.augmented) == ("", False, False)
-    assert (market.active, market.accepting, market.neg_risk, market.is_other) == (False, False, False, False)
+    assert not any((market.terms.active, market.terms.accepting, market.neg_risk, market.is_other))
     assert market.name == market.question
-    assert not market.wants_terms
+    assert not child.wants_terms
 
 
 @pytest.mark.parametrize("key", ["negRisk", "enableNegRisk"])
@@ -69,7 +88,7 @@ def test_augmented_event_keeps_its_placeholders():
     event = taken(event_row("1", market_row(1), market_row(2, active=False), negRiskAugmented=True))
 
     assert event.augmented
-    assert [market.active for market in event.markets] == [True, False]
+    assert [child.market.terms.active for child in children(event)] == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -84,22 +103,20 @@ def test_augmented_event_keeps_its_placeholders():
     ],
 )
 def test_child_that_takes_no_orders_needs_no_terms(change):
-    (market,) = taken(event_row("1", market_row(1, **change))).markets
-
-    assert not market.wants_terms
+    assert not only_child(**change).wants_terms
 
 
 @pytest.mark.parametrize("change", [{"active": False}, {"closed": True}])
 def test_state_of_the_event_is_that_of_every_child(change):
-    (market,) = taken(event_row("1", market_row(1), **change)).markets
+    (child,) = children(taken(event_row("1", market_row(1), **change)))
 
-    assert not market.wants_terms
+    assert not child.wants_terms
 
 
 def test_resolution_status_and_delay_are_kept():
-    (market,) = taken(event_row("1", market_row(1, umaResolutionStatus="proposed", secondsDelay=3))).markets
+    terms = only_market(umaResolutionStatus="proposed", secondsDelay=3).terms
 
-    assert (market.resolution_status, market.delayed) == ("proposed", True)
+    assert (terms.resolution_status, terms.taker_delay) == ("proposed", True)
 
 
 @pytest.mark.parametrize(
@@ -108,8 +125,16 @@ def test_resolution_status_and_delay_are_kept():
         ({"conditionId": "0x12"}, SkipReason.MALFORMED_MARKET),
         ({"clobTokenIds": '["1","x"]'}, SkipReason.MALFORMED_MARKET),
         ({"clobTokenIds": "[1,2]"}, SkipReason.MALFORMED_MARKET),
-        ({"clobTokenIds": None}, SkipReason.MALFORMED_MARKET),
-        ({"clobTokenIds": ["1", "2"]}, SkipReason.MALFORMED_MARKET),
+        ({"clobTokenIds": [1, 2]}, SkipReason.MALFORMED_MARKET),
+        ({"condition_id": condition(9)}, SkipReason.MALFORMED_MARKET),
+        ({"market": condition(9)}, SkipReason.MALFORMED_MARKET),
+        ({"id": "0x12"}, SkipReason.MALFORMED_MARKET),
+        ({"tokens": [{"token_id": "1"}, {"token_id": "2"}]}, SkipReason.MALFORMED_MARKET),
+        ({"tokens": [{"outcome": "Yes"}, {"outcome": "Maybe"}]}, SkipReason.MALFORMED_MARKET),
+        ({"tokens": [{"outcome": "Yes"}, {"outcome": "Yes"}]}, SkipReason.MALFORMED_MARKET),
+        ({"tokens": [{"token_id": 1}, {"token_id": 2}]}, SkipReason.MALFORMED_MARKET),
+        ({"orderPriceMinTickSize": 0}, SkipReason.MALFORMED_MARKET),
+        ({"question": "", "name": "", "slug": ""}, SkipReason.MALFORMED_MARKET),
         ({"outcomes": "Yes, No"}, SkipReason.MALFORMED_MARKET),
         ({"orderPriceMinTickSize": 0.00001}, SkipReason.MALFORMED_MARKET),
         ({"orderPriceMinTickSize": -0.01}, SkipReason.MALFORMED_MARKET),
@@ -128,10 +153,75 @@ def test_one_child_that_cannot_be_read_takes_its_whole_event_out_by_name(change,
     assert read.detail
 
 
-def test_token_that_stands_twice_in_an_event_is_refused():
-    twin = market_row(1) | {"conditionId": condition(2)}
+@pytest.mark.parametrize(
+    ("change", "title"),
+    [
+        ({}, "Will outcome 1 happen?"),
+        ({"question": None, "name": "Outcome one"}, "Outcome one"),
+        ({"question": "", "name": None}, "outcome-1"),
+    ],
+)
+def test_title_is_question_name_or_slug(change, title):
+    assert only_market(**change).question == title
 
-    assert skipped(event_row("9", market_row(1), twin)).reason is SkipReason.MALFORMED_MARKET
+
+def test_event_without_a_title_goes_by_its_slug():
+    assert taken(event_row("1", market_row(1), title=None)).title == "event-number-1"
+
+
+@pytest.mark.parametrize("name", ["condition_id", "conditionId", "id", "market_id", "market"])
+def test_condition_id_is_found_under_each_of_its_names(name):
+    market = only_market(**{"conditionId": None, name: condition(1).upper().replace("0X", "0x")})
+
+    assert market.condition_id == condition(1)
+
+
+@pytest.mark.parametrize("number", ["906973", 906973, None])
+def test_number_of_a_record_is_never_taken_for_a_condition(number):
+    assert only_market(id=number, market_id=number).condition_id == condition(1)
+
+
+TOKENS = json.loads(market_row(1)["clobTokenIds"])
+
+
+@pytest.mark.parametrize("key", ["token_id", "outcome_id"])
+@pytest.mark.parametrize("listed", [None, "", "[]", json.dumps(TOKENS), TOKENS])
+def test_tokens_are_found_under_each_of_their_names(key, listed):
+    rows = [{key: TOKENS[0], "outcome": "Yes"}, {key: TOKENS[1], "outcome": "No"}]
+
+    market = only_market(clobTokenIds=listed, tokens=rows)
+
+    assert [market.yes, market.no] == TOKENS
+
+
+def test_tokens_are_put_in_the_order_of_the_outcomes():
+    rows = [{"token_id": TOKENS[1], "outcome": "No"}, {"token_id": TOKENS[0], "outcome": "Yes"}]
+
+    assert only_market(clobTokenIds=None, tokens=rows).yes == TOKENS[0]
+
+
+def test_outcomes_are_taken_from_the_tokens_when_they_stand_nowhere_else():
+    rows = [{"token_id": TOKENS[0], "outcome": "Yes"}, {"token_id": TOKENS[1], "outcome": "No"}]
+
+    assert only_market(outcomes=None, clobTokenIds=None, tokens=rows).yes == TOKENS[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "lacks"),
+    [
+        ({"conditionId": None}, ("condition id",)),
+        ({"conditionId": ""}, ("condition id",)),
+        ({"clobTokenIds": None}, ("tokens",)),
+        ({"clobTokenIds": "[]", "outcomes": ""}, ("tokens", "outcomes")),
+        ({"tokens": [{"outcome": "Yes"}, {"outcome": "No"}], "clobTokenIds": None}, ("tokens",)),
+        ({"orderPriceMinTickSize": None, "orderMinSize": None}, ("tick", "minimum size")),
+    ],
+)
+def test_child_that_lacks_something_says_what(change, lacks):
+    (child,) = taken(event_row("1", market_row(1, **change))).children
+
+    assert isinstance(child, Lacking)
+    assert child.lacks == lacks
 
 
 def test_event_without_children_is_named():

@@ -2,8 +2,10 @@ import json
 
 import pytest
 
+from engine.domain.catalogue import SkipReason
 from engine.domain.fees import FREE, FeeCurve
-from engine.venue.gamma import GammaEvent, GammaMarket, SkipError, SkipReason, read_events_page
+from engine.venue.gamma import GammaEvent, GammaMarket, read_events_page
+from engine.venue.gamma_rows import SkipError
 from engine.venue.market_terms import ClobTerms, market_with, read_terms, terms_or_skip
 from engine.venue.strict_json import OddAnswer
 from tests.support.venue_catalogue import condition, event_row, events_page, market_row, terms_row
@@ -18,7 +20,9 @@ def terms(**changes: object) -> ClobTerms:
 def listed(**changes: object) -> GammaMarket:
     (event,) = read_events_page(events_page(event_row("1", market_row(1, **changes)))).events
     assert isinstance(event, GammaEvent)
-    return event.markets[0]
+    (child,) = event.children
+    assert isinstance(child, GammaMarket)
+    return child
 
 
 def test_terms_are_read_exactly():

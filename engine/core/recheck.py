@@ -1,0 +1,70 @@
+"""The last look before money moves: the legs' books, read beside the stream between Send and the commit.
+
+A proven book is the newest the stream has told. Only the venue itself knows whether there is a newer one
+(protocol 5.4, point 5), so nothing is sent until a read begun after the press has shown none that the stream
+still owes. Says when a Send may go on; what it then does is `engine.core.dutch_flow`'s.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from engine.core.state import Desk, Recheck
+from engine.domain.effects import Effect, FetchBooks, SetTimer
+from engine.domain.events import Asked
+from engine.domain.frames import BookSnapshot
+from engine.domain.ids import TicketId, TokenId
+from engine.domain.refusal import Refusal, RefusalKind
+from engine.domain.units import Ms
+
+TIMER = "recheck"
+PATIENCE_MS = 2_000
+"""From the press to giving up: the read takes one round trip, the stream runs 0.2 to 0.7 s behind."""
+
+
+def begin(
+    desk: Desk, asked: Asked, ticket_id: TicketId, version: int, tokens: tuple[TokenId, ...]
+) -> list[Effect]:
+    """Start the last look for a ticket; its Send waits until `due` returns it."""
+    desk.rechecks[ticket_id] = Recheck(asked, ticket_id, version, tokens, asked.at_ms)
+    desk.feeds.looked_at(tokens, asked.at_ms)
+    return [
+        FetchBooks(tokens, TIMER),
+        SetTimer(f"{TIMER}:{ticket_id}", Ms(asked.at_ms + PATIENCE_MS)),
+    ]
+
+
+def note_books(desk: Desk, asked: tuple[TokenId, ...], snapshots: Iterable[BookSnapshot]) -> None:
+    """Note that a read has brought every book that was asked for; one without all of them is no look."""
+    brought = {snapshot.token_id for snapshot in snapshots}
+    for ticket_id, waiting in list(desk.rechecks.items()):
+        if waiting.tokens == asked and brought.issuperset(asked):
+            desk.rechecks[ticket_id] = replace(waiting, answered=True)
+
+
+def due(desk: Desk, at_ms: Ms) -> list[tuple[Recheck, Refusal | None]]:
+    """Return and forget every Send that need not wait longer, with why it may not go on, if so."""
+    ready: list[tuple[Recheck, Refusal | None]] = []
+    for ticket_id, waiting in list(desk.rechecks.items()):
+        owed = [token for token in waiting.tokens if desk.feeds.owes(token)]
+        late = at_ms - waiting.since_ms >= PATIENCE_MS
+        if waiting.answered and not owed:
+            ready.append((waiting, None))
+        elif late:
+            ready.append((waiting, _too_late(waiting, len(owed))))
+        else:
+            continue
+        del desk.rechecks[ticket_id]
+    return ready
+
+
+def _too_late(waiting: Recheck, owed: int) -> Refusal:
+    found = (
+        f"{owed} that are newer than what the stream has brought"
+        if waiting.answered
+        else f"no complete answer in {PATIENCE_MS // 1_000} s"
+    )
+    return Refusal(
+        RefusalKind.BOOK_NOT_LIVE,
+        f"expected the venue's own books to be ours right before sending, found {found}; nothing was sent, "
+        "look at the card and press again",
+    )
