@@ -20,6 +20,7 @@ from storage.recording_lines import DECODER, FORMAT, EndLine, HeadLine, Line, in
 
 CHUNK: Final = 1 << 18
 """Plain bytes decoded at once: large enough that reading costs a tenth of applying."""
+_AFTER_END: Final = "expected nothing after the last line, found another line"
 LINE_BYTES_MAX: Final = 64 << 20
 """A dump of a thousand deep books is some 10 MB; more is not a line of ours."""
 
@@ -174,23 +175,27 @@ class _Reader:
                 return
             self._line = 1
             yield head
-        inputs: list[FeedInput] = []
-        for line in lines:
-            if self._end is not None or isinstance(line, HeadLine):
-                fault = (
-                    "expected nothing after the last line, and a head in the first only, found another line"
-                )
-                break
-            self._line += 1
-            entry = input_of(line)
-            if entry is not None:
-                inputs.append(entry)
-            elif isinstance(line, EndLine):
-                self._end = line
+        inputs = [input_of(line) for line in lines]
+        if self._end is not None and lines:
+            yield self._damaged(_AFTER_END)
+            return
+        if None in inputs:  # the file's last line, or a line that has no place here
+            place = inputs.index(None)
+            last = lines[place]
+            del inputs[place:]
+            if not isinstance(last, EndLine):
+                fault = "expected a head in the first line only, found another"
+            elif place + 1 < len(lines):
+                fault = _AFTER_END
+            else:
+                self._end = last
+        self._line += len(inputs)
         if inputs:
-            yield inputs
+            yield [entry for entry in inputs if entry is not None]
         if fault is not None:
             yield self._damaged(fault)
+        elif self._end is not None:
+            self._line += 1
 
 
 def _lines_of(text: bytes) -> tuple[list[Line], str | None]:

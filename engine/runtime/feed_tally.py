@@ -6,7 +6,7 @@ and the effect as canonical JSON.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from enum import Enum
 
@@ -17,7 +17,7 @@ from engine.domain.units import Ms
 
 
 class FeedTally:
-    """Adds up one run. `note` is called with every input and what it brought."""
+    """Adds up one run: every input, and what it brought."""
 
     def __init__(self) -> None:
         self.inputs: Counter[type] = Counter()
@@ -31,14 +31,20 @@ class FeedTally:
 
     def note(self, entry: FeedInput, effects: tuple[Effect, ...]) -> None:
         """Count an input and take its effects into the hash."""
-        self.inputs[type(entry)] += 1
-        if self.first_ms is None:
-            self.first_ms = entry.at_ms
-        self.last_ms = entry.at_ms
+        self.note_inputs((entry,))
         if effects:
-            self._note_effects(entry.at_ms, effects)
+            self.note_effects(entry.at_ms, effects)
 
-    def _note_effects(self, at_ms: Ms, effects: Iterable[Effect]) -> None:
+    def note_inputs(self, entries: Sequence[FeedInput]) -> None:
+        """Count inputs, in order."""
+        self.inputs.update(map(type, entries))
+        if entries:
+            if self.first_ms is None:
+                self.first_ms = entries[0].at_ms
+            self.last_ms = entries[-1].at_ms
+
+    def note_effects(self, at_ms: Ms, effects: Iterable[Effect]) -> None:
+        """Take the effects of one input into the hash."""
         for effect in effects:
             self.effects += 1
             if isinstance(effect, Count):

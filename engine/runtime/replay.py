@@ -4,11 +4,11 @@ At full speed nothing waits; at a factor a `Pace` says when a recorded time is d
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from engine.clock import Clock
 from engine.core.feed import Feeds, FeedStatus
-from engine.core.feed_inlet import Checked, FeedInlet, FeedInput, Tracked
+from engine.core.feed_inlet import Checked, FeedInlet, FeedInput, Heard, Tracked
 from engine.core.feed_tracked import TrackedToken
 from engine.domain.book import LiveBook
 from engine.domain.effects import Count
@@ -67,18 +67,25 @@ class Replay:
         self._inlet = FeedInlet(Feeds(tokens_per_connection=tokens_per_connection), *self._decoders)
         self.tracked = ()
 
-    def take(self, entries: Iterable[FeedInput]) -> None:
+    def take(self, entries: Sequence[FeedInput]) -> None:
         """Give inputs to the core, in order."""
         assert self._inlet is not None, "a run is begun before its inputs come"
-        take, note = self._inlet.take, self.tally.note
+        take, wait_until = self._inlet.take, self._wait_until
+        self.tally.note_inputs(entries)
         for entry in entries:
-            if self._wait_until is not None:
-                self._wait_until(entry.at_ms)
-            note(entry, take(entry))
-            if type(entry) is Checked and self.after_check is not None:
-                self.after_check(entry.at_ms)
-            elif type(entry) is Tracked:
-                self.tracked = entry.tokens
+            if wait_until is not None:
+                wait_until(entry.at_ms)
+            effects = take(entry)
+            if effects:
+                self.tally.note_effects(entry.at_ms, effects)
+            if type(entry) is not Heard:
+                self._follow(entry)
+
+    def _follow(self, entry: FeedInput) -> None:
+        if isinstance(entry, Tracked):
+            self.tracked = entry.tokens
+        elif isinstance(entry, Checked) and self.after_check is not None:
+            self.after_check(entry.at_ms)
 
     def count_rest(self) -> None:
         """Add up the counters that wait for the next check; the hash is not touched, no input caused them."""

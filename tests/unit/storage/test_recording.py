@@ -213,7 +213,7 @@ def test_flipped_bits_are_found_and_nothing_after_them_is_read(tmp_path: Path, p
         (b'{"k":"check"}\n', "missing required field"),
         (b'{"k":"unheard-of","t":1}\n', "Invalid value"),
         (encode(EndLine(1, STOPPED, 0)), "nothing after the last line"),
-        (encode(head()), "a head in the first only"),
+        (encode(head()), "a head in the first line only"),
     ],
 )
 def test_wrong_line_in_the_middle_is_damage_with_its_number(tmp_path: Path, line: bytes, what: str):
