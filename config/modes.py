@@ -10,10 +10,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 NOT_BUILT: dict[Mode, tuple[str, ...]] = {
     Mode.LOCAL: (),
-    Mode.PAPER: (
-        "the paper venue (queue position and latency on production streams)",
-        "recording and sharding of production market data",
-    ),
+    Mode.PAPER: ("the paper venue (queue position and latency on production streams)",),
     Mode.LIVE: (
         "the desk's own user socket and heartbeat",
         "the rate governor and the venue-state machine",

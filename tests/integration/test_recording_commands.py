@@ -39,10 +39,14 @@ async def exchange(tmp_path: Path) -> AsyncIterator[LocalExchange]:
         yield running
 
 
-async def started(*words: str) -> asyncio.subprocess.Process:
+async def started(*words: str, file_bytes_max: int | None = None) -> asyncio.subprocess.Process:
+    """Run the command; with a limit every file it writes is on a disk that is full at that size."""
     pipe = asyncio.subprocess.PIPE
+    code = "import resource, runpy, sys; n = int(sys.argv.pop(1)); "
+    code += "resource.setrlimit(resource.RLIMIT_FSIZE, (n, n)); runpy.run_module('bot', run_name='__main__')"
+    program = ("-m", "bot") if file_bytes_max is None else ("-c", code, str(file_bytes_max))
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bot", *words, cwd=tree.ROOT, stdout=pipe, stderr=pipe
+        sys.executable, *program, *words, cwd=tree.ROOT, stdout=pipe, stderr=pipe
     )
 
 
@@ -122,6 +126,19 @@ async def test_recording_that_is_interrupted_ends_in_order(tmp_path, exchange, n
     last = pieces(tmp_path / "rec")[-1]
     assert isinstance(last, Closed)
     assert (last.why, last.lost) == ("stopped", 0)
+
+
+async def test_full_disk_ends_the_command_with_its_reason_and_what_was_written_replays(tmp_path, exchange):
+    code, out, err = await ended(await started(*recording(tmp_path), file_bytes_max=60_000))
+
+    assert code == 1, err
+    assert "the recording ended: the disk refused: " in err
+    live = json.loads(out)
+    assert "the disk refused" in live["ended_early"]
+    assert live["lost"] > 0
+    assert "the recording ends here" in (tmp_path / "rec" / "record.log").read_text()
+    told = told_by_replay(str(tmp_path / "rec"))
+    assert told["inputs"]["messages"] > 30
 
 
 async def test_unknown_market_is_refused_with_the_codes_there_are(tmp_path, exchange):
