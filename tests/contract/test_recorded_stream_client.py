@@ -33,5 +33,5 @@ async def test_client_gets_the_recorded_books_and_every_change_after_them(tmp_pa
         await client.close()
 
     books = [payload for payload in got if isinstance(payload, MarketBookPayload)]
-    assert {book.asset_id for book in books} == {YES, NO}
+    assert {str(book.asset_id) for book in books} == {str(YES), str(NO)}
     assert sum(isinstance(payload, MarketPriceChangePayload) for payload in got) == changes
