@@ -11,13 +11,23 @@ from typing import assert_never
 from bot import cards
 from bot.auth import Allowlist, Quota, Rate
 from bot.card import Card, Look
+from bot.cards_review import review_toast
 from bot.cards_status import kill_card
 from bot.commands import Ask, Greet, ParsedCommand, ShowHelp, Spec, Usage, WhoAmI, find, parse
 from bot.operations import DeskPort, NoAnswer, carry_out
 from bot.payload import SAY, SAY_HERE, Sealer
 from config.settings import Mode
 from engine.clock import Clock
-from engine.domain.commands import AskResume, Command, Kill, OpenDutch, Press, ScanDutch, ShowStatus
+from engine.domain.commands import (
+    AskResume,
+    AskReview,
+    Command,
+    Kill,
+    OpenDutch,
+    Press,
+    ScanDutch,
+    ShowStatus,
+)
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import Operator, TicketKind, TicketState
 from engine.domain.views import KillView, RefusalView, TicketView, View
@@ -113,7 +123,7 @@ class BotAgent:
                 return cards.help_card(find(topic) if topic else None, operator, self.look())
             case WhoAmI():
                 return cards.whoami_card(operator, self.look())
-            case ScanDutch() | OpenDutch() | Press() | ShowStatus() | Kill() | AskResume():
+            case ScanDutch() | OpenDutch() | Press() | ShowStatus() | Kill() | AskResume() | AskReview():
                 view = await self._ask(operator, chat_id, ask)
             case _:
                 assert_never(ask)
@@ -171,6 +181,8 @@ def _cut(text: str) -> str:
 def _toast(view: TicketView) -> str:
     """Return what a press has led to, in a few words; never more than the desk has decided."""
     ticket = view.ticket
+    if ticket.kind is TicketKind.REVIEW:
+        return review_toast(ticket)
     match ticket.state:
         case TicketState.DRY:
             return "Planned again, nothing sent"

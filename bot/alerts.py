@@ -19,6 +19,8 @@ QUIET_MS = 600_000
 """After this long without news an incident is over; the next alert of its key is a new one."""
 INCIDENTS_MAX = 200
 """Incidents remembered; the one longest without news is forgotten first."""
+TEXT_MAX = 700
+"""Characters of an alert's text: a change of rules shows old and new side by side."""
 STORM_KEYS = 5
 """More new incidents than this waiting at once come as one card."""
 _LOUDNESS = [Severity.INFO, Severity.WARN, Severity.CRIT]
@@ -148,7 +150,7 @@ def incident_card(incident: Incident, look: Look) -> Card:
     times = (
         f"{incident.count}x in {span(incident.last_ms - incident.first_ms)}: " if incident.count > 1 else ""
     )
-    verdict = f"{times}{esc(alert.text, 240)}"
+    verdict = f"{times}{esc(alert.text, TEXT_MAX)}"
     lines = [
         headline(_MARKS[alert.severity], look, alert.severity.value, esc(alert.subject, 40), verdict),
         *([f"Next: {esc(alert.next_step, 240)}"] if alert.next_step else []),

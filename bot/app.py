@@ -23,7 +23,7 @@ from bot.telegram import TelegramChat
 from bot.telegram_build import TelegramSettings
 from bot.webhook import Webhook
 from config.desk_settings import desk_settings, operators_of
-from config.settings import Settings
+from config.settings import FeedSection, Settings
 from engine.clock import Clock, SystemClock
 from engine.core.feed import Feeds
 from engine.core.state import Desk
@@ -37,6 +37,7 @@ from engine.venue.endpoints import VenueHosts
 from engine.venue.http_client import HttpClient
 from engine.venue.keys import SigningKey, checksum_address
 from engine.venue.market_sockets import MarketSockets
+from engine.venue.market_ws import SocketRules
 from engine.venue.order_body import TradingAccount
 from engine.venue.relayer import ClobRelayer
 from engine.venue.signing import SignatureType
@@ -165,16 +166,28 @@ async def _build(parts: Parts) -> tuple[Service, TelegramChat]:
 
     codes = await parts.storage.store.known_codes()
     service = Service(
-        Desk(desk_settings(settings), Feeds()),
+        Desk(desk_settings(settings), Feeds(tokens_per_connection=settings.feed.tokens_per_connection)),
         clock=parts.clock,
         metrics=parts.metrics,
         store=parts.storage.store,
         relayer=relayer,
         market=VenueReads(parts.http, outside.hosts, codes),
-        feed=MarketSockets(outside.hosts.market_ws, parts.clock, random.random),
+        feed=MarketSockets(
+            outside.hosts.market_ws, parts.clock, random.random, parts.metrics, socket_rules(settings.feed)
+        ),
         connect_chat=connect_chat,
     )
     return service, chats[0]
+
+
+def socket_rules(feed: FeedSection) -> SocketRules:
+    """Return what every market connection keeps to."""
+    return SocketRules(
+        backoff_ms=feed.backoff_ms,
+        backoff_max_ms=feed.backoff_max_ms,
+        max_reconnects=feed.max_reconnects,
+        max_frame_bytes=feed.max_frame_bytes,
+    )
 
 
 def _chat(parts: Parts, service: Service) -> TelegramChat:

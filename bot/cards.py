@@ -10,6 +10,7 @@ from typing import assert_never
 from bot.card import Button, Card, CommandAct, Look, headline
 from bot.cards_result import broken_card, done_card, sending_card
 from bot.cards_resume import resume_card
+from bot.cards_review import review_card, reviews_card, rules_card
 from bot.cards_status import kill_card, scan_card, status_card
 from bot.cards_ticket import confirm_card, dry_card, ended_card, missed_card
 from bot.commands import COMMANDS, SUGGESTION_MAX, ParsedCommand, Spec, Usage, parse
@@ -20,12 +21,27 @@ from config.settings import Mode
 from engine.domain.refusal import RefusalKind
 from engine.domain.ticket import Operator, TicketKind, TicketState
 from engine.domain.units import Ms
-from engine.domain.views import KillView, RefusalView, ScanView, Severity, StatusView, TicketView, View
+from engine.domain.views import (
+    KillView,
+    RefusalView,
+    ReviewsView,
+    RulesView,
+    ScanView,
+    Severity,
+    StatusView,
+    TicketView,
+    View,
+)
 
 REFUSAL_MAX = 400
 BACKLOG_SHOWN = 8
 _STATUS = Button("📊 Status", CommandAct("/status"))
-_HALTED = frozenset({RefusalKind.HALTED})
+_NEXT = {
+    RefusalKind.HALTED: Button("▶️ Resume…", CommandAct("/resume")),
+    RefusalKind.NOT_REVIEWED: Button("📜 Reviews", CommandAct("/review")),
+    RefusalKind.RULES_CHANGED: Button("📜 Reviews", CommandAct("/review")),
+}
+"""The button that leads on from a refusal, where there is one."""
 _WORLDS = {
     Mode.LOCAL: "simulated money on the exchange of this machine",
     Mode.PAPER: "simulated money, real books",
@@ -46,6 +62,10 @@ def render(view: View, look: Look) -> Card:
             return kill_card(view, look)
         case RefusalView():
             return refusal_card(view, look)
+        case RulesView():
+            return rules_card(view, look)
+        case ReviewsView():
+            return reviews_card(view, look)
         case _:
             assert_never(view)
 
@@ -55,6 +75,8 @@ def ticket_card(view: TicketView, look: Look) -> Card:
     ticket, result = view.ticket, view.result
     if ticket.kind is TicketKind.RESUME:
         return resume_card(view, look)
+    if ticket.kind is TicketKind.REVIEW:
+        return review_card(view, look)
     match ticket.state:
         case TicketState.DRY | TicketState.ARMED:
             assert ticket.plan is not None, (
@@ -81,8 +103,8 @@ def ticket_card(view: TicketView, look: Look) -> Card:
 def refusal_card(view: RefusalView, look: Look) -> Card:
     """Return why a command was not carried out; an operator is never met with silence."""
     line = headline("⛔", look, "refused", esc(view.subject, 60), "nothing was done")
-    halted = view.refusal.kind in _HALTED
-    buttons = (Button("▶️ Resume…", CommandAct("/resume")), _STATUS) if halted else (_STATUS,)
+    onward = _NEXT.get(view.refusal.kind)
+    buttons = (_STATUS,) if onward is None else (onward, _STATUS)
     return Card(f"{line}\n{esc(view.refusal.text, REFUSAL_MAX)}", (buttons,))
 
 

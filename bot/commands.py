@@ -8,7 +8,7 @@ import difflib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from engine.domain.commands import AskResume, Command, Kill, OpenDutch, ScanDutch, ShowStatus
+from engine.domain.commands import AskResume, AskReview, Command, Kill, OpenDutch, ScanDutch, ShowStatus
 from engine.domain.ticket import Role
 from engine.domain.units import LOT, Size, format_size, parse_size
 
@@ -110,13 +110,17 @@ def _dutch(words: tuple[str, ...]) -> Ask | Usage:
     return _dutch_sets(code, words[1])
 
 
-def _resume(words: tuple[str, ...]) -> Ask | Usage:
-    if not words:
-        return AskResume()
-    code = _as_code(words[0].lower())
-    if len(words) > 1 or code != words[0].lower():
-        return Usage("", "expected nothing, or one event's code", f"/resume {code}".rstrip())
-    return AskResume(code)
+def _with_code(name: str, ask: Callable[[str], Ask]) -> Callable[[tuple[str, ...]], Ask | Usage]:
+    """Return a factory for a command that takes nothing, or one event's code."""
+
+    def make(words: tuple[str, ...]) -> Ask | Usage:
+        typed = words[0].lower() if words else ""
+        code = _as_code(typed)
+        if len(words) > 1 or code != typed:
+            return Usage("", "expected nothing, or one event's code", f"/{name} {code}".rstrip())
+        return ask(code)
+
+    return make
 
 
 def _dutch_sets(code: str, typed: str) -> Ask | Usage:
@@ -145,7 +149,13 @@ COMMANDS: tuple[Spec, ...] = (
     ),
     Spec(
         "resume", (), "[code]", Role.TRADER,
-        "lift a halt, or with a code one event's freeze, in two steps", "/resume", _resume,
+        "lift a halt, or with a code one event's freeze, in two steps", "/resume",
+        _with_code("resume", AskResume),
+    ),
+    Spec(
+        "review", (), "[code]", Role.TRADER,
+        "which rules wait to be read; with a code, the text and what changed", "/review",
+        _with_code("review", AskReview),
     ),
     Spec("help", (), "[command]", Role.VIEWER, "all commands, or one explained", "/help dutch", _help),
     Spec("whoami", (), "", Role.VIEWER, "your id and role", "/whoami", _bare(WhoAmI())),

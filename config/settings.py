@@ -8,9 +8,18 @@ import tomllib
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from config.secrets_file import SECRETS_NAME, read_secrets
@@ -153,6 +162,24 @@ class VenueSection(Section):
     market_ws_url: str = ""
 
 
+class FeedSection(Section):
+    """The connections of the market channel."""
+
+    tokens_per_connection: Annotated[int, Field(ge=2, le=500, multiple_of=2)] = 200
+    """Even: both tokens of a market stand on one connection. Above some 500 first snapshots get lost."""
+    max_reconnects: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    backoff_ms: Annotated[int, Field(ge=1, le=60_000)] = 250
+    backoff_max_ms: Annotated[int, Field(ge=1, le=600_000)] = 30_000
+    max_frame_bytes: Annotated[int, Field(ge=65_536, le=67_108_864)] = 4_194_304
+
+    @model_validator(mode="after")
+    def _ceiling_is_above_the_floor(self) -> Self:
+        if self.backoff_max_ms < self.backoff_ms:
+            floor, ceiling = self.backoff_ms, self.backoff_max_ms
+            raise ValueError(f"expected backoff_max_ms to be at least backoff_ms = {floor}, was {ceiling}")
+        return self
+
+
 class JobsSection(Section):
     """Periods of the JOBS table in seconds."""
 
@@ -189,6 +216,7 @@ class Settings(BaseSettings):
     tickets: TicketsSection = TicketsSection()
     relayer: RelayerSection = RelayerSection()
     venue: VenueSection = VenueSection()
+    feed: FeedSection = FeedSection()
     jobs: JobsSection = JobsSection()
     ops: OpsSection = OpsSection()
     local: LocalSection = LocalSection()

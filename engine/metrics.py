@@ -5,7 +5,7 @@ Counters are exported under exactly the names of the table, because dashboards h
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -19,6 +19,8 @@ class Kind(Enum):
 
     COUNTER = "counter"
     SUMMARY = "summary"
+    READING = "reading"
+    """Asked for at the scrape: what costs too much to report with every message, or ages by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +43,24 @@ METRICS: tuple[Row, ...] = (
     Row("relayer_cancel_ms", Kind.SUMMARY, "", "duration of cancel requests"),
     Row("relayer_cancel_errors_total", Kind.COUNTER, "", "cancels without a usable answer"),
     Row("dutch_orders_placed", Kind.COUNTER, "", "orders committed for Dutch plans"),
-    Row("dutch_rulehash_changed", Kind.COUNTER, "", "events whose rules changed against the reviewed ones"),
+    Row("dutch_rulehash_changed", Kind.COUNTER, "", "changes of an event's rules"),
+    Row(
+        "catalogue_announced_total", Kind.COUNTER, "", "announcements that hold an event until the next read"
+    ),
     Row("dutch_refused_total", Kind.COUNTER, "reason", "plans and presses refused, by reason"),
     Row("feed_frames_total", Kind.COUNTER, "kind", "market frames by kind"),
     Row("feed_malformed_total", Kind.COUNTER, "reason", "market frames refused, by reason"),
     Row("feed_resync_total", Kind.COUNTER, "reason", "books dropped and fetched again, by reason"),
     Row("feed_hash_checks_total", Kind.COUNTER, "result", "book checksums compared"),
     Row("feed_probes_total", Kind.COUNTER, "outcome", "reads of books beside the stream"),
-    Row("feed_connections_total", Kind.COUNTER, "what", "market connections opened, and those found frozen"),
+    Row("feed_connections_total", Kind.COUNTER, "what", "market connections opened, found frozen, given up"),
+    Row("feed_losses_total", Kind.COUNTER, "cause", "market connections and attempts that ended, by cause"),
+    Row("feed_connection_up", Kind.READING, "connection", "1 while a market connection stands"),
+    Row("feed_connection_messages_total", Kind.READING, "connection", "messages heard, PONG included"),
+    Row("feed_connection_bytes_total", Kind.READING, "connection", "their bytes"),
+    Row("feed_connection_reconnects_total", Kind.READING, "connection", "connections made again"),
+    Row("feed_connection_silent_ms", Kind.READING, "connection", "time since the last message while up"),
+    Row("feed_connection_lag_ms", Kind.READING, "connection", "receive minus venue time, newest change"),
     Row("snapshots_total", Kind.COUNTER, "outcome", "books handed over to be kept, by what became of them"),
     Row("history_pruned_total", Kind.COUNTER, "kind", "rows that retention took out of the market file"),
     Row("catalogue_skipped_total", Kind.COUNTER, "reason", "events or markets a catalogue read left out"),
@@ -71,6 +83,7 @@ class Metrics(Collector):
     def __init__(self) -> None:
         self._values: dict[str, defaultdict[str, int]] = {row.name: defaultdict(int) for row in METRICS}
         self._counts: dict[str, int] = {row.name: 0 for row in METRICS if row.kind is Kind.SUMMARY}
+        self._readings: dict[str, dict[str, Callable[[], int | None]]] = {row.name: {} for row in METRICS}
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -86,6 +99,17 @@ class Metrics(Collector):
         assert _BY_NAME[name].kind is Kind.SUMMARY, f"expected a summary, was {name}"
         self._values[name][""] += duration_us
         self._counts[name] += 1
+
+    def read(self, name: str, label: str, reading: Callable[[], int | None]) -> None:
+        """Take a value from `reading` at every scrape; with None there is nothing to tell at present."""
+        row = _BY_NAME[name]
+        assert row.kind is Kind.READING, f"expected a reading, {name} is a {row.kind.value}"
+        assert bool(row.label) == bool(label), f"expected label {row.label!r} for {name}, was {label!r}"
+        self._readings[name][label] = reading
+
+    def reading(self, name: str, label: str = "") -> int | None:
+        """Return what a reading tells now."""
+        return self._readings[name][label]()
 
     def value(self, name: str, label: str = "") -> int:
         """Return a counter's value, or a summary's sum in microseconds."""
@@ -104,8 +128,10 @@ class Metrics(Collector):
                 continue
             # Not the library's counter type: it would append "_total" to names that dashboards hold.
             family = GaugeMetricFamily(row.name, row.help, labels=[row.label] if row.label else None)
-            for label, value in sorted(self._values[row.name].items()):
-                family.add_metric([label] if row.label else [], value)
+            told = {label: reading() for label, reading in self._readings[row.name].items()}
+            for label, value in sorted({**self._values[row.name], **told}.items()):
+                if value is not None:
+                    family.add_metric([label] if row.label else [], value)
             yield family
 
     def exposition(self) -> bytes:

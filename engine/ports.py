@@ -1,6 +1,6 @@
 """What the runtime needs from the outside, as protocols. Adapters meet only in `bot.app`."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from engine.domain.ids import ConditionId, ConnectionId, EventId, OrderId, Token
 from engine.domain.market import EventGroup
 from engine.domain.order import Fill, OrderIntent, OrderRecord
 from engine.domain.plan import Plan
+from engine.domain.review import Review, RulesFreeze
 from engine.domain.ticket import Approved, Claim, Grant, Ticket
 from engine.domain.units import Ms
 from engine.domain.views import Alert, TicketView, View
@@ -128,8 +129,13 @@ class MarketFeed(Protocol):
         self,
         on_frames: Callable[[ConnectionId, tuple[Frame, ...]], None],
         on_link: Callable[[ConnectionId, bool], None],
+        on_given_up: Callable[[ConnectionId, str], None],
     ) -> None:
-        """Call `on_frames` for every message and `on_link` on connect (True) and disconnect (False)."""
+        """Call `on_frames` for every message, `on_link` on connect (True) and disconnect (False).
+
+        `on_given_up` is told why no further connection of a number will be tried; returns when that is true
+        of all of them.
+        """
         ...
 
     def subscribe(self, connections: Sequence[tuple[ConnectionId, Sequence[TokenId]]]) -> None:
@@ -137,7 +143,7 @@ class MarketFeed(Protocol):
         ...
 
     def reconnect(self, connection: ConnectionId) -> None:
-        """Give up a connection and open another in its place."""
+        """Give up a connection, or an attempt at one, and open another in its place at once."""
         ...
 
 
@@ -158,8 +164,11 @@ class StoreError(Exception):
 class Store(Protocol):
     """The ledger. Every method is one transaction, durable when it returns; raises StoreError."""
 
-    async def load(self, at_ms: Ms) -> Restored:
-        """Read what the core needs to go on: open tickets, orders not final or of open tickets, fills."""
+    async def load(self, at_ms: Ms, rules_of: Collection[EventId] = ()) -> Restored:
+        """Read what the core needs to go on: open tickets, orders not final or of open tickets, fills.
+
+        And the rules of the events in `rules_of`, as the catalogue last held them.
+        """
         ...
 
     async def save_ticket(self, ticket: Ticket, claim: Claim | None) -> bool:
@@ -190,6 +199,14 @@ class Store(Protocol):
 
     async def save_freeze(self, event_id: EventId, reason: str | None) -> None:
         """Store that an event takes no new plans, or lift it with None."""
+        ...
+
+    async def save_rules_freeze(self, freeze: RulesFreeze) -> None:
+        """Store that an event takes no plans until its new rules are reviewed; a newer one replaces it."""
+        ...
+
+    async def save_review(self, review: Review) -> None:
+        """Store a review, the newest of its event from now on, and lift the event's rules freeze."""
         ...
 
     async def append_audit(self, line: Audit) -> None:

@@ -28,14 +28,19 @@ else:
 
 
 class FolderLockedError(Exception):
-    """Another desk holds the folder; `pid` is what it wrote about itself, None if that cannot be read."""
+    """Another desk holds the folder; `pid` is what it wrote about itself, None if that cannot be read.
 
-    def __init__(self, folder: Path, pid: int | None) -> None:
+    `advice` is what to do about it, for a command that knows better than to name another folder.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        pid: int | None,
+        advice: str = "stop that one, or give this one another folder with --data",
+    ) -> None:
         who = f"process {pid}" if pid is not None else "another process"
-        super().__init__(
-            f"{who} holds the data folder {folder}: only one desk may use it; stop that one, "
-            "or give this one another folder with --data"
-        )
+        super().__init__(f"{who} holds the data folder {folder}: only one desk may use it; {advice}")
         self.pid = pid
 
 

@@ -13,6 +13,8 @@ from urllib.parse import quote
 from engine.domain.catalogue import NamedMarket
 from engine.domain.history import KeptSnapshot, Pruned
 from engine.domain.ids import ConditionId, TokenId
+from engine.domain.market import EventGroup
+from engine.domain.review import Review, RulesFreeze
 from engine.domain.units import Ms, Size, Usdc
 from engine.ports import StoreError
 from storage.audit import CHAIN, ChainBroken, ChainIntact, verify_chain
@@ -23,6 +25,7 @@ from storage.market_search import find_markets
 from storage.migrate import shipped
 from storage.profile import BUSY_TIMEOUT_MS
 from storage.retention import count_old
+from storage.reviews import EVENT_BY_CODE, FREEZE_OF, MARKETS, NEWEST_OF, event_of, freeze_of, review_of
 from storage.snapshots import RANGE, snapshot_of
 from storage.stops import HALT
 
@@ -97,11 +100,48 @@ class OutcomeLine:
     """Listed by the newest read, and open for orders in it."""
 
 
+@dataclass(frozen=True, slots=True)
+class StoredRules:
+    """An event as the catalogue last held it, and what the ledger knows about its rules."""
+
+    event: EventGroup
+    review: Review | None
+    """The newest one."""
+    freeze: RulesFreeze | None
+
+
+def read_rules(folder: Path, code: str) -> StoredRules | None:
+    """Return the rules of the event with this code, None if there is none; raises StoreError."""
+    with _reading(folder / MARKET_FILE) as market:
+        row = market.execute(EVENT_BY_CODE, (code,)).fetchone()
+        if row is None:
+            return None
+        event = event_of(row, market.execute(MARKETS, (row["event_id"],)).fetchall())
+    with _reading(folder / LEDGER_FILE) as ledger:
+        if not _has_reviews(ledger):
+            return StoredRules(event, None, None)
+        review = ledger.execute(NEWEST_OF, (event.event_id,)).fetchone()
+        freeze = ledger.execute(FREEZE_OF, (event.event_id,)).fetchone()
+    return StoredRules(
+        event,
+        None if review is None else review_of(review),
+        None if freeze is None else freeze_of(freeze),
+    )
+
+
+def _has_reviews(ledger: sqlite3.Connection) -> bool:
+    """Tell whether the ledger's schema knows reviews already: a reader migrates nothing."""
+    found = ledger.execute("SELECT 1 FROM sqlite_schema WHERE name = 'reviews'").fetchone()
+    return found is not None
+
+
 def read_status(folder: Path, at_ms: Ms) -> LedgerStatus:
     """Return the ledger of a data folder as one consistent picture; raises StoreError."""
     with _reading(folder / LEDGER_FILE) as ledger:
         halt = ledger.execute(HALT).fetchone()
-        frozen = ledger.execute("SELECT event_id FROM freezes ORDER BY event_id").fetchall()
+        frozen = {row["event_id"] for row in ledger.execute("SELECT event_id FROM freezes")}
+        if _has_reviews(ledger):
+            frozen |= {row["event_id"] for row in ledger.execute("SELECT event_id FROM rules_freezes")}
         tickets = ledger.execute(
             "SELECT ticket_id, kind, state, owner_name, expires_ms FROM tickets "
             "WHERE state IN ('dry', 'confirm', 'sending') ORDER BY created_ms, ticket_id"
@@ -113,7 +153,7 @@ def read_status(folder: Path, at_ms: Ms) -> LedgerStatus:
         day = ledger.execute(DAY_SUMS, day_of(at_ms)).fetchone()
     return LedgerStatus(
         halted=None if halt is None else halt["reason"],
-        frozen_events=tuple(row["event_id"] for row in frozen),
+        frozen_events=tuple(sorted(frozen)),
         tickets=tuple(TicketLine(*row) for row in tickets),
         orders=tuple(OrderLine(*row) for row in orders),
         fills_today=day["fills"],

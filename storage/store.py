@@ -4,16 +4,17 @@ Each raises StoreError, with nothing stored, when disk or database refuses. The 
 mapper in the modules of this folder; here is only what belongs into one commit.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 
 from engine.clock import Clock
 from engine.domain.effects import Audit
 from engine.domain.events import Restored
 from engine.domain.history import KeptSnapshot, Pruned
 from engine.domain.ids import EventId, OrderId
-from engine.domain.market import EventGroup, canonical_json
+from engine.domain.market import EventGroup, canonical_json, canonical_rules
 from engine.domain.order import Fill, OrderRecord, OrderState
 from engine.domain.plan import Plan
+from engine.domain.review import Review, RulesFreeze
 from engine.domain.ticket import Claim, Ticket
 from engine.domain.units import Ms
 from engine.ports import PreparedOrder, SubmitReport
@@ -24,6 +25,7 @@ from storage.db import Database
 from storage.fills import load_fills, save_fills
 from storage.orders import insert_orders, insert_plan, load_orders, update_orders
 from storage.retention import prune
+from storage.reviews import insert_review, load_event, load_reviews, load_rules_freezes, record_rules_freeze
 from storage.snapshots import save_snapshots
 from storage.stops import load_freezes, load_halt, record_freeze, record_halt
 from storage.tickets import (
@@ -44,8 +46,9 @@ class LedgerStore:
         self._market = market
         self._clock = clock
 
-    async def load(self, at_ms: Ms) -> Restored:
-        """Read what the core needs to go on, as one consistent picture."""
+    async def load(self, at_ms: Ms, rules_of: Collection[EventId] = ()) -> Restored:
+        """Read what the core needs to go on, as one consistent picture, and the last rules of some events."""
+        rules = await self._last_rules(rules_of)
         async with self._ledger.transaction() as transaction:
             tickets = await load_tickets(transaction, at_ms)
             ids = canonical_json([ticket.ticket_id for ticket in tickets])
@@ -56,7 +59,15 @@ class LedgerStore:
                 fills=await load_fills(transaction, ids),
                 frozen_events=await load_freezes(transaction),
                 halted=await load_halt(transaction),
+                rules_freezes=await load_rules_freezes(transaction),
+                reviews=await load_reviews(transaction),
+                last_rules=rules,
             )
+
+    async def _last_rules(self, wanted: Collection[EventId]) -> tuple[tuple[EventId, str], ...]:
+        async with self._market.transaction() as transaction:
+            found = [await load_event(transaction, event_id) for event_id in wanted]
+        return tuple((event.event_id, canonical_rules(event)) for event in found if event is not None)
 
     async def save_ticket(self, ticket: Ticket, claim: Claim | None) -> bool:
         """Insert or update; False, with nothing changed, if the claim is lost or the id is taken."""
@@ -111,6 +122,16 @@ class LedgerStore:
         """Store that an event takes no new plans, or lift it with None."""
         async with self._ledger.transaction() as transaction:
             await record_freeze(transaction, event_id, reason, self._clock.now_ms())
+
+    async def save_rules_freeze(self, freeze: RulesFreeze) -> None:
+        """Store that an event takes no plans until its new rules are reviewed."""
+        async with self._ledger.transaction() as transaction:
+            await record_rules_freeze(transaction, freeze, self._clock.now_ms())
+
+    async def save_review(self, review: Review) -> None:
+        """Store a review and lift its event's rules freeze, in one commit."""
+        async with self._ledger.transaction() as transaction:
+            await insert_review(transaction, review)
 
     async def append_audit(self, line: Audit) -> None:
         """Append one audit line to the chain."""

@@ -14,15 +14,19 @@ from dataclasses import dataclass
 import click
 import msgspec
 
+from bot.app import socket_rules
+from config.settings import Settings
 from engine.clock import SystemClock
 from engine.core.feed_tracked import TrackedToken
 from engine.core.watch import tokens_of
 from engine.domain.failure import VenueFailure
+from engine.metrics import Metrics
 from engine.runtime.feed_runner import FeedRunner
 from engine.venue.clob import VenueReads
 from engine.venue.endpoints import VenueHosts
 from engine.venue.http_client import HttpClient
 from engine.venue.market_sockets import MarketSockets
+from engine.venue.market_ws import SocketRules
 from engine.venue.private_calls import body_of
 
 LOOK_S = 0.5
@@ -53,6 +57,8 @@ class MarketSource:
     mock: bool
     """The tokens are those that `mock-ws` tells of, not a catalogue's."""
     http: HttpClient
+    rules: SocketRules
+    metrics: Metrics
 
     async def tokens(self) -> tuple[TrackedToken, ...]:
         """Return the tokens to watch; raises NoMarketsError."""
@@ -107,12 +113,13 @@ def names_of(token: TrackedToken) -> set[str]:
 
 @asynccontextmanager
 async def market_source(
-    hosts: VenueHosts, *, timeout_s: int, wanted: tuple[str, ...], mock: bool
+    settings: Settings, hosts: VenueHosts, *, wanted: tuple[str, ...], mock: bool
 ) -> AsyncIterator[MarketSource]:
     """Open the way to the venue's reads, and close it in the end."""
-    http = HttpClient(timeout_s=timeout_s)
+    http = HttpClient(timeout_s=settings.relayer.timeout_s)
     try:
-        yield MarketSource(VenueReads(http, hosts, {}), hosts, wanted, mock, http)
+        rules = socket_rules(settings.feed)
+        yield MarketSource(VenueReads(http, hosts, {}), hosts, wanted, mock, http, rules, Metrics())
     finally:
         await http.close()
 
@@ -131,14 +138,17 @@ async def watch_market(
     A fault of the feed core or the sockets is raised as it is.
     """
     clock = SystemClock()
-    sockets = MarketSockets(source.hosts.market_ws, clock, random.random, decode=runner.hear)
+    sockets = MarketSockets(
+        source.hosts.market_ws, clock, random.random, source.metrics, source.rules, decode=runner.hear
+    )
     running = asyncio.create_task(runner.run(sockets, tokens), name="feed-runner")
     began_ms = read_ms = clock.now_ms()
     try:
         while for_s is None or clock.now_ms() - began_ms < for_s * 1000:
             await asyncio.wait({running}, timeout=LOOK_S)
             if running.done():
-                return
+                await running
+                raise NoMarketsError("every market connection was given up: feed.max_reconnects is reached")
             if clock.now_ms() - read_ms >= catalogue_s * 1000:
                 read_ms = clock.now_ms()
                 await _track_again(runner, source)

@@ -17,6 +17,7 @@ from bot.cli.mock_ws import mock_ws
 from bot.cli.prune import prune
 from bot.cli.record import ingest_ws, record
 from bot.cli.replay import replay
+from bot.cli.review import review
 from bot.cli.run import exchange, local, run_service, standin
 from bot.cli.snapshot import snapshot
 from bot.cli.venue_hosts import NoExchangeError
@@ -53,6 +54,7 @@ COMMANDS = (
     local,
     run_service,
     status,
+    review,
     check_config,
     migrate,
     markets_sync,

@@ -19,13 +19,12 @@ from bot.cli.venue_hosts import hosts_of
 from config.modes import is_loopback
 from config.settings import Settings, load
 from engine.clock import Clock, SystemClock
-from engine.core.feed import TOKENS_PER_CONNECTION, Feeds
+from engine.core.feed import Feeds
 from engine.core.feed_inlet import FeedInlet, Heard
 from engine.core.feed_tracked import TrackedToken
 from engine.domain.events import Event, SnapshotsKept, SnapshotsLost
 from engine.domain.units import Ms
 from engine.log import Redactor, configure
-from engine.metrics import Metrics
 from engine.ports import FeedJournal
 from engine.runtime.book_keeper import BookKeeper
 from engine.runtime.feed_runner import DRAIN_S, FeedRunner
@@ -122,7 +121,7 @@ async def _record(watching: Watching, out: Path) -> None:
     async with _source(watching) as source:
         tokens = await source.tokens()
         recorder = Recorder(out, _head(watching, clock.now_ms()))
-        feeds = Feeds()
+        feeds = _feeds(watching)
         meter = Meter(_runner(feeds, source, clock, journal=recorder), feeds, clock)
 
         def look() -> str:
@@ -176,11 +175,10 @@ def ingest_ws(
 
 
 async def _ingest(watching: Watching, every_s: float, lock: FolderLock) -> None:
-    clock, metrics = SystemClock(), Metrics()
-    outcome = Kept()
+    clock, outcome = SystemClock(), Kept()
     async with _source(watching) as source, open_storage(lock, clock) as storage:
         tokens = await source.tokens()
-        feeds, tasks = Feeds(), TaskSet(metrics)
+        feeds, tasks = _feeds(watching), TaskSet(source.metrics)
         history = History(
             store=storage.store, clock=clock, tasks=tasks, post=outcome.hear, stopping=lambda: False
         )
@@ -265,12 +263,11 @@ def _watching(
 
 
 def _source(watching: Watching) -> AbstractAsyncContextManager[MarketSource]:
-    return market_source(
-        watching.hosts,
-        timeout_s=watching.settings.relayer.timeout_s,
-        wanted=watching.wanted,
-        mock=watching.mock,
-    )
+    return market_source(watching.settings, watching.hosts, wanted=watching.wanted, mock=watching.mock)
+
+
+def _feeds(watching: Watching) -> Feeds:
+    return Feeds(tokens_per_connection=watching.settings.feed.tokens_per_connection)
 
 
 def _runner(
@@ -285,7 +282,7 @@ def _runner(
         FeedInlet(feeds, decode_market, decode_books),
         clock=clock,
         books=source.reads,
-        metrics=Metrics(),
+        metrics=source.metrics,
         journal=journal,
         after_check=after_check,
     )
@@ -330,7 +327,7 @@ def _head(watching: Watching, began_ms: Ms) -> HeadLine:
         run=f"{began_ms}-{secrets.token_hex(4)}",
         file=1,
         began_ms=began_ms,
-        tokens_per_connection=TOKENS_PER_CONNECTION,
+        tokens_per_connection=watching.settings.feed.tokens_per_connection,
     )
 
 

@@ -16,7 +16,7 @@ from engine.domain.units import Usdc, format_scaled
 
 SET_EVENT, SET_CODE, SETS = "fed-decision-in-december", "fed5", "100"
 SMALL_EVENT, SMALL_CODE, SMALL_SETS = "harbour-cup-winner", "harbour3", "20"
-QUIET_EVENT = "coin-index-above-100-in-december"
+QUIET_EVENT, QUIET_CODE = "coin-index-above-100-in-december", "coin"
 HOLD_MS = 60_000
 """How long the exchange keeps a window open for the tour if nobody takes it."""
 TOLD_WITHIN_S = 15.0
@@ -104,6 +104,7 @@ def tour_steps(director: ExchangeDirector) -> tuple[Step, ...]:
     """Return the tour."""
     return (
         *_greeting(),
+        *_read_rules(),
         *_bought_set(director),
         *_lost_delta(director),
         *_broken_ticket(director),
@@ -119,6 +120,25 @@ def _greeting() -> tuple[Step, ...]:
         Expect(contains("status", "RUN"), "a dashboard that reads RUN"),
         Say("/dutch"),
         Expect(contains("scan"), "the scan of all events"),
+    )
+
+
+def _read_rules() -> tuple[Step, ...]:
+    """Read the rules behind what is bought, and store that they were read."""
+    return (
+        Say(f"/review {SET_CODE}"),
+        Expect(
+            contains("review", SET_CODE, "by config"), "rules that were read before: only those are bought"
+        ),
+        Say(f"/review {QUIET_CODE}"),
+        Expect(
+            contains("dry", f"Review {QUIET_CODE}"), "rules nobody has read, with the text and one button"
+        ),
+        Press("✅ I have read it", pause_s=READ_S),
+        Expect(
+            contains("done", f"Review {QUIET_CODE}", "reviewed"),
+            "stored: these rules were read, by whom, when",
+        ),
     )
 
 

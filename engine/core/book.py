@@ -13,8 +13,6 @@ from engine.domain.frames import LevelChange, WireLevel
 from engine.domain.market import Side
 from engine.domain.units import PRICE_ONE, PRICES, TOUCHES, Price, Size, parse_size
 
-DENSE_RANKS_MAX = 1_000
-"""Up to this many ticks a side is a list (8 KB at most); a finer grid would cost 80 KB, mostly empty."""
 _BUY = Side.BUY
 
 
@@ -27,64 +25,40 @@ class BookFault(Enum):
     EMPTY_LEVEL = "a level without size in a snapshot"
 
 
-_Slot = str | WireLevel | LevelChange | None
-"""Nothing, a level as it came, or its fragment."""
-
-
-class _Sparse(dict[int, _Slot]):
-    """A list that is mostly empty."""
-
-    def __missing__(self, rank: int) -> None:
-        return None
-
-
 class _Ladder:
     """One side. Ranks grow towards the best level, so both sides read alike and rank 0 means empty."""
 
-    __slots__ = ("best", "fresh", "joined", "slots")
+    __slots__ = ("best", "fresh", "levels")
 
-    def __init__(self, ranks: int) -> None:
-        self.slots: list[_Slot] | _Sparse = [None] * ranks if ranks <= DENSE_RANKS_MAX else _Sparse()
-        self.best = 0
+    def __init__(self) -> None:
+        self.levels: dict[int, str | WireLevel | LevelChange] = {}
+        """By rank: the level as it came, or its fragment."""
         self.fresh: list[int] = []
         """Ranks that were set since the last join."""
-        self.joined: str | None = ""
-        """All fragments, worst level first; None after a change."""
+        self.best = 0
 
     def join(self) -> str:
-        """Return the levels as they stand on the wire, worst first; cached until the next change."""
-        if self.joined is None:
-            slots = self.slots
-            for rank in self.fresh:
-                level = slots[rank]
-                if level is not None and not isinstance(level, str):
-                    slots[rank] = f'{{"price":"{level.price}","size":"{level.size}"}}'
-            self.fresh.clear()
-            self.joined = ",".join([str(slots[rank]) for rank in self.ranks()])
-        return self.joined
-
-    def ranks(self) -> list[int]:
-        """Return the ranks that hold a level, worst first."""
-        if isinstance(self.slots, list):
-            return [rank for rank, slot in enumerate(self.slots) if slot is not None]
-        for rank in [rank for rank, slot in self.slots.items() if slot is None]:
-            del self.slots[rank]
-        return sorted(self.slots)
+        """Return the levels as they stand on the wire, worst first."""
+        levels = self.levels
+        for rank in self.fresh:
+            level = levels.get(rank)
+            if level is not None and not isinstance(level, str):
+                levels[rank] = f'{{"price":"{level.price}","size":"{level.size}"}}'
+        self.fresh.clear()
+        return ",".join([levels[rank] for rank in sorted(levels)])  # type: ignore[misc]  # all are fragments
 
     def sizes(self) -> Iterator[tuple[int, Size]]:
         """Return every rank with its size, best first."""
-        for rank in reversed(self.ranks()):
-            slot = self.slots[rank]
-            assert slot is not None, "a rank holds a level"
+        for rank in sorted(self.levels, reverse=True):
+            level = self.levels[rank]
             # A fragment ends in the size's words, a quote and a brace.
-            words = slot[slot.rindex(":") + 2 : -2] if isinstance(slot, str) else slot.size
+            words = level[level.rindex(":") + 2 : -2] if isinstance(level, str) else level.size
             yield rank, parse_size(words)
 
     def copy(self) -> "_Ladder":
         """Return an independent ladder with the same levels."""
-        twin = _Ladder(0)
-        twin.slots = self.slots.copy() if isinstance(self.slots, list) else _Sparse(self.slots)
-        twin.best, twin.fresh, twin.joined = self.best, self.fresh.copy(), self.joined
+        twin = _Ladder()
+        twin.levels, twin.fresh, twin.best = self.levels.copy(), self.fresh.copy(), self.best
         return twin
 
 
@@ -98,7 +72,7 @@ class Book:
         assert PRICE_ONE % tick == 0, f"expected a tick that divides 1 USDC, was {tick}"
         self.tick = tick
         self._end = PRICE_ONE // tick
-        self._bids, self._asks = _Ladder(self._end), _Ladder(self._end)
+        self._bids, self._asks = _Ladder(), _Ladder()
 
     def replace(self, bids: Sequence[WireLevel], asks: Sequence[WireLevel]) -> BookFault | None:
         """Take over a whole book; on a fault the present one stays as it is."""
@@ -111,8 +85,8 @@ class Book:
         return None
 
     def _ladder(self, side: Side, levels: Sequence[WireLevel]) -> _Ladder | BookFault:
-        ladder, tick, end = _Ladder(self._end), self.tick, self._end
-        slots, fresh = ladder.slots, ladder.fresh
+        ladder, tick, end = _Ladder(), self.tick, self._end
+        found = ladder.levels
         for level in levels:
             index, rest = divmod(PRICES[level.price], tick)
             if rest:
@@ -120,12 +94,11 @@ class Book:
             if not level.size.strip("0."):
                 return BookFault.EMPTY_LEVEL
             rank = index if side is _BUY else end - index
-            if slots[rank] is not None:
+            if rank in found:
                 return BookFault.DOUBLE_LEVEL
-            slots[rank] = level
-            fresh.append(rank)
-        ladder.best = max(fresh, default=0)
-        ladder.joined = None
+            found[rank] = level
+        ladder.fresh = list(found)
+        ladder.best = max(found, default=0)
         return ladder
 
     def fits(self, price: str) -> bool:
@@ -147,22 +120,17 @@ class Book:
         else:
             rank = (PRICE_ONE - price) // self.tick
             ladder = self._asks
-        slots = ladder.slots
         size = level.size
         if size[0] != "0" or size.strip("0."):
-            slots[rank] = level
+            ladder.levels[rank] = level
             ladder.fresh.append(rank)
             ladder.best = max(ladder.best, rank)
-        else:
-            if slots[rank] is None:
-                return False
-            slots[rank] = None
-            if rank == ladder.best:
-                rank -= 1
-                while rank and slots[rank] is None:
-                    rank -= 1
-                ladder.best = rank
-        ladder.joined = None
+            return True
+        levels = ladder.levels
+        if levels.pop(rank, None) is None:
+            return False
+        if rank == ladder.best:
+            ladder.best = max(levels, default=0)
         return True
 
     def best_bid(self) -> Price | None:

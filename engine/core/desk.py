@@ -18,12 +18,14 @@ from engine.core import (
     recheck,
     reconcile,
     resume_flow,
+    review_flow,
+    rules_watch,
     ticket,
     watch,
 )
 from engine.core.settling import review_flight, settle_timer, take_up
 from engine.core.state import Desk, Flight, enter_fill, live_orders
-from engine.domain.commands import AskResume, Kill, OpenDutch, Press, ScanDutch, ShowStatus
+from engine.domain.commands import AskResume, AskReview, Kill, OpenDutch, Press, ScanDutch, ShowStatus
 from engine.domain.effects import (
     CancelEverything,
     Count,
@@ -88,9 +90,11 @@ def restored(desk: Desk, event: Restored) -> list[Effect]:
     for fill in event.fills:
         enter_fill(desk, fill)
     desk.frozen = dict(event.frozen_events)
+    desk.rules_frozen = {freeze.event_id: freeze for freeze in event.rules_freezes}
+    reviewed = rules_watch.restore_reviews(desk, event.reviews, event.last_rules, event.at_ms)
     if event.halted is not None:
         desk.gate, desk.gate_reason = Gate.HALTED, event.halted
-    effects: list[Effect] = [] if event.halted is None else [CancelEverything()]
+    effects: list[Effect] = reviewed if event.halted is None else [CancelEverything(), *reviewed]
     for order in list(live_orders(desk)):
         if order.state is OrderState.SENDING:
             state = advance(order.state, Evidence.UNANSWERED)
@@ -155,6 +159,8 @@ def asked(desk: Desk, event: Asked) -> list[Effect]:
             return halt.kill(desk, event)
         case AskResume():
             return resume_flow.ask_resume(desk, event, event.command)
+        case AskReview():
+            return review_flow.ask_review(desk, event, event.command)
         case _:
             assert_never(event.command)
 
@@ -168,8 +174,7 @@ def _press(desk: Desk, event: Asked, press: Press) -> list[Effect]:
             *expired,
             *ticket.forged_card(desk, event, press),
         ]
-    flow = dutch_flow.press_dutch if checked.kind is TicketKind.DUTCH else resume_flow.press_resume
-    return flow(desk, event, press, checked)
+    return PRESSES[checked.kind](desk, event, press, checked)
 
 
 def post_answered(desk: Desk, event: PostAnswered) -> list[Effect]:
@@ -246,6 +251,8 @@ def _resend_timer(desk: Desk, key: str, at_ms: Ms) -> list[Effect]:
     if not waiting:
         return []
     again = desk.gate is Gate.RUN and all(order.intent.resend_until_ms >= at_ms for order in waiting)
+    # Nothing is sent after notice of a change of rules (reliability 26).
+    again = again and rules_watch.rules_hold(desk, flight.event_id, "") is None
     if not (again and flight.witnesses):
         return orders.give_up(desk, waiting, at_ms)
     for order in waiting:
@@ -266,6 +273,12 @@ def store_failed(desk: Desk, event: StoreFailed) -> list[Effect]:
         return effects + halt.halt(desk, f"the ledger cannot be written: {event.reason}", event.at_ms)
     return effects + halt.not_stored(desk, event.reason, event.at_ms)
 
+
+PRESSES: dict[TicketKind, Callable[[Desk, Asked, Press, Ticket], list[Effect]]] = {
+    TicketKind.DUTCH: dutch_flow.press_dutch,
+    TicketKind.RESUME: resume_flow.press_resume,
+    TicketKind.REVIEW: review_flow.press_review,
+}
 
 TIMERS: dict[str, Callable[[Desk, str, Ms], list[Effect]]] = {
     FEED_TIMER: _feed_timer,

@@ -11,6 +11,7 @@ from engine.core import recheck
 from engine.core.dutch import plan_dutch, replan_within, tokens_of
 from engine.core.eligibility import ineligible
 from engine.core.risk import closed, event_busy, review, room
+from engine.core.rules_watch import rules_hold
 from engine.core.settling import view_of
 from engine.core.state import Desk, Flight, PendingSend
 from engine.core.ticket import may_open, mint_grant, moved, open_ticket, refuse
@@ -51,15 +52,21 @@ def open_dutch(desk: Desk, asked: Asked, command: OpenDutch) -> list[Effect]:
 
 
 def plan_now(desk: Desk, event: EventGroup, wanted: Size | None, at_ms: Ms) -> Plan | Refusal:
-    """Plan an event on the present books: guards, books, planner, in this order."""
+    """Plan an event on the present books: rules, guards, books, planner, in this order."""
     dutch = desk.settings.dutch
-    refusal = ineligible(event, desk.settings.reviewed, allow_other=dutch.allow_other)
+    refusal = _not_allowed(desk, event)
     if refusal is not None:
         return refusal
     books = live_books(desk, event, at_ms)
     if isinstance(books, Refusal):
         return books
     return plan_dutch(event, books, wanted=wanted, params=dutch, room=room(desk, at_ms), now_ms=at_ms)
+
+
+def _not_allowed(desk: Desk, event: EventGroup) -> Refusal | None:
+    """Return why an event may not be bought whatever it costs; asked at plan time and again before a Send."""
+    held = rules_hold(desk, event.event_id, event.code)
+    return held or ineligible(event, desk.reviewed, allow_other=desk.settings.dutch.allow_other)
 
 
 def live_books(desk: Desk, event: EventGroup, at_ms: Ms) -> Mapping[TokenId, LiveBook] | Refusal:
@@ -190,14 +197,13 @@ def _worse_than(desk: Desk, plan: Plan, at_ms: Ms) -> Refusal | None:
     event = desk.events.get(plan.event_id)
     if event is None:
         return Refusal(RefusalKind.STRUCTURE, f"{plan.code} is not in the catalogue any more")
-    dutch = desk.settings.dutch
-    refusal = ineligible(event, desk.settings.reviewed, allow_other=dutch.allow_other)
+    refusal = _not_allowed(desk, event)
     if refusal is not None:
         return refusal
     books = live_books(desk, event, at_ms)
     if isinstance(books, Refusal):
         return books
-    return replan_within(plan, event, books, params=dutch, now_ms=at_ms)
+    return replan_within(plan, event, books, params=desk.settings.dutch, now_ms=at_ms)
 
 
 def _intent(desk: Desk, ticket: Ticket, plan: Plan, leg: PlanLeg, at_ms: Ms) -> OrderIntent:

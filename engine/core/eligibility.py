@@ -126,8 +126,9 @@ def reviewed(case: Case) -> Refusal | None:
         return None
     return Refusal(
         RefusalKind.NOT_REVIEWED,
-        f"expected the rules of {event.code} to be reviewed, found no entry: read that exactly one outcome "
-        f'must win, then add under [rules.reviewed] the line "{event.event_id}" = "{rules_hash(event)}"',
+        f"expected the rules of {event.code} to be reviewed, found no review: read with /review {event.code} "
+        "that exactly one outcome must win, or add under [rules.reviewed] the line "
+        f'"{event.event_id}" = "{rules_hash(event)}"',
     )
 
 
@@ -142,8 +143,8 @@ def rules_unchanged(case: Case) -> Refusal | None:
         return None
     return Refusal(
         RefusalKind.RULES_CHANGED,
-        f"expected the reviewed rules {known[:10]} of {event.code}, found {present[:10]}: read them again, "
-        f'then put under [rules.reviewed] the line "{event.event_id}" = "{present}"',
+        f"expected the reviewed rules {known[:10]} of {event.code}, found {present[:10]}: read them again "
+        f'with /review {event.code}, or put under [rules.reviewed] the line "{event.event_id}" = "{present}"',
     )
 
 

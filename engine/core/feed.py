@@ -155,7 +155,7 @@ class Feeds:
     def _apply_delta(self, connection: Connection, delta: BookDelta, at_ms: Ms) -> None:
         """Apply a message to a steady market at once; whatever is unusual goes the careful way."""
         market = self._watched.markets.get(delta.condition_id)
-        venue_ms = delta.venue_ms
+        venue_ms = Ms(int(delta.timestamp_text))
         if (
             market is None
             or market.connection is not connection
@@ -175,17 +175,16 @@ class Feeds:
             ready.append((feed, price, change))
         market.venue_ms, market.moved_ms = venue_ms, at_ms
         self.sequence += 1
-        last: dict[TokenFeed, LevelChange] = {}
-        sound = True
+        known = True
         for feed, price, change in ready:
-            last[feed] = change
             if not feed.book.put(change.side, price, change):  # type: ignore[union-attr]  # a live feed has one
-                sound = False
-        # If one token appears twice in a message, only its last checksum and touch describe the book.
-        for feed, change in last.items():
-            if not feed.follow(delta, change, self._check_every) or not sound:
+                known = False
+            # If one token appears twice in a message, only its last checksum and touch describe the book.
+            feed.last, feed.delta = change, delta
+        for feed in tokens.values():
+            if feed.delta is delta and not (feed.follows(self._check_every) and known):
                 own = [each for each in delta.changes if each.token_id == feed.token.token_id]
-                self._judge(feed, feed.examine(own, known=sound), at_ms)
+                self._judge(feed, feed.examine(own, known=known), at_ms)
 
     def _apply_carefully(self, delta: BookDelta, at_ms: Ms) -> None:
         parts: dict[TokenId, list[LevelChange]] = {}

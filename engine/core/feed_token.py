@@ -44,8 +44,6 @@ class TokenFeed:
     """Mutable state of one token, moved by `engine.core.feed.Feeds` only."""
 
     __slots__ = (
-        "_delta",
-        "_last",
         "_levels",
         "_shared",
         "_stamp",
@@ -54,8 +52,10 @@ class TokenFeed:
         "_unchecked",
         "base",
         "book",
+        "delta",
         "epoch",
         "held",
+        "last",
         "proven",
         "reason",
         "since_ms",
@@ -81,9 +81,9 @@ class TokenFeed:
         self.since_ms = at_ms
         self.book: Book | None = None
         self._stamp: Stamp | None = None
-        self._delta: BookDelta | None = None
-        self._last: LevelChange | None = None
-        """The newest change and its message, until somebody asks for their stamp."""
+        self.delta: BookDelta | None = None
+        self.last: LevelChange | None = None
+        """The newest message and its last change of this token, until somebody asks for their stamp."""
         self.proven = False
         self.base: Stamp | None = None
         """A REST book that the stream has not caught up with yet."""
@@ -101,13 +101,13 @@ class TokenFeed:
     @property
     def stamp(self) -> Stamp | None:
         """The newest checksum seen, by venue time; it outlives the book and the connection."""
-        if self._delta is not None and self._last is not None:
-            self.stamp = Stamp(self._delta.venue_ms, self._delta.timestamp_text, self._last.hash)
+        if self.delta is not None and self.last is not None:
+            self.stamp = Stamp(self.delta.venue_ms, self.delta.timestamp_text, self.last.hash)
         return self._stamp
 
     @stamp.setter
     def stamp(self, stamp: Stamp) -> None:
-        self._stamp, self._delta, self._last = stamp, None, None
+        self._stamp, self.delta, self.last = stamp, None, None
 
     def levels(self) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
         """Return bids and asks, best first; kept until the book changes."""
@@ -184,16 +184,15 @@ class TokenFeed:
             return None
         return off_grid(self.book, changes)
 
-    def follow(self, delta: BookDelta, last: LevelChange, check_every: int) -> bool:
-        """Note what a message's last change says of a book that has just taken it; False if it is doubtful.
+    def follows(self, check_every: int) -> bool:
+        """Tell whether the book that has just taken `last` need not be checked at once.
 
-        Doubtful is a touch that differs from the venue's, a crossed book, or `check_every` changes unchecked.
+        It must be when its touch is not the venue's, when it crosses, or after `check_every` messages.
         """
-        self._delta, self._last = delta, last
         self.proven = False
         self._unchecked += 1
-        book = self.book
-        assert book is not None, "expected a book"
+        book, last = self.book, self.last
+        assert book is not None and last is not None, "expected a book and its newest change"  # noqa: PT018
         return book.has_touch(last.best_bid, last.best_ask) and self._unchecked < check_every
 
     def examine(self, changes: list[LevelChange], *, known: bool) -> Fault | FeedEvent:
@@ -244,8 +243,8 @@ class TokenFeed:
         for change in changes:
             known = book.apply(change.side, change) is None and known
         # If one token appears twice in a message, only its last checksum and touch describe the book.
-        sound = self.follow(delta, changes[-1], check_every)
-        if sound and known and self.state is FeedState.LIVE:
+        self.last, self.delta = changes[-1], delta
+        if self.follows(check_every) and known and self.state is FeedState.LIVE:
             return None
         return self.examine(changes, known=known)
 

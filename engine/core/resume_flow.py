@@ -36,6 +36,8 @@ def _nothing_to_lift(desk: Desk, code: str) -> Refusal | None:
         event_id = desk.codes.get(code)
         if event_id is None:
             return Refusal(RefusalKind.UNKNOWN_CODE, f"expected the code of a watched event, found {code!r}")
+        if event_id in desk.rules_frozen:
+            return _rules_first(code)
         if event_id not in desk.frozen:
             return Refusal(RefusalKind.NOT_HALTED, f"expected a frozen event, {code} takes plans")
         return None
@@ -48,6 +50,15 @@ def _nothing_to_lift(desk: Desk, code: str) -> Refusal | None:
             RefusalKind.HALTED, "the kill is not yet confirmed by the venue: wait for its second card"
         )
     return None
+
+
+def _rules_first(code: str) -> Refusal:
+    """Refuse to lift what only a review lifts; a broken set's freeze under it waits for that, too."""
+    text = (
+        f"{code} is frozen because its rules changed: /resume does not lift that. "
+        f"Read them with /review {code} first"
+    )
+    return Refusal(RefusalKind.RULES_CHANGED, text)
 
 
 def press_resume(desk: Desk, asked: Asked, press: Press, ticket: Ticket) -> list[Effect]:
@@ -73,10 +84,13 @@ def press_resume(desk: Desk, asked: Asked, press: Press, ticket: Ticket) -> list
 
 def _thaw(desk: Desk, asked: Asked, ticket: Ticket) -> list[Effect]:
     """Lift the freeze; what is held stays as it is."""
+    event_id = desk.codes.get(ticket.subject)
+    if event_id in desk.rules_frozen:
+        dropped, effects = moved(desk, ticket, Move.DROP, asked.at_ms, note=_rules_first(ticket.subject).text)
+        return [*effects, Reply(asked.request, view_of(desk, dropped))]
     sent, effects = moved(desk, ticket, Move.SEND, asked.at_ms)
     note = f"{ticket.subject} takes new plans again; what is held stays held"
     after, more = moved(desk, sent, Move.COMPLETE, asked.at_ms, note=note)
-    event_id = desk.codes.get(ticket.subject)
     if event_id is not None and desk.frozen.pop(event_id, None) is not None:
         effects.append(SaveFreeze(event_id, None))
     return [*effects, *more, Reply(asked.request, view_of(desk, after))]

@@ -5,6 +5,7 @@ filled in full at its limit.
 """
 
 from engine.core.dutch import Room
+from engine.core.rules_watch import rules_hold
 from engine.core.state import DAY_MS, Desk, fills_of
 from engine.domain.fees import outlay_bound
 from engine.domain.ids import EventId
@@ -84,7 +85,10 @@ def closed(desk: Desk) -> Refusal | None:
 
 
 def event_busy(desk: Desk, event_id: EventId, code: str) -> Refusal | None:
-    """Return why an event takes no new plan now: frozen, or one of its plans is still in flight."""
+    """Return why an event takes no new plan now: its rules, a freeze, or a plan of it still in flight."""
+    held = rules_hold(desk, event_id, code)
+    if held is not None:
+        return held
     frozen = desk.frozen.get(event_id)
     if frozen is not None:
         return Refusal(

@@ -57,7 +57,7 @@ def view_of(desk: Desk, ticket: Ticket) -> TicketView:
     """Return the ticket with its result, as the chat shows it."""
     flight = desk.flights.get(ticket.ticket_id)
     if flight is None:
-        return TicketView(ticket, None, desk.balance)
+        return TicketView(ticket, None, desk.balance, rules=desk.readings.get(ticket.ticket_id))
     return TicketView(ticket, result_of(desk, flight), desk.balance, flight.risk, flight.revision)
 
 

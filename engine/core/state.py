@@ -14,9 +14,10 @@ from engine.domain.ids import EventId, OrderId, TicketId, TokenId, TradeId
 from engine.domain.market import EventGroup
 from engine.domain.order import Fill, OrderRecord, Settlement
 from engine.domain.plan import LegRisk, Plan
+from engine.domain.review import Review, RulesFreeze
 from engine.domain.ticket import Approved, Grant, Ticket
 from engine.domain.units import Ms, Usdc
-from engine.domain.views import Gate, KillView
+from engine.domain.views import Gate, KillView, RulesView
 
 DAY_MS = 86_400_000
 
@@ -60,7 +61,7 @@ class DeskSettings:
     orders: OrderRules
     dutch: DutchParams
     reviewed: Mapping[EventId, str]
-    """Event id to the rules hash a person has reviewed."""
+    """The TOML's entries: event id to the rules hash a person has read. Reviews in the ledger go before."""
 
 
 @dataclass(slots=True)
@@ -106,6 +107,14 @@ class PendingSend:
     plan: Plan
 
 
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """Something the venue announced about an event that no catalogue read can have seen yet."""
+
+    at_ms: Ms
+    text: str
+
+
 @dataclass(slots=True)
 class SnapshotRound:
     """One walk through all books, slice by slice."""
@@ -145,6 +154,19 @@ class Desk:
     flights: dict[TicketId, Flight] = field(default_factory=dict)
     proofs: dict[OrderId, Proof] = field(default_factory=dict)
     frozen: dict[EventId, str] = field(default_factory=dict)
+    """Events that a broken ticket froze, and why; a resume ticket lifts it."""
+    rules_frozen: dict[EventId, RulesFreeze] = field(default_factory=dict)
+    """Events whose rules changed after a review; a review lifts it."""
+    reviews: dict[EventId, Review] = field(default_factory=dict)
+    """The newest stored review of each event."""
+    reviewed: dict[EventId, str] = field(init=False)
+    """Event id to the rules hash that a person last read: the newest review's, without one the TOML's."""
+    config_taken: dict[EventId, str] = field(default_factory=dict)
+    """Entries of the TOML that were stored as a review; each counts once."""
+    readings: dict[TicketId, RulesView] = field(default_factory=dict)
+    """What the card of a review ticket shows."""
+    announced: dict[EventId, Announced] = field(default_factory=dict)
+    """Events that wait for a catalogue read that begins later. Kept in memory: a start reads it anyway."""
     paying: set[EventId] = field(default_factory=set)
     """Events the last scan found to pay, so that each window is announced once."""
     foreign: set[OrderId] = field(default_factory=set)
@@ -174,6 +196,10 @@ class Desk:
     """The newest books could not be kept, and people were told."""
     catalogue_failures: int = 0
     """Reads of the catalogue that failed since the last one that did not."""
+
+    def __post_init__(self) -> None:
+        """Begin with what the TOML says was read."""
+        self.reviewed = dict(self.settings.reviewed)
 
 
 def live_orders(desk: Desk) -> Iterable[OrderRecord]:

@@ -27,7 +27,7 @@ from engine.domain.ticket import (
     TicketState,
 )
 from engine.domain.units import Ms, Size
-from engine.domain.views import Alert, Gate, RefusalView, Severity
+from engine.domain.views import Alert, Gate, RefusalView, RulesView, Severity
 
 ENTROPY_STEP = 1_000_003
 """Added to the shell's entropy until an unused ticket id comes out."""
@@ -43,12 +43,16 @@ def refuse(asked: Asked, subject: str, refusal: Refusal) -> list[Effect]:
 
 
 def may_open(desk: Desk, asked: Asked) -> Refusal | None:
-    """Return why this operator may not open another ticket, None if they may."""
+    """Return why this operator may not open another ticket that leads to orders, None if they may."""
     if not asked.operator.role.allows(Role.TRADER):
         return Refusal(
             RefusalKind.ROLE, f"expected a trader, {asked.operator.name} is {asked.operator.role.value}"
         )
-    mine = [t for t in desk.tickets.values() if t.owner == asked.operator and t.state.is_open]
+    mine = [
+        t
+        for t in desk.tickets.values()
+        if t.owner == asked.operator and t.state.is_open and t.kind is not TicketKind.REVIEW
+    ]
     if len(mine) >= desk.settings.tickets.open_max:
         return Refusal(
             RefusalKind.TICKET_LIMIT,
@@ -67,8 +71,9 @@ def open_ticket(
     wanted: Size | None = None,
     note: str = "",
     subject: str = "",
+    rules: RulesView | None = None,
 ) -> list[Effect]:
-    """Open a dry ticket and answer with its card."""
+    """Open a dry ticket and answer with its card; `rules` are what a review is about."""
     entropy = asked.entropy
     while ticket_id(entropy) in desk.tickets:
         entropy += ENTROPY_STEP
@@ -90,12 +95,18 @@ def open_ticket(
         subject=subject,
     )
     desk.tickets[ticket.ticket_id] = ticket
+    if rules is not None:
+        desk.readings[ticket.ticket_id] = rules
     return [
-        SaveTicket(ticket, None),
+        *_saved(ticket, None),
         Audit(asked.at_ms, asked.operator, "ticket opened", ticket.ticket_id, kind.value),
         SetTimer(f"ticket:{ticket.ticket_id}", ticket.expires_ms),
         Reply(asked.request, view_of(desk, ticket)),
     ]
+
+
+def _saved(ticket: Ticket, claim: Claim | None) -> list[Effect]:
+    return [SaveTicket(ticket, claim)] if ticket.kind.is_stored else []
 
 
 def check_press(desk: Desk, asked: Asked, press: Press) -> Ticket | Refusal:
@@ -105,22 +116,23 @@ def check_press(desk: Desk, asked: Asked, press: Press) -> Ticket | Refusal:
         return Refusal(RefusalKind.STALE_BUTTON, f"{press.ticket_id} is not known any more: ask again")
     if ticket.owner.user_id != asked.operator.user_id:
         return Refusal(RefusalKind.NOT_OWNER, f"{press.ticket_id} is held by {ticket.owner.name}")
-    if not asked.operator.role.allows(Role.TRADER):
-        return Refusal(
-            RefusalKind.ROLE, f"expected a trader, {asked.operator.name} is {asked.operator.role.value} now"
-        )
+    role = asked.operator.role
+    if not role.allows(ticket.kind.role):
+        text = f"expected the role {ticket.kind.role.value}, {asked.operator.name} is {role.value} now"
+        return Refusal(RefusalKind.ROLE, text)
     if ticket.message_id is None:
         return Refusal(RefusalKind.TOO_FAST, "the card is still being shown: read it first")
     if ticket.message_id != press.message_id or ticket.version != press.version:
         return Refusal(
             RefusalKind.STALE_BUTTON, f"this button is older than {press.ticket_id}: use its present card"
         )
-    if (ticket.state, press.move) not in MOVES:
+    is_its_button = (press.move is Move.READ) == (ticket.kind is TicketKind.REVIEW)
+    if not is_its_button or (ticket.state, press.move) not in MOVES:
         return Refusal(RefusalKind.STALE_BUTTON, f"{press.ticket_id} is already {ticket.state.value}")
     if asked.at_ms >= ticket.expires_ms:
         return Refusal(RefusalKind.EXPIRED, f"{press.ticket_id} has expired, nothing was sent: ask again")
     read_at = ticket.rendered_ms + desk.settings.tickets.read_first_ms
-    if press.move is Move.SEND and asked.at_ms < read_at:
+    if press.move in (Move.SEND, Move.READ) and asked.at_ms < read_at:
         return Refusal(RefusalKind.TOO_FAST, "read the card first, then press again")
     return ticket
 
@@ -172,7 +184,7 @@ def moved(
     )
     desk.tickets[ticket.ticket_id] = after
     effects: list[Effect] = [
-        SaveTicket(after, Claim(ticket.ticket_id, ticket.state, ticket.version)),
+        *_saved(after, Claim(ticket.ticket_id, ticket.state, ticket.version)),
         Audit(at_ms, ticket.owner, f"ticket {state.value}", ticket.ticket_id, note),
     ]
     if state.is_open:
@@ -233,4 +245,4 @@ def card_shown(desk: Desk, ticket_key: TicketId, message_id: int) -> list[Effect
         return []
     bound = replace(ticket, message_id=message_id)
     desk.tickets[ticket_key] = bound
-    return [SaveTicket(bound, None)]
+    return _saved(bound, None)

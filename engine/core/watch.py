@@ -5,11 +5,13 @@ from engine.core.dutch_flow import plan_now
 from engine.core.feed import TrackedToken
 from engine.core.inventory import holdings
 from engine.core.risk import event_busy, spent_today
-from engine.core.state import Desk, live_orders
+from engine.core.rules_watch import compare_rules
+from engine.core.state import Announced, Desk, live_orders
 from engine.domain.effects import Audit, Count, Effect, RaiseAlert, ReadCatalogue, Reply
 from engine.domain.events import Asked, CatalogueRead, VenueNotice
-from engine.domain.ids import EventId
-from engine.domain.market import EventGroup, Market, rules_hash
+from engine.domain.frames import NewMarket
+from engine.domain.ids import ConditionId, EventId
+from engine.domain.market import Market
 from engine.domain.order import OrderState
 from engine.domain.plan import Plan
 from engine.domain.units import Ms, Rounding, format_cents, format_scaled, format_size
@@ -18,41 +20,58 @@ from engine.domain.views import Alert, ScanRow, ScanView, Severity, StatusView
 
 def catalogue_read(desk: Desk, event: CatalogueRead) -> list[Effect]:
     """Take in a whole catalogue: codes, tracked books, and rules that are not the reviewed ones any more."""
-    effects: list[Effect] = []
-    for group in event.events:
-        old = desk.events.get(group.event_id)
-        if old is not None and rules_hash(old) != rules_hash(group):
-            effects += _rules_changed(desk, group, event.at_ms)
+    # Each event is compared with the last read before that is replaced, and told of after what books need.
+    rules = [effect for group in event.events for effect in compare_rules(desk, group, event.at_ms)]
     desk.events = {group.event_id: group for group in event.events}
     desk.codes = {group.code: group.event_id for group in event.events}
     desk.venue_offset_ms = event.venue_offset_ms
     desk.catalogue_failures = 0
+    _caught_up(desk, event.asked_ms)
     tracked = [t for group in event.events for market in group.markets for t in tokens_of(group.code, market)]
-    effects += desk.feeds.track(tracked, event.at_ms)
-    return effects
+    return [*desk.feeds.track(tracked, event.at_ms), *rules]
 
 
-def venue_notice(_desk: Desk, _event: VenueNotice) -> list[Effect]:
+def venue_notice(desk: Desk, event: VenueNotice) -> list[Effect]:
     """Ask the catalogue what a listing or an answer means: the stream's word alone moves nothing."""
-    return [ReadCatalogue()]
+    notice = event.notice
+    if isinstance(notice, NewMarket):
+        event_id, text = notice.event_id, f"a new outcome was listed: {notice.question}"
+    else:
+        event_id, text = _event_of(desk, notice.condition_id), "one of its markets has an answer"
+    held = [] if event_id is None else announced(desk, event_id, text, event.at_ms)
+    return held or [ReadCatalogue()]
 
 
-def _rules_changed(desk: Desk, group: EventGroup, at_ms: Ms) -> list[Effect]:
-    reviewed = desk.settings.reviewed.get(group.event_id)
-    effects: list[Effect] = [
-        Count("dutch_rulehash_changed", ""),
-        Audit(at_ms, None, "rules changed", group.code, rules_hash(group)),
+def _event_of(desk: Desk, condition_id: ConditionId) -> EventId | None:
+    for event_id, group in desk.events.items():
+        if any(market.condition_id == condition_id for market in group.markets):
+            return event_id
+    return None
+
+
+def announced(desk: Desk, event_id: EventId, text: str, at_ms: Ms) -> list[Effect]:
+    """Take in what the venue announced about an event: a new outcome, a resolution.
+
+    A watched event takes no plans from here on until a catalogue read that began later has arrived, which is
+    asked for at once; events that are not watched are left to the next read. `text` ends up in refusals.
+    """
+    group = desk.events.get(event_id)
+    if group is None:
+        return []
+    desk.announced[event_id] = Announced(at_ms, text)
+    return [
+        Count("catalogue_announced_total", ""),
+        Audit(at_ms, None, "announced", group.code, text),
+        ReadCatalogue(),
     ]
-    if reviewed is not None:
-        alert = Alert(
-            key=f"rules:{group.event_id}",
-            severity=Severity.WARN,
-            subject=f"rules changed {group.code}",
-            text=f"{group.title}: texts, outcomes or dates differ from the reviewed ones",
-            next_step="the event is not bought until a person has read it and put the new hash in the TOML",
-        )
-        effects.append(RaiseAlert(alert))
-    return effects
+
+
+def _caught_up(desk: Desk, asked_ms: Ms) -> None:
+    """Release the events whose announcement had arrived when the catalogue read of `asked_ms` began.
+
+    The same millisecond is enough: what has arrived here was true at the venue before that read got there.
+    """
+    desk.announced = {key: held for key, held in desk.announced.items() if held.at_ms > asked_ms}
 
 
 def tokens_of(code: str, market: Market) -> tuple[TrackedToken, ...]:
@@ -138,8 +157,13 @@ def status(desk: Desk, at_ms: Ms) -> StatusView:
         resyncs=feeds.resyncs,
         rejects=desk.rejects,
         holdings=holdings(desk),
-        frozen=tuple(f"{_code(desk, event_id)}: {why}" for event_id, why in sorted(desk.frozen.items())),
+        frozen=tuple(f"{_code(desk, event_id)}: {why}" for event_id, why in _frozen(desk)),
     )
+
+
+def _frozen(desk: Desk) -> list[tuple[EventId, str]]:
+    rules = [(freeze.event_id, freeze.reason) for freeze in desk.rules_frozen.values()]
+    return sorted([*desk.frozen.items(), *rules])
 
 
 def _code(desk: Desk, event_id: EventId) -> str:

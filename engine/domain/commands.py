@@ -47,4 +47,11 @@ class AskResume:
     code: str = ""
 
 
-Command = ScanDutch | OpenDutch | Press | ShowStatus | Kill | AskResume
+@dataclass(frozen=True, slots=True)
+class AskReview:
+    """List what waits for a review, or show one event's rules with what changed in them."""
+
+    code: str = ""
+
+
+Command = ScanDutch | OpenDutch | Press | ShowStatus | Kill | AskResume | AskReview

@@ -11,6 +11,7 @@ from engine.domain.history import KeptSnapshot
 from engine.domain.ids import ConditionId, ConnectionId, EventId, OrderId, TokenId
 from engine.domain.order import Fill, OrderIntent, OrderRecord
 from engine.domain.plan import Plan
+from engine.domain.review import Review, RulesFreeze
 from engine.domain.ticket import Approved, Claim, Grant, Operator, Ticket
 from engine.domain.units import Ms
 from engine.domain.views import Alert, TicketView, View
@@ -147,6 +148,20 @@ class SaveFreeze:
 
 
 @dataclass(frozen=True, slots=True)
+class FreezeRules:
+    """Store that an event takes no plans until its new rules are reviewed; `SaveReview` alone lifts it."""
+
+    freeze: RulesFreeze
+
+
+@dataclass(frozen=True, slots=True)
+class SaveReview:
+    """Store that a person has read these rules, and lift the event's rules freeze, in one commit."""
+
+    review: Review
+
+
+@dataclass(frozen=True, slots=True)
 class Audit:
     """Append one line to the audit: who, what, about which ids."""
 
@@ -222,6 +237,8 @@ Effect = (
     | SaveProgress
     | SaveHalt
     | SaveFreeze
+    | FreezeRules
+    | SaveReview
     | Audit
     | SetTimer
     | Reply

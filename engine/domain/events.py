@@ -11,6 +11,7 @@ from engine.domain.history import Pruned
 from engine.domain.ids import EventId, OrderId, TicketId, TokenId
 from engine.domain.market import EventGroup
 from engine.domain.order import Fill, OrderRecord
+from engine.domain.review import Review, RulesFreeze
 from engine.domain.ticket import Approved, Grant, Operator, Ticket
 from engine.domain.units import Ms
 
@@ -37,6 +38,11 @@ class Restored:
     """Event and why it takes no new plans."""
     halted: str | None
     """Reason of a durable halt."""
+    rules_freezes: tuple[RulesFreeze, ...] = ()
+    reviews: tuple[Review, ...] = ()
+    """Each event's newest review, and its newest one by the TOML; oldest first."""
+    last_rules: tuple[tuple[EventId, str], ...] = ()
+    """Canonical rules of the events named in the TOML, as the catalogue last held them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,8 @@ class CatalogueRead:
     """The catalogue as just read, whole."""
 
     at_ms: Ms
+    asked_ms: Ms
+    """When the read began: it says nothing about what the venue announced later."""
     events: tuple[EventGroup, ...]
     venue_offset_ms: int
     """Venue clock minus desk clock, as measured beside the read."""

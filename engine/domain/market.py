@@ -84,11 +84,16 @@ class EventGroup:
         return found
 
 
-def rules_hash(event: EventGroup) -> str:
-    """Return the SHA-256 hex of everything that fixes what the outcomes mean, in canonical JSON.
+RULES_VERSION = "rules/1"
+"""First entry of a canonical text; another layout gets another one, and all events must be read again."""
+
+
+def canonical_rules(event: EventGroup) -> str:
+    """Return everything that fixes what the outcomes mean, as one canonical JSON text.
 
     Texts, outcomes, ids, resolution source, end dates, neg-risk and augmented flags, and the set of
     children; neither prices nor trading status. Independent of the order in which children are listed.
+    `engine.core.rules_change` reads it back by position.
     """
     children = sorted(
         [
@@ -108,7 +113,7 @@ def rules_hash(event: EventGroup) -> str:
         for m in event.markets
     )
     whole = [
-        "rules/1",
+        RULES_VERSION,
         event.event_id,
         event.title,
         event.rules_text,
@@ -119,7 +124,12 @@ def rules_hash(event: EventGroup) -> str:
         event.neg_risk_id,
         children,
     ]
-    return _fingerprint(whole)
+    return canonical_json(whole)
+
+
+def rules_hash(event: EventGroup) -> str:
+    """Return the SHA-256 hex of the event's canonical rules."""
+    return text_hash(canonical_rules(event))
 
 
 def terms_hash(event: EventGroup) -> str:
@@ -138,11 +148,12 @@ def terms_hash(event: EventGroup) -> str:
         ]
         for m in event.markets
     )
-    return _fingerprint(["terms/1", event.event_id, children])
+    return text_hash(canonical_json(["terms/1", event.event_id, children]))
 
 
-def _fingerprint(value: object) -> str:
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+def text_hash(text: str) -> str:
+    """Return the SHA-256 hex of a canonical text."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def canonical_json(value: object) -> str:

@@ -17,6 +17,7 @@ class RefusalKind(Enum):
     PLACEHOLDER = "placeholder"
     NOT_REVIEWED = "not_reviewed"
     RULES_CHANGED = "rules_changed"
+    ANNOUNCED = "announced"
     NOT_TRADABLE = "not_tradable"
     TAKER_DELAY = "taker_delay"
     FEE_UNKNOWN = "fee_unknown"

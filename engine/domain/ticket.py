@@ -39,6 +39,17 @@ class TicketKind(Enum):
 
     DUTCH = "dutch"
     RESUME = "resume"
+    REVIEW = "review"
+
+    @property
+    def is_stored(self) -> bool:
+        """Tell whether the ledger holds its row; of a review only what was read is stored, not the card."""
+        return self is not TicketKind.REVIEW
+
+    @property
+    def role(self) -> Role:
+        """Return who may press its buttons: a review is a standing permission for everybody's tickets."""
+        return Role.ADMIN if self is TicketKind.REVIEW else Role.TRADER
 
 
 class TicketState(Enum):
@@ -62,15 +73,17 @@ class TicketState(Enum):
 
 
 class Move(Enum):
-    """What moves a ticket; the first five are buttons, their values travel in the payload."""
+    """What moves a ticket; the first six are buttons, their values travel in the payload."""
 
     CONFIRM = "cf"
     SEND = "go"
     DROP = "dr"
     BACK = "bk"
     REQUOTE = "rq"
+    READ = "rd"
+    """A person has read the rules on a review's card; the only button of that kind, and of no other."""
     WORSE = "worse"
-    """The press found worse terms than the card's: the card is shown again with the difference."""
+    """The press found worse terms, or newer rules, than the card's: it is shown again with the difference."""
     REFUSE = "refuse"
     """The commit of a Send did not happen: nothing left."""
     EXPIRE = "expire"
@@ -79,7 +92,7 @@ class Move(Enum):
     NOTHING = "nothing"
 
 
-BUTTONS = frozenset({Move.CONFIRM, Move.SEND, Move.DROP, Move.BACK, Move.REQUOTE})
+BUTTONS = frozenset({Move.CONFIRM, Move.SEND, Move.DROP, Move.BACK, Move.REQUOTE, Move.READ})
 
 _T, _M = TicketState, Move
 
@@ -87,6 +100,7 @@ MOVES: dict[tuple[TicketState, Move], TicketState] = {
     (_T.DRY, _M.CONFIRM): _T.ARMED,
     (_T.DRY, _M.REQUOTE): _T.DRY,
     (_T.DRY, _M.WORSE): _T.DRY,
+    (_T.DRY, _M.READ): _T.DONE,
     (_T.DRY, _M.DROP): _T.DROPPED,
     (_T.DRY, _M.EXPIRE): _T.EXPIRED,
     (_T.ARMED, _M.SEND): _T.SENDING,
@@ -136,7 +150,7 @@ class Ticket:
     message_id: int | None
     """The message that carries the card; a press from any other message is refused."""
     subject: str = ""
-    """Code of the event whose freeze a resume lifts; empty for everything else."""
+    """Code of the event whose freeze a resume lifts, or whose rules a review reads; empty otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from engine.domain.ids import OrderId
 from engine.domain.order import OrderState
 from engine.domain.plan import LegRisk
 from engine.domain.refusal import Refusal
+from engine.domain.review import Review, RuleChange
 from engine.domain.ticket import Operator, Ticket
 from engine.domain.units import Ms, Price, Size, Usdc
 
@@ -52,6 +53,58 @@ class TicketResult:
         return Usdc(self.sets - self.cash - self.fees)
 
 
+class RulesStanding(Enum):
+    """How an event's present rules stand to what people have read."""
+
+    UNREAD = "never reviewed"
+    REVIEWED = "reviewed"
+    CHANGED = "changed since the review"
+
+
+@dataclass(frozen=True, slots=True)
+class RulesView:
+    """One event's rules as they are, and what changed since somebody read them."""
+
+    code: str
+    title: str
+    rules_text: str
+    resolution_source: str
+    end_date: str
+    outcomes: tuple[tuple[str, str], ...]
+    """Name of each outcome, and its own text where it is not the event's."""
+    rules: str
+    """The canonical text: what a review is for."""
+    rules_hash: str
+    standing: RulesStanding
+    review: Review | None
+    """The newest stored one."""
+    changes: tuple[RuleChange, ...]
+    """From the newest stored review to now."""
+    known_hash: str
+    """The rules hash last read by a person; empty for none. Without a stored text there are no changes."""
+    frozen: str
+    """Why the event is frozen for another reason than its rules; empty if it is not."""
+    against: str
+    """Why it could not be bought even on reviewed rules, as far as the catalogue tells; empty for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingRow:
+    """One event that waits for a review."""
+
+    code: str
+    title: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewsView:
+    """Events that wait for a review, changed ones first, and how many are reviewed."""
+
+    waiting: tuple[WaitingRow, ...]
+    reviewed: int
+
+
 @dataclass(frozen=True, slots=True)
 class TicketView:
     """A ticket and, once sent, its result."""
@@ -64,6 +117,8 @@ class TicketView:
     """What the legs of a broken ticket can lose now: L if dumped, L0 if they become worthless."""
     revision: int = 0
     """Counts what the card was shown with; larger is newer."""
+    rules: RulesView | None = None
+    """What a review ticket is about; None for every other kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +195,7 @@ class RefusalView:
     refusal: Refusal
 
 
-View = TicketView | ScanView | StatusView | KillView | RefusalView
+View = TicketView | ScanView | StatusView | KillView | RefusalView | RulesView | ReviewsView
 
 
 class Severity(Enum):

@@ -79,12 +79,16 @@ class FeedRunner:
         self.track(tokens)
 
     async def run(self, feed: MarketFeed, tokens: Sequence[TrackedToken]) -> None:
-        """Watch these tokens until cancelled. A fault of ours, the socket's or the core's, ends it."""
+        """Watch these tokens until cancelled, or until every connection is given up.
+
+        A fault of ours, the socket's or the core's, ends it and is raised.
+        """
         self.begin(feed, tokens)
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(feed.run(lambda _number, _frames: None, self.link), name="feed")
-                group.create_task(self._check_each_second(), name="feed-check")
+                checks = group.create_task(self._check_each_second(), name="feed-check")
+                await feed.run(lambda _number, _frames: None, self.link, _given_up)
+                checks.cancel()
         finally:
             await self._tasks.drain(DRAIN_S)
 
@@ -139,3 +143,7 @@ class FeedRunner:
             self._enter(BooksRefused(now_ms, effect.tokens, bodies.reason))
         else:
             self._enter(BooksAnswered(now_ms, effect.tokens, bodies))
+
+
+def _given_up(connection: ConnectionId, why: str) -> None:
+    _LOG.error("market connection %d is given up, its markets stay down: %s", connection, why)

@@ -17,6 +17,7 @@ from engine.domain.effects import (
     Count,
     Effect,
     FetchBooks,
+    FreezeRules,
     KeepSnapshots,
     LookUpOrder,
     PassOn,
@@ -30,6 +31,7 @@ from engine.domain.effects import (
     SaveFreeze,
     SaveHalt,
     SaveProgress,
+    SaveReview,
     SaveTicket,
     SendBatch,
     SetTimer,
@@ -132,6 +134,8 @@ DURABLE: dict[type, Callable[[Hands, Any], Awaitable[None]]] = {
     SaveProgress: lambda hands, effect: hands.store.save_progress(effect.orders, effect.fills),
     SaveHalt: lambda hands, effect: hands.store.save_halt(effect.reason),
     SaveFreeze: lambda hands, effect: hands.store.save_freeze(effect.event_id, effect.reason),
+    FreezeRules: lambda hands, effect: hands.store.save_rules_freeze(effect.freeze),
+    SaveReview: lambda hands, effect: hands.store.save_review(effect.review),
     Audit: lambda hands, effect: hands.store.append_audit(effect),
 }
 

@@ -56,6 +56,7 @@ class Reads:
         self._account_running = False
         self._account_next: ReadAccount | None = None
         self._catalogue_running = False
+        self._catalogue_again = False
 
     def fetch_books(self, effect: FetchBooks) -> None:
         """Start reading books."""
@@ -121,36 +122,44 @@ class Reads:
             self.read_account(following)
 
     def read_catalogue(self) -> None:
-        """Start reading the catalogue, unless that is being done."""
-        if not self._catalogue_running:
-            self._catalogue_running = True
-            self._tasks.spawn("catalogue", self._read_catalogue())
+        """Start reading the catalogue; a read asked for meanwhile begins when this one ends.
 
-    async def _read_catalogue(self) -> None:
+        It may have been asked for because of something that the one under way came too early to see.
+        """
+        if self._catalogue_running:
+            self._catalogue_again = True
+            return
+        self._catalogue_running = True
+        self._tasks.spawn("catalogue", self._read_catalogue_in_turn())
+
+    async def _read_catalogue_in_turn(self) -> None:
         try:
-            began = self._clock.now_ms()
-            venue_ms = await self._market.read_time_ms()
-            heard = self._clock.now_ms()
-            catalogue = await self._market.read_catalogue()
-            now = self._clock.now_ms()
-            if isinstance(venue_ms, VenueFailure) or isinstance(catalogue, VenueFailure):
-                failed = venue_ms if isinstance(venue_ms, VenueFailure) else catalogue
-                assert isinstance(failed, VenueFailure)
-                self._catalogue_failed(failed.reason)
-                return
-            for skipped in catalogue.skipped:
-                self._metrics.count("catalogue_skipped_total", skipped.reason.value)
-            try:
-                await self._store.save_catalogue(catalogue.events, now)
-            except StoreError as error:
-                # The desk goes on with what it read: a full market file stops no trading.
-                self._post(HistoryRefused(now, f"the catalogue was read, but not stored: {error}"))
-            # The venue tells whole seconds: its clock read on average half a second more than it said.
-            offset = Ms(venue_ms + 500 - (began + heard) // 2)
-            self._relayer.set_venue_offset(offset)
-            self._post(CatalogueRead(now, catalogue.events, offset))
+            await self._read_catalogue()
         finally:
             self._catalogue_running = False
+        if self._catalogue_again:
+            self._catalogue_again = False
+            self.read_catalogue()
 
-    def _catalogue_failed(self, reason: str) -> None:
-        self._post(CatalogueFailed(self._clock.now_ms(), reason, entropy=secrets.randbits(62)))
+    async def _read_catalogue(self) -> None:
+        began = self._clock.now_ms()
+        venue_ms = await self._market.read_time_ms()
+        heard = self._clock.now_ms()
+        catalogue = await self._market.read_catalogue()
+        now = self._clock.now_ms()
+        if isinstance(venue_ms, VenueFailure) or isinstance(catalogue, VenueFailure):
+            failed = venue_ms if isinstance(venue_ms, VenueFailure) else catalogue
+            assert isinstance(failed, VenueFailure)
+            self._post(CatalogueFailed(now, failed.reason, entropy=secrets.randbits(62)))
+            return
+        for skipped in catalogue.skipped:
+            self._metrics.count("catalogue_skipped_total", skipped.reason.value)
+        try:
+            await self._store.save_catalogue(catalogue.events, now)
+        except StoreError as error:
+            # The desk goes on with what it read: a full market file stops no trading.
+            self._post(HistoryRefused(now, f"the catalogue was read, but not stored: {error}"))
+        # The venue tells whole seconds: its clock read on average half a second more than it said.
+        offset = Ms(venue_ms + 500 - (began + heard) // 2)
+        self._relayer.set_venue_offset(offset)
+        self._post(CatalogueRead(now, began, catalogue.events, offset))

@@ -15,7 +15,7 @@ from engine.clock import Clock
 from engine.core.desk import step
 from engine.core.state import Desk, live_orders
 from engine.domain.commands import Command, Kill
-from engine.domain.effects import Effect
+from engine.domain.effects import Effect, RaiseAlert
 from engine.domain.events import Asked, BooksTouched, CardShown, Event
 from engine.domain.frames import Frame
 from engine.domain.ids import ConnectionId, TicketId
@@ -116,7 +116,7 @@ class Service:
 
     async def run(self) -> None:
         """Restore, then step until cancelled; what is under way is ended in order before it returns."""
-        self.post(await self._store.load(self._clock.now_ms()))
+        self.post(await self._store.load(self._clock.now_ms(), tuple(self.desk.settings.reviewed)))
         feed = asyncio.create_task(keep_running("feed", self._run_feed, self._metrics), name="feed")
         try:
             while True:
@@ -172,7 +172,19 @@ class Service:
         await self._relayer.cancel_all()
 
     async def _run_feed(self) -> None:
-        await self._feed.run(self._on_frames, self._on_link)
+        await self._feed.run(self._on_frames, self._on_link, self._on_given_up)
+        LOG.error("every market connection is given up: no book is live until the desk is started again")
+
+    def _on_given_up(self, connection: ConnectionId, why: str) -> None:
+        alert = Alert(
+            key=f"given up:{connection}",
+            severity=Severity.CRIT,
+            subject=f"market connection {connection} given up",
+            text=f"expected market data, found that {why}; its markets stay down, nothing is planned on them",
+            next_step="see whether the venue can be reached, then start the desk again; with "
+            "feed.max_reconnects = 0 it never gives up",
+        )
+        start(self._hands, RaiseAlert(alert))
 
     def _on_frames(self, connection: ConnectionId, frames: tuple[Frame, ...]) -> None:
         now = self._clock.now_ms()

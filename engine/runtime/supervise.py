@@ -23,6 +23,10 @@ async def keep_running(
             await work()
         except Exception:  # boundary: a supervised task must not end the desk; it is counted and told
             metrics.count("service_task_errors", name)
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                LOG.exception("task %s failed while it was being ended", name)
+                raise asyncio.CancelledError from None
             LOG.exception("task %s failed, starting it again", name)
         else:
             return

@@ -1,13 +1,14 @@
 """The market socket: one connection that keeps itself alive, subscribed and heard, and calls back directly.
 
 No queue between the socket and the feed core: a hop would cost more than decoding and applying a message
-(performance 9). It does not judge frames and keeps none; order, gaps and resyncs are the feed core's.
+(performance 9). It does not judge frames and keeps none; order, gaps and resyncs are the feed core's. Nothing
+on this channel concerns an order of ours, so nothing that may be lost here is one.
 """
 
 import asyncio
-import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -15,12 +16,13 @@ from websockets.exceptions import WebSocketException
 
 from engine.clock import Clock
 from engine.domain.frames import Frame, Malformed
-from engine.domain.ids import TokenId
+from engine.domain.ids import ConnectionId, TokenId
 from engine.domain.units import Ms
+from engine.venue.bounded_connection import BoundedConnection
+from engine.venue.market_loss import Loss, SilentError, StuckError, loss_of
+from engine.venue.market_requests import requests_of
 from engine.venue.wire import decode_market
 
-FRAME_BYTES_MAX = 4 * 1024 * 1024
-"""The dump on subscribing is one frame of 2.7 KB a book: room for 1,500 books (book-hash, real streams)."""
 _QUEUE_FRAMES = 64
 """Frames that wait inside the library before it stops reading from the network."""
 _CLOSE_S = 1.0
@@ -29,16 +31,20 @@ _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class SocketPace:
-    """The socket's times in milliseconds; the defaults are the venue's and the design's."""
+class SocketRules:
+    """What every market connection keeps to; times in milliseconds."""
 
     ping_ms: int = 10_000
     """The venue wants a text PING this often (protocol 5.2)."""
     silence_ms: int = 20_000
     """A connection that delivered nothing for so long, PONG included, is given up (design 7, Books)."""
     connect_ms: int = 10_000
-    backoff_min_ms: int = 250
+    """For name, TCP, TLS and handshake together, so that a peer of one byte a second is not waited for."""
+    backoff_ms: int = 250
     backoff_max_ms: int = 30_000
+    max_reconnects: int = 0
+    """Reconnects in a row that may fail before the connection is given up for good; 0: never."""
+    max_frame_bytes: int = 4 * 1024 * 1024
 
 
 class MarketSocket:
@@ -46,88 +52,182 @@ class MarketSocket:
 
     def __init__(
         self,
+        number: ConnectionId,
         url: str,
+        rules: SocketRules,
+        *,
         clock: Clock,
         random: Callable[[], float],
-        pace: SocketPace | None = None,
+        on_loss: Callable[[Loss], None],
         decode: Callable[[bytes], tuple[Frame, ...]] = decode_market,
     ) -> None:
         """Make a socket that connects once `run`; `random` gives numbers in [0, 1) for the backoff."""
         self._decode = decode
+        self._number = number
         self._url = url
         self._clock = clock
         self._random = random
-        self._pace = pace or SocketPace()
+        self._rules = rules
+        self._on_loss = on_loss
         self._tokens: tuple[TokenId, ...] = ()
         self._changed = asyncio.Event()
+        self._leash: asyncio.Timeout | None = None
+        """Around a connection, an attempt at one, or a pause: what `reconnect` cuts short."""
+        self._replacing = False
+        """`reconnect` has cut it."""
+        self._emptied = False
+        """`subscribe` has cut it: there was nothing to carry any more."""
         self._heard_ms: Ms | None = None
-        self._given_up = False
+        self._newest: tuple[Frame, ...] = ()
+        self._lag_ms: Ms | None = None
+        self.messages = 0
+        """Messages heard since the start, PONG included."""
+        self.message_bytes = 0
+        """Their bytes, without the framing."""
+        self.connected = 0
+        """Connections made since the start."""
 
     def reconnect(self) -> None:
-        """Give up the present connection, if there is one."""
-        self._given_up = True
-        self._changed.set()
+        """Replace the present connection, or the present attempt at one, without a pause."""
+        self._replacing = True
+        self._let_go()
 
     def subscribe(self, tokens: Sequence[TokenId]) -> None:
-        """Carry exactly these tokens from now on, on this connection and on every later one."""
+        """Carry exactly these tokens from now on, on this connection and on every later one; none: close."""
         self._tokens = tuple(dict.fromkeys(tokens))
-        self._changed.set()
+        if self._tokens:
+            self._changed.set()
+        else:
+            self._emptied = True
+            self._let_go()
 
-    def heard_ms(self) -> Ms | None:
-        """Return when the present connection last delivered anything, PONG included; None when down."""
-        return self._heard_ms
+    def silent_ms(self) -> Ms | None:
+        """Return for how long the present connection delivered nothing, PONG included; None when down."""
+        return None if self._heard_ms is None else Ms(self._clock.now_ms() - self._heard_ms)
+
+    def lag_ms(self) -> Ms | None:
+        """Return receive minus venue time of the newest change; None if there was none on this connection.
+
+        The difference between both clocks is part of it; what grows is a reader that falls behind.
+        """
+        newest = [venue_ms for frame in self._newest if (venue_ms := getattr(frame, "venue_ms", None))]
+        if newest and self._heard_ms is not None:
+            self._lag_ms = Ms(self._heard_ms - max(newest))
+        return self._lag_ms
 
     async def run(
         self, on_frames: Callable[[tuple[Frame, ...]], None], on_link: Callable[[bool], None]
-    ) -> None:
-        """Stay connected until cancelled; connects only while there is something to subscribe."""
+    ) -> str:
+        """Stay connected until cancelled, or until it is given up: then it returns why.
+
+        Connects only while there is something to subscribe. What the network does never ends it otherwise; a
+        fault of a callback is a fault of ours and is raised.
+        """
         failures = 0
         while True:
             while not self._tokens:
                 self._changed.clear()
                 await self._changed.wait()
             began_ms = self._clock.now_ms()
-            try:
-                await self._connect_once(on_frames, on_link)
-            except* (OSError, TimeoutError, WebSocketException) as group:
-                # The connection's own faults; anything else is a fault of ours and ends the task.
-                _LOG.warning("market connection lost: %s", _first(group))
+            self._replacing = self._emptied = False
+            loss, words = await self._connect_until_lost(on_frames, on_link)
+            if _is_cancelled():
+                # A connection that is lost at the very moment we are told to end hides that: Python 3.11's
+                # TaskGroup raises the loss instead.
+                raise asyncio.CancelledError
+            if loss is None:
+                continue
+            self._on_loss(loss)
+            _LOG.warning("market connection %d lost (%s): %s", self._number, loss.value, words)
+            if loss is Loss.REPLACED:
+                continue
             # A connection that lasted proves that the venue is well; one that ended at once does not.
-            lasted = self._clock.now_ms() - began_ms >= self._pace.silence_ms
+            lasted = self._clock.now_ms() - began_ms >= self._rules.silence_ms
             failures = 0 if lasted else failures + 1
-            await asyncio.sleep(self._backoff_s(failures))
+            if 0 < self._rules.max_reconnects < failures:
+                return f"{failures} connections in a row failed, the last one: {words}"
+            try:
+                async with self._leashed(self._backoff_s(failures)):
+                    await asyncio.Event().wait()
+            except TimeoutError:
+                # The pause is over, by time or because somebody wants a connection now.
+                pass
 
     def _backoff_s(self, failures: int) -> float:
         """Return a wait between 0 and a ceiling that doubles with each failure in a row (full jitter)."""
         doublings = min(max(failures - 1, 0), 16)
-        ceiling_ms = min(self._pace.backoff_max_ms, self._pace.backoff_min_ms << doublings)
+        ceiling_ms = min(self._rules.backoff_max_ms, self._rules.backoff_ms << doublings)
         return self._random() * ceiling_ms / 1000
+
+    @asynccontextmanager
+    async def _leashed(self, within_s: float | None) -> AsyncIterator[None]:
+        """Raise TimeoutError inside the block after a time, or as soon as the socket is let go."""
+        async with asyncio.timeout(within_s) as leash:
+            self._leash = leash
+            try:
+                yield
+            finally:
+                self._leash = None
+
+    def _let_go(self) -> None:
+        if self._leash is not None and not self._leash.expired():
+            self._leash.reschedule(0)
+
+    async def _connect_until_lost(
+        self, on_frames: Callable[[tuple[Frame, ...]], None], on_link: Callable[[bool], None]
+    ) -> tuple[Loss | None, str]:
+        """Return how one connection ended, in words, too; None if there is nothing to carry any more."""
+        error: BaseException = TimeoutError()
+        try:
+            async with self._leashed(None):
+                await self._connect_once(on_frames, on_link)
+        except* (OSError, TimeoutError, WebSocketException) as group:
+            # The connection's own faults; anything else is a fault of ours and ends the task.
+            error = group
+            while isinstance(error, BaseExceptionGroup):
+                error = error.exceptions[0]
+        if self._emptied:
+            return None, "nothing to carry"
+        if self._replacing:
+            return Loss.REPLACED, "given up: it delivers nothing while the venue's books move"
+        return loss_of(error), f"{type(error).__name__}: {error}"
 
     async def _connect_once(
         self, on_frames: Callable[[tuple[Frame, ...]], None], on_link: Callable[[bool], None]
     ) -> None:
-        opening = connect(
+        connection = await connect(
             self._url,
-            open_timeout=self._pace.connect_ms / 1000,
+            create_connection=BoundedConnection,
+            open_timeout=self._rules.connect_ms / 1000,
             close_timeout=_CLOSE_S,
             ping_interval=None,  # the venue has its own text PING
-            max_size=FRAME_BYTES_MAX,
+            max_size=self._rules.max_frame_bytes,
             max_queue=_QUEUE_FRAMES,
-            compression=None,  # cheaper on frames this small, and no bomb can be sent
+            compression=None,  # never asked for, so never accepted (docs/architecture.md)
             proxy=None,  # never through what the environment names
             user_agent_header="dutchdesk",  # the venue's front refuses some libraries' own (protocol 2.1)
         )
-        async with opening as connection:
+        try:
+            self.connected += 1
             self._heard_ms = self._clock.now_ms()
-            self._given_up = False
+            self._newest, self._lag_ms = (), None
             on_link(True)
             try:
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(self._keep(connection), name="market-socket-keeper")
+                    group.create_task(self._keep(connection), name=f"market-socket-keeper-{self._number}")
                     await self._read(connection, on_frames)
             finally:
                 self._heard_ms = None
                 on_link(False)
+        except asyncio.CancelledError:
+            if not self._replacing:
+                # Stopped, or nothing to carry.
+                await _close(connection)
+            raise
+        finally:
+            # A peer that does not answer is not waited for.
+            connection.transport.abort()
+            await connection.wait_closed()
 
     async def _read(
         self, connection: ClientConnection, on_frames: Callable[[tuple[Frame, ...]], None]
@@ -137,7 +237,9 @@ class MarketSocket:
             # Waits without a limit of its own: the keeper ends a connection that is silent for too long.
             raw = await connection.recv(decode=False)
             self._heard_ms = self._clock.now_ms()
-            frames = self._decode(raw)
+            self.messages += 1
+            self.message_bytes += len(raw)
+            self._newest = frames = self._decode(raw)
             for frame in frames:
                 if isinstance(frame, Malformed) and frame.reason not in logged:
                     logged.add(frame.reason)
@@ -147,62 +249,50 @@ class MarketSocket:
     async def _keep(self, connection: ClientConnection) -> None:
         """Keep the subscription as wanted, send PING in time; raises TimeoutError on a silent connection."""
         carried: tuple[TokenId, ...] | None = None
-        ping_due_ms = self._clock.now_ms() + self._pace.ping_ms
+        ping_due_ms = self._clock.now_ms() + self._rules.ping_ms
         while True:
             self._changed.clear()
-            carried = await self._carry(connection, carried)
-            due_ms = min(ping_due_ms, self._last_heard_ms() + self._pace.silence_ms)
+            wanted = self._tokens
+            for text in requests_of(carried, wanted):
+                await _send(connection, text)
+            carried = wanted
+            due_ms = min(ping_due_ms, self._last_heard_ms() + self._rules.silence_ms)
             try:
                 async with asyncio.timeout(max(0, due_ms - self._clock.now_ms()) / 1000):
                     await self._changed.wait()
             except TimeoutError:
                 # Time for a PING, or to give up: decided below.
                 pass
-            if self._given_up:
-                raise TimeoutError("given up: it delivers nothing while the venue's books move")
             now_ms = self._clock.now_ms()
-            if now_ms - self._last_heard_ms() >= self._pace.silence_ms:
-                raise TimeoutError(f"nothing heard for {self._pace.silence_ms} ms, PONG included")
+            if now_ms - self._last_heard_ms() >= self._rules.silence_ms:
+                raise SilentError(f"nothing heard for {self._rules.silence_ms} ms, PONG included")
             if now_ms >= ping_due_ms:
                 await _send(connection, "PING")
-                ping_due_ms = now_ms + self._pace.ping_ms
+                ping_due_ms = now_ms + self._rules.ping_ms
 
     def _last_heard_ms(self) -> Ms:
         assert self._heard_ms is not None, "a connection that is kept is up"
         return self._heard_ms
 
-    async def _carry(
-        self, connection: ClientConnection, carried: tuple[TokenId, ...] | None
-    ) -> tuple[TokenId, ...] | None:
-        """Bring the venue's subscription to what is wanted now; returns what is carried afterwards."""
-        wanted = self._tokens
-        if carried is None:
-            if not wanted:
-                return None
-            await _send(connection, _json(type="market", assets_ids=wanted, custom_feature_enabled=True))
-            return wanted
-        before, after = set(carried), set(wanted)
-        if gone := [token for token in carried if token not in after]:
-            await _send(connection, _json(operation="unsubscribe", assets_ids=gone))
-        if added := [token for token in wanted if token not in before]:
-            await _send(
-                connection, _json(operation="subscribe", assets_ids=added, custom_feature_enabled=True)
-            )
-        return wanted
 
-
-def _json(**fields: object) -> str:
-    return json.dumps(fields, separators=(",", ":"))
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    assert task is not None, "a socket runs in a task"
+    return task.cancelling() > 0
 
 
 async def _send(connection: ClientConnection, text: str) -> None:
-    async with asyncio.timeout(_SEND_S):
-        await connection.send(text)
+    try:
+        async with asyncio.timeout(_SEND_S):
+            await connection.send(text)
+    except TimeoutError:
+        raise StuckError(f"nothing of what was sent was taken for {_SEND_S:.0f} s") from None
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> str:
-    """Return the first fault of a group in words; they name no URL and no header."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return f"{type(error).__name__}: {error}"
+async def _close(connection: ClientConnection) -> None:
+    """Say goodbye, to a peer that listens; one that does not is not waited for."""
+    try:
+        async with asyncio.timeout(_CLOSE_S):
+            await connection.close()
+    except TimeoutError:
+        _LOG.info("the venue did not answer the end of a connection within %.0f s", _CLOSE_S)

@@ -116,7 +116,7 @@ class OurSocket:
 
     def __init__(self, url: str, stream: Stream) -> None:
         # Here, because the environments of peers have no `websockets`.
-        from engine.venue.market_ws import MarketSocket
+        from engine.venue.market_ws import MarketSocket, SocketRules
 
         self.engine = Ours(stream)
         self.taken = asyncio.Event()
@@ -124,7 +124,10 @@ class OurSocket:
         """From the first message to the last; known when all are taken."""
         self._left = len(stream.dump) + len(stream.frames)
         self._clock = SystemClock()
-        self._socket = MarketSocket(url, self._clock, Random(0).random)
+        self._losses: list[object] = []
+        self._socket = MarketSocket(
+            LINE, url, SocketRules(), clock=self._clock, random=Random(0).random, on_loss=self._losses.append
+        )
         self._socket.subscribe([TokenId(token) for token in stream.tops])
 
     async def run(self) -> None:

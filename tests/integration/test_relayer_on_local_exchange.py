@@ -14,7 +14,7 @@ from engine.domain.fees import FeeCurve
 from engine.domain.ids import EventId, TokenId
 from engine.domain.market import EventGroup, Market, Side
 from engine.domain.order import OrderIntent, Settlement, TimeInForce
-from engine.domain.units import Ms, Price, Size
+from engine.domain.units import PRICES, Ms, Price, Size
 from engine.ports import FoundOrder, PreparedOrder
 from engine.simulator.faults import Fault, FaultKind
 from engine.simulator.server import LocalExchange
@@ -184,7 +184,7 @@ async def test_maker_is_paid_its_own_price_without_a_fee_also_by_a_mint(desk, ex
     market = await desk.market(COIN)
     books = await desk.reads.read_books([market.yes])
     assert isinstance(books, tuple)
-    best = max(level.price for level in books[0].bids)
+    best = max(PRICES[level.price] for level in books[0].bids)
     ours = desk.intent(market, best + market.terms.tick, 20)
     prepared, (resting,) = await desk.send(ours)
     other = await desk_of(exchange, http, clock, HARDHAT_KEY)

@@ -144,10 +144,16 @@ class DeskRun:
         self.at_ms = Ms(self.at_ms + by_ms)
         return self
 
+    def read_catalogue(self, *events: EventGroup, asked_ms: int | None = None) -> tuple[Effect, ...]:
+        """Answer a read of the whole catalogue that began at `asked_ms`, now unless told."""
+        self.events = events or self.events
+        began = self.at_ms if asked_ms is None else Ms(asked_ms)
+        return self.step(CatalogueRead(self.at_ms, began, self.events, 0))
+
     def start(self, balance: Usdc = WALLET) -> "DeskRun":
         """Start on an empty ledger, read catalogue and account: the gate opens."""
         self.step(Restored(self.at_ms, (), (), (), (), None))
-        self.step(CatalogueRead(self.at_ms, self.events, 0))
+        self.read_catalogue()
         self.read(balance=balance)
         assert self.desk.gate is Gate.RUN, "expected the first complete read to open the gate"
         return self
@@ -260,7 +266,7 @@ class DeskRun:
             self.at_ms, tickets, orders, held.get("fills", ()), held.get("frozen", ()), held.get("halted")
         )
         effects = self.step(kept)
-        self.step(CatalogueRead(self.at_ms, self.events, 0))
+        self.step(CatalogueRead(self.at_ms, self.at_ms, self.events, 0))
         return effects
 
 

@@ -117,7 +117,7 @@ class World:
         self.played.append([])
         self.told.append([])
         self.happen(self.stored.restored(self.now))
-        self.happen(CatalogueRead(self.now, self.events, 0))
+        self.happen(CatalogueRead(self.now, self.now, self.events, 0))
 
     def happen(self, event: Event) -> tuple[Effect, ...]:
         self.played[-1].append(event)

@@ -1,7 +1,7 @@
 """Hand-written stand-ins for the outside: each keeps what it was asked and does as told."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from engine.domain.ids import ConditionId, ConnectionId, EventId, OrderId, Token
 from engine.domain.market import EventGroup
 from engine.domain.order import Fill, OrderIntent, OrderRecord
 from engine.domain.plan import Plan
+from engine.domain.review import Review, RulesFreeze
 from engine.domain.ticket import Approved, Claim, Grant, Ticket
 from engine.domain.units import Ms
 from engine.domain.views import Alert, TicketView, View
@@ -120,7 +121,7 @@ class FakeStore:
             raise StoreError("disk full")
         self.log.append((what, about))
 
-    async def load(self, at_ms: Ms) -> Restored:
+    async def load(self, at_ms: Ms, rules_of: Collection[EventId] = ()) -> Restored:
         self._begin("load", at_ms)
         return self.restored
 
@@ -161,6 +162,12 @@ class FakeStore:
 
     async def save_freeze(self, event_id: EventId, reason: str | None) -> None:
         self._begin("save_freeze", event_id)
+
+    async def save_rules_freeze(self, freeze: RulesFreeze) -> None:
+        self._begin("save_rules_freeze", freeze.event_id)
+
+    async def save_review(self, review: Review) -> None:
+        self._begin("save_review", review.event_id)
 
     async def append_audit(self, line: Audit) -> None:
         self._begin("append_audit", line.what)
@@ -221,6 +228,8 @@ class FakeFeed:
         self.running = asyncio.Event()
         self.on_frames: Callable[[ConnectionId, tuple[Frame, ...]], None] | None = None
         self.on_link: Callable[[ConnectionId, bool], None] | None = None
+        self.on_given_up: Callable[[ConnectionId, str], None] | None = None
+        self.all_given_up = asyncio.Event()
 
     @property
     def tokens(self) -> tuple[TokenId, ...]:
@@ -230,10 +239,11 @@ class FakeFeed:
         self,
         on_frames: Callable[[ConnectionId, tuple[Frame, ...]], None],
         on_link: Callable[[ConnectionId, bool], None],
+        on_given_up: Callable[[ConnectionId, str], None],
     ) -> None:
-        self.on_frames, self.on_link = on_frames, on_link
+        self.on_frames, self.on_link, self.on_given_up = on_frames, on_link, on_given_up
         self.running.set()
-        await asyncio.Event().wait()
+        await self.all_given_up.wait()
 
     def subscribe(self, connections: Sequence[tuple[ConnectionId, Sequence[TokenId]]]) -> None:
         self.connections = {number: tuple(tokens) for number, tokens in connections}

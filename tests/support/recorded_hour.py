@@ -50,7 +50,7 @@ class Wires:
         self._tokens: dict[ConnectionId, tuple[TokenId, ...]] = {}
         self._wires: dict[ConnectionId, _Wire] = {}
 
-    async def run(self, on_frames: Any, on_link: Any) -> None:
+    async def run(self, on_frames: Any, on_link: Any, on_given_up: Any) -> None:
         raise AssertionError("the exchange's time moves by hand")
 
     def subscribe(self, connections: Sequence[tuple[ConnectionId, Sequence[TokenId]]]) -> None:

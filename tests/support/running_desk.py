@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from bot.agent import BotAgent
+from bot.app import socket_rules
 from bot.auth import Allowlist
 from bot.card import Card, MoveAct
 from bot.payload import Sealer
@@ -103,8 +104,8 @@ class RunningDesk:
             user_id=ANA, chat_id=ANA, ticket_id=act.ticket_id, move=act.move, version=act.version
         )
         message = self.service.desk.tickets[act.ticket_id].message_id or self.messages
-        if move is Move.SEND:
-            await asyncio.sleep(0.85)  # the desk refuses a Send that nobody can have read
+        if move in (Move.SEND, Move.READ):
+            await asyncio.sleep(0.85)  # the desk refuses a press on a card that nobody can have read
         tapped = await self.agent.tap(ANA, ANA, payload, message)
         assert tapped.toast is not None, "an operator's press is always answered"
         return card if tapped.card is None else await self._shown(tapped.card)
@@ -195,13 +196,15 @@ async def running_desk(
             clock=clock,
         )
         service = Service(
-            Desk(desk_settings(settings), Feeds()),
+            Desk(desk_settings(settings), Feeds(tokens_per_connection=settings.feed.tokens_per_connection)),
             clock=clock,
             metrics=metrics,
             store=storage.store,
             relayer=relayer,
             market=VenueReads(http, hosts, await storage.store.known_codes()),
-            feed=MarketSockets(hosts.market_ws, clock, random.Random(1).random),
+            feed=MarketSockets(
+                hosts.market_ws, clock, random.Random(1).random, metrics, socket_rules(settings.feed)
+            ),
             connect_chat=lambda _service: chat,
         )
         agent = BotAgent(

@@ -1,6 +1,7 @@
 """Values of the desk as cards see them: one plausible four-legged plan and what can become of it."""
 
 from dataclasses import replace
+from typing import Any
 
 from bot.card import Look
 from config.settings import Mode
@@ -9,9 +10,10 @@ from engine.domain.ids import ConditionId, EventId, OrderId, PlanId, TicketId, T
 from engine.domain.market import Side
 from engine.domain.order import OrderState
 from engine.domain.plan import LegRisk, Margin, Plan, PlanKind, PlanLeg
+from engine.domain.review import Review, RuleChange
 from engine.domain.ticket import Operator, Role, Ticket, TicketKind, TicketState
 from engine.domain.units import Ms, Price, Size, Usdc
-from engine.domain.views import LegResult, TicketResult, TicketView
+from engine.domain.views import LegResult, RulesStanding, RulesView, TicketResult, TicketView
 
 NOW = Ms(1_795_335_220_000)
 ANA = Operator(UserId(1001), "Ana", Role.ADMIN)
@@ -120,6 +122,40 @@ def resume_ticket(state: TicketState, *, note: str = "", version: int = 1, subje
         wanted_sets=None,
         subject=subject,
     )
+
+
+def review_ticket(state: TicketState = TicketState.DRY, *, note: str = "", version: int = 1) -> Ticket:
+    return replace(resume_ticket(state, version=version, note=note, subject="fed4"), kind=TicketKind.REVIEW)
+
+
+REVIEWED_RULES = '["rules/1","9001"]'
+CHANGES = (
+    RuleChange("", "rules text", "Moves the upper bound. " * 9, "Moves the lower bound. " * 9),
+    RuleChange("", "end date", "2026-12-10T00:00:00Z", "2026-12-17T00:00:00Z"),
+    RuleChange("Pause", "outcome joined", "", "Will it be <Pause>?"),
+)
+
+
+def make_rules(standing: RulesStanding = RulesStanding.CHANGED, **changes: Any) -> RulesView:
+    """One event's rules with three changes since Ben read them three days ago."""
+    review = Review(EventId("9001"), REVIEWED_RULES, BEN.user_id, BEN.name, Ms(NOW - 3 * 86_400_000))
+    usual = RulesView(
+        code="fed4",
+        title="Fed decision in December?",
+        rules_text="Resolves by the move of the lower bound.\n\nA tie <pays> the larger bracket & no other.",
+        resolution_source="https://example.org/statement",
+        end_date="2026-12-17T00:00:00Z",
+        outcomes=(("No change", ""), ("Cut 25", "Only a cut of 25."), ("Cut 50+", ""), ("Hike", "")),
+        rules='["rules/1","9001","new"]',
+        rules_hash="ab12cd34ef" + "56" * 27,
+        standing=standing,
+        review=None if standing is RulesStanding.UNREAD else review,
+        changes=CHANGES if standing is RulesStanding.CHANGED else (),
+        known_hash="" if standing is RulesStanding.UNREAD else review.rules_hash,
+        frozen="",
+        against="",
+    )
+    return replace(usual, **changes)
 
 
 def leg_result(

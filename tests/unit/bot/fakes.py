@@ -17,15 +17,35 @@ from bot.auth import Allowlist
 from bot.payload import Sealer
 from config.settings import Mode
 from engine.clock import Clock, ManualClock
-from engine.domain.commands import AskResume, Command, Kill, OpenDutch, Press, ScanDutch, ShowStatus
+from engine.domain.commands import (
+    AskResume,
+    AskReview,
+    Command,
+    Kill,
+    OpenDutch,
+    Press,
+    ScanDutch,
+    ShowStatus,
+)
 from engine.domain.ids import TicketId
 from engine.domain.refusal import Refusal, RefusalKind
-from engine.domain.ticket import MOVES, Operator, Ticket, TicketState
+from engine.domain.ticket import MOVES, Operator, Ticket, TicketKind, TicketState
 from engine.domain.units import Ms
 from engine.domain.views import KillView, RefusalView, TicketView, View
 from engine.metrics import Metrics
-from tests.unit.bot.builders import ANA, BEN, CHO, NOW, SECRET, make_result, make_ticket, resume_ticket
-from tests.unit.bot.test_golden_cards import SCAN, STATUS
+from tests.unit.bot.builders import (
+    ANA,
+    BEN,
+    CHO,
+    NOW,
+    SECRET,
+    make_result,
+    make_rules,
+    make_ticket,
+    resume_ticket,
+    review_ticket,
+)
+from tests.unit.bot.test_golden_cards import SCAN, STATUS, WAITING
 
 
 class FakeDesk:
@@ -59,8 +79,15 @@ class FakeDesk:
                 return KillView(operator, self.clock.now_ms(), asked=2, open_now=None, still_held=())
             case AskResume():
                 return self._keep(replace(resume_ticket(TicketState.DRY), owner=operator, chat_id=chat_id))
+            case AskReview():
+                return self._review(operator, chat_id, command.code)
             case Press():
                 return self._press(operator, command)
+
+    def _review(self, operator: Operator, chat_id: int, code: str) -> View:
+        if not code:
+            return WAITING
+        return self._keep(replace(review_ticket(), owner=operator, chat_id=chat_id))
 
     def _open(self, operator: Operator, chat_id: int) -> TicketView:
         ticket_id = TicketId(f"T-7K2{'ABCDEFGH'[next(self._numbers) % 8]}")
@@ -69,7 +96,8 @@ class FakeDesk:
     def _keep(self, ticket: Ticket) -> TicketView:
         self.tickets[ticket.ticket_id] = ticket
         sent = ticket.state in (TicketState.DONE, TicketState.BROKEN)
-        return TicketView(ticket, make_result() if sent and ticket.plan else None, None)
+        rules = make_rules() if ticket.kind is TicketKind.REVIEW else None
+        return TicketView(ticket, make_result() if sent and ticket.plan else None, None, rules=rules)
 
     def _press(self, operator: Operator, press: Press) -> View:
         ticket = self.tickets.get(press.ticket_id)

@@ -1,5 +1,6 @@
 """What cards must say whatever their wording: exact money, caps that hold, nothing claimed unproven."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from config.settings import Mode
 from engine.domain.fees import FeeCurve
 from engine.domain.order import OrderState
 from engine.domain.plan import LegRisk
-from engine.domain.ticket import BUTTONS, MOVES, Move, TicketState
+from engine.domain.ticket import BUTTONS, MOVES, Move, Ticket, TicketKind, TicketState
 from engine.domain.units import Ms, Size, Usdc, parse_usdc
 from engine.domain.views import Gate, LegResult, Severity, TicketView
 from tests.unit.bot.builders import (
@@ -23,10 +24,12 @@ from tests.unit.bot.builders import (
     leg_result,
     make_plan,
     make_result,
+    make_rules,
     make_ticket,
     make_view,
     plan_leg,
     resume_ticket,
+    review_ticket,
 )
 from tests.unit.bot.html_subset import first_line, judge, labels
 from tests.unit.bot.test_golden_cards import KILL, SCAN, STATUS
@@ -94,14 +97,17 @@ def test_confirm_card_cap_is_never_below_what_the_plan_may_spend(spend: int) -> 
 
 
 @pytest.mark.parametrize("state", list(TicketState))
-@pytest.mark.parametrize("resume", [False, True])
-def test_ticket_card_offers_only_moves_the_table_has(state: TicketState, resume: bool) -> None:
-    ticket = resume_ticket(state) if resume else make_ticket(state)
-    card = draw(make_view(ticket, make_result()))
-    legal = {move for at, move in MOVES if at is state} & BUTTONS
+@pytest.mark.parametrize("make", [make_ticket, resume_ticket, review_ticket])
+def test_ticket_card_offers_only_moves_the_table_has(
+    state: TicketState, make: Callable[[TicketState], Ticket]
+) -> None:
+    ticket = make(state)
+    card = draw(replace(make_view(ticket, make_result()), rules=make_rules()))
+    is_review = ticket.kind is TicketKind.REVIEW
+    legal = {move for at, move in MOVES if at is state and (move is Move.READ) == is_review} & BUTTONS
 
     assert moves(card) <= legal
-    if state.is_open and not resume:
+    if state.is_open and ticket.kind is TicketKind.DUTCH:
         assert moves(card) == legal - ({Move.REQUOTE} if state is TicketState.ARMED else set())
     assert card.about is not None
     assert all(

@@ -18,7 +18,7 @@ from bot.commands import (
     menu,
     parse,
 )
-from engine.domain.commands import AskResume, Kill, OpenDutch, ScanDutch, ShowStatus
+from engine.domain.commands import AskResume, AskReview, Kill, OpenDutch, ScanDutch, ShowStatus
 from engine.domain.ticket import Role
 from engine.domain.units import Size
 
@@ -47,6 +47,8 @@ from engine.domain.units import Size
         ("/kill please everything at once", Kill()),
         ("/resume", AskResume()),
         ("/resume Fed5", AskResume("fed5")),
+        ("/review", AskReview()),
+        ("/review Fed5", AskReview("fed5")),
         ("/whoami", WhoAmI()),
     ],
 )
@@ -67,6 +69,9 @@ def test_parse_well_formed_line_gives_what_is_asked(text: str, ask: Ask) -> None
         ("kill", "/kill"),
         ("status", "/status"),
         ("/resme", "/resume"),
+        ("/reveiw fed5", "/review fed5"),
+        ("/review fed5 now", "/review fed5"),
+        ("/review fed-5", "/review fed5"),
         ("/dutch 200 fed4", "/dutch fed4 200"),
         ("/dutch fed4 12.345", "/dutch fed4 12.34"),
         ("/dutch fed4 0.001", "/dutch fed4 1"),

@@ -27,10 +27,14 @@ from engine.domain.views import (
     Gate,
     KillView,
     RefusalView,
+    ReviewsView,
+    RulesStanding,
     ScanRow,
     ScanView,
     Severity,
     StatusView,
+    TicketView,
+    WaitingRow,
 )
 from tests.unit.bot.builders import (
     ANA,
@@ -41,9 +45,11 @@ from tests.unit.bot.builders import (
     leg_result,
     make_plan,
     make_result,
+    make_rules,
     make_ticket,
     make_view,
     resume_ticket,
+    review_ticket,
 )
 from tests.unit.bot.html_subset import first_line, judge
 
@@ -111,6 +117,30 @@ def thaw(state: S, *, version: int = 1, note: str = "") -> Card:
     return cards.render(make_view(resume_ticket(state, version=version, note=note, subject="fed4")), LOOK)
 
 
+RULES_ALERT = Alert(
+    "rules:9001",
+    Severity.WARN,
+    "rules changed fed4",
+    'Fed decision?: rules text, end date. rules text: "…the upper bound…" → "…the lower bound…"; '
+    'end date: "2026-12-10T00:00:00Z" → "2026-12-17T00:00:00Z"',
+    "/review fed4 shows old and new; the event takes no plans until they are reviewed",
+)
+WAITING = ReviewsView(
+    (
+        WaitingRow("fed4", "Fed decision?", "rules changed 6331079400 → ab12cd34ef: rules text, end date"),
+        WaitingRow("cup3", "Who wins the <Cup>?", "never reviewed"),
+    ),
+    reviewed=2,
+)
+
+
+def review(state: S = S.DRY, *, note: str = "", standing: RulesStanding = RulesStanding.CHANGED) -> Card:
+    """Return the card of a review ticket."""
+    return cards.render(
+        TicketView(review_ticket(state, note=note), None, None, rules=make_rules(standing)), LOOK
+    )
+
+
 CARDS: dict[str, Callable[[], Card]] = {
     "hello": lambda: cards.hello_card(BEN, "0.1.0", replace(LOOK, mode=Mode.PAPER)),
     "whoami": lambda: cards.whoami_card(ANA, LOOK),
@@ -130,6 +160,23 @@ CARDS: dict[str, Callable[[], Card]] = {
     "status_feeds": lambda: cards.render(
         replace(STATUS, feeds_live=9, feed_problems=("fed4: resync in progress",) * 5), LOOK
     ),
+    "reviews": lambda: cards.render(WAITING, LOOK),
+    "reviews_none": lambda: cards.render(ReviewsView((), 2), LOOK),
+    "reviews_many": lambda: cards.render(ReviewsView(WAITING.waiting * 20, 0), LOOK),
+    "rules_reviewed": lambda: cards.render(make_rules(RulesStanding.REVIEWED), LOOK),
+    "rules_look_only": lambda: cards.render(make_rules(RulesStanding.UNREAD), LOOK),
+    "review_changed": review,
+    "review_changed_again": lambda: review(note="the rules changed again; nothing was stored"),
+    "review_unread": lambda: review(standing=RulesStanding.UNREAD),
+    "review_text_not_stored": lambda: cards.render(
+        TicketView(review_ticket(), None, None, rules=make_rules(review=None, changes=())), LOOK
+    ),
+    "review_done": lambda: review(S.DONE, standing=RulesStanding.REVIEWED),
+    "review_done_still_broken": lambda: review(
+        S.DONE, note="fed4 stays frozen: T-7K2F was filled only in part; then /resume fed4"
+    ),
+    "review_expired": lambda: review(S.EXPIRED),
+    "alert_rules": lambda: incident_card(Incident(RULES_ALERT, NOW, NOW), LOOK),
     "scan": lambda: cards.render(SCAN, LOOK),
     "scan_none_pays": lambda: cards.render(ScanView(SCAN.rows[1:]), LOOK),
     "scan_empty": lambda: cards.render(ScanView(()), LOOK),
@@ -235,6 +282,17 @@ CARDS: dict[str, Callable[[], Card]] = {
     ),
     "refusal_halted": lambda: cards.render(
         RefusalView("/dutch fed4", Refusal(RefusalKind.HALTED, "the desk is halted: killed by Ana")), LOOK
+    ),
+    "refusal_rules_changed": lambda: cards.render(
+        RefusalView(
+            "/dutch fed4",
+            Refusal(
+                RefusalKind.RULES_CHANGED,
+                "fed4 takes no plans until its new rules are read with /review fed4: rules changed "
+                "6331079400 → ab12cd34ef: rules text, end date",
+            ),
+        ),
+        LOOK,
     ),
     "no_answer": lambda: cards.no_answer_card("/status", NoAnswer(10.0), LOOK),
     "backlog": lambda: cards.backlog_card(

@@ -184,3 +184,25 @@ def test_operators_become_the_allowlist() -> None:
     (ana,) = operators_of(parse(example(), source="t"))
 
     assert (ana.user_id, ana.name, ana.role) == (1001, "Ana", Role.ADMIN)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("tokens_per_connection", 0),
+        ("tokens_per_connection", 3),
+        ("tokens_per_connection", 502),
+        ("max_reconnects", -1),
+        ("backoff_ms", 0),
+        ("backoff_max_ms", 0),
+        ("max_frame_bytes", 1_000),
+    ],
+)
+def test_connection_settings_out_of_range_are_refused_by_name(key: str, value: int) -> None:
+    assert f"feed.{key}: " in refusal(changed("feed", **{key: value}))
+
+
+def test_ceiling_of_the_backoff_below_its_floor_is_refused_with_both() -> None:
+    told = refusal(changed("feed", backoff_ms=500, backoff_max_ms=400))
+
+    assert "feed: expected backoff_max_ms to be at least backoff_ms = 500, was 400" in told

@@ -24,7 +24,7 @@ def fails(run: DeskRun, entropy: int) -> SetTimer:
 
 
 def succeeds(run: DeskRun) -> None:
-    run.step(CatalogueRead(run.at_ms, tuple(run.desk.events.values()), 0))
+    run.step(CatalogueRead(run.at_ms, run.at_ms, tuple(run.desk.events.values()), 0))
 
 
 @pytest.mark.parametrize(

@@ -203,7 +203,7 @@ def test_a_store_failure_while_a_batch_is_on_its_way_leaves_its_orders_to_be_jud
 
 def test_a_press_for_a_plan_whose_event_left_the_catalogue_says_so(run):
     card = run.dry()
-    run.step(CatalogueRead(run.at_ms, (), 0))
+    run.step(CatalogueRead(run.at_ms, run.at_ms, (), 0))
 
     run.press(card, Move.REQUOTE)
 

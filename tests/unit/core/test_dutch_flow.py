@@ -49,7 +49,7 @@ def move_books(run, *asks, size=500):
 
 
 def catalogue(run, *events):
-    run.step(CatalogueRead(run.at_ms, events, 0))
+    run.step(CatalogueRead(run.at_ms, run.at_ms, events, 0))
 
 
 def test_dutch_opens_a_plan_on_every_outcome(run):

@@ -8,8 +8,10 @@ from engine.core.watch import status
 from engine.domain.book import NotLive
 from engine.domain.commands import ScanDutch, ShowStatus
 from engine.domain.effects import Count, RaiseAlert, ReadCatalogue, Reply, SendBatch, Subscribe
-from engine.domain.events import BooksTouched, CatalogueFailed, CatalogueRead, Job, JobDue
+from engine.domain.events import BooksTouched, CatalogueFailed, CatalogueRead, Job, JobDue, VenueNotice
 from engine.domain.failure import PostClass
+from engine.domain.frames import MarketResolved, NewMarket
+from engine.domain.ids import ConditionId, EventId
 from engine.domain.refusal import RefusalKind
 from engine.domain.views import Gate, ScanView, Severity, StatusView
 from tests.support.builders import accepted, answer, event, market, set_books, shares, terms, trade, usdc
@@ -22,7 +24,7 @@ def run():
 
 
 def read_catalogue(run, *events, offset=0):
-    return run.step(CatalogueRead(run.at_ms, events, offset))
+    return run.step(CatalogueRead(run.at_ms, run.at_ms, events, offset))
 
 
 def scan(run):
@@ -246,3 +248,35 @@ def test_status_counts_feeds_by_market(run):
     assert view.feeds_total == 6
     assert view.feeds_live <= view.feeds_total
     assert len(view.feed_problems) >= 1, "the link is down in this test"
+
+
+def test_listing_that_joins_a_watched_event_holds_it_until_the_catalogue_is_read_again(run):
+    group = run.events[0]
+
+    listed = NewMarket(group.markets[0].condition_id, group.event_id, "Pause?")
+
+    effects = run.step(VenueNotice(run.at_ms, listed))
+
+    assert of_kind(effects, ReadCatalogue)
+    assert "Pause?" in run.desk.announced[group.event_id].text
+
+
+def test_answer_of_a_watched_market_holds_its_event(run):
+    group = run.events[0]
+
+    run.step(VenueNotice(run.at_ms, MarketResolved(group.markets[1].condition_id, None)))
+
+    assert "has an answer" in run.desk.announced[group.event_id].text
+
+
+@pytest.mark.parametrize(
+    "notice",
+    [
+        NewMarket(ConditionId("0x" + "9" * 64), None, "Elsewhere?"),
+        NewMarket(ConditionId("0x" + "9" * 64), EventId("77"), "Elsewhere?"),
+        MarketResolved(ConditionId("0x" + "9" * 64), None),
+    ],
+)
+def test_notice_about_nothing_that_is_watched_only_reads_the_catalogue(run, notice):
+    assert of_kind(run.step(VenueNotice(run.at_ms, notice)), ReadCatalogue) == [ReadCatalogue()]
+    assert run.desk.announced == {}

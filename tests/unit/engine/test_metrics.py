@@ -55,6 +55,16 @@ def test_a_summary_is_exported_as_sum_in_milliseconds_and_count(row):
     assert exported[f"{row.name}_count"] == 2
 
 
+@pytest.mark.parametrize("row", [row for row in METRICS if row.kind is Kind.READING])
+def test_a_reading_is_asked_for_at_every_scrape_and_left_out_when_there_is_none(row):
+    metrics, told = Metrics(), [3, None, 5]
+    metrics.read(row.name, "0", lambda: told.pop(0))
+
+    scrapes = [sample(metrics).get(f'{row.name}{{{row.label}="0"}}') for _ in range(3)]
+
+    assert scrapes == [3, None, 5]
+
+
 def test_a_summary_that_was_never_observed_is_exported_as_zero():
     assert sample(Metrics())["engine_ack_ms_count"] == 0
 

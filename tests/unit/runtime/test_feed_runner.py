@@ -6,6 +6,8 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from engine.clock import ManualClock
 from engine.core.feed import Feeds
 from engine.core.feed_inlet import (
@@ -41,7 +43,7 @@ class Feed:
         self.reconnected: list[ConnectionId] = []
         self.running = asyncio.Event()
 
-    async def run(self, on_frames: Any, on_link: Any) -> None:
+    async def run(self, on_frames: Any, on_link: Any, on_given_up: Any) -> None:
         on_link(LINE, True)
         self.running.set()
         try:
@@ -193,6 +195,39 @@ async def test_what_ending_the_connections_brings_is_no_part_of_the_run():
 
     assert stage.kinds() == [Tracked, Linked, Heard]
     assert stage.feeds.status(stage.clock.now_ms()).live == 1
+
+
+class LostFeed(Feed):
+    """Every connection is given up at once."""
+
+    async def run(self, on_frames: Any, on_link: Any, on_given_up: Any) -> None:
+        on_given_up(LINE, "3 attempts failed")
+
+
+async def test_run_ends_when_every_connection_is_given_up(caplog):
+    stage = Stage()
+
+    with caplog.at_level(logging.ERROR):
+        async with asyncio.timeout(10):
+            await stage.runner.run(LostFeed(), stage.venue.tokens())
+
+    assert "market connection 0 is given up, its markets stay down: 3 attempts failed" in caplog.text
+
+
+class BrokenFeed(Feed):
+    """A fault of ours in the sockets."""
+
+    async def run(self, on_frames: Any, on_link: Any, on_given_up: Any) -> None:
+        raise AssertionError("a broken invariant")
+
+
+async def test_fault_of_ours_is_raised_and_not_swallowed():
+    stage = Stage()
+
+    with pytest.raises(ExceptionGroup) as raised:
+        await stage.runner.run(BrokenFeed(), stage.venue.tokens())
+
+    assert raised.group_contains(AssertionError, match="a broken invariant")
 
 
 async def test_books_are_kept_once_per_period_and_only_while_live():

@@ -7,6 +7,7 @@ from engine.domain.effects import (
     CancelOrders,
     Count,
     FetchBooks,
+    FreezeRules,
     LookUpOrder,
     PassOn,
     RaiseAlert,
@@ -17,6 +18,7 @@ from engine.domain.effects import (
     SaveFreeze,
     SaveHalt,
     SaveProgress,
+    SaveReview,
     SaveTicket,
     SetTimer,
     ShowTicket,
@@ -37,6 +39,7 @@ from engine.domain.events import (
 )
 from engine.domain.frames import MarketResolved
 from engine.domain.ids import ConnectionId, EventId
+from engine.domain.review import Review, RulesFreeze
 from engine.domain.ticket import Claim, TicketState
 from engine.domain.units import Ms
 from engine.domain.views import Alert, RefusalView, ScanView, Severity, TicketView
@@ -59,11 +62,21 @@ async def test_durable_effects_finish_in_their_order(shell):
             LINE,
             SaveProgress((order(),), ()),
             SaveFreeze(EventId("event-fed3"), "why"),
+            FreezeRules(RulesFreeze(EventId("event-fed3"), "ab" * 32, "why")),
+            SaveReview(Review(EventId("event-fed3"), "[]", BEN.user_id, BEN.name, NOW)),
             SaveHalt("why"),
         ],
     )
 
-    assert named(shell.log) == ["save_ticket", "append_audit", "save_progress", "save_freeze", "save_halt"]
+    assert named(shell.log) == [
+        "save_ticket",
+        "append_audit",
+        "save_progress",
+        "save_freeze",
+        "save_rules_freeze",
+        "save_review",
+        "save_halt",
+    ]
 
 
 async def test_an_answer_is_given_only_after_what_stands_before_it_is_stored(shell):

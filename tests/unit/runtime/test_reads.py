@@ -187,16 +187,19 @@ async def test_the_venues_clock_is_measured_to_half_a_second_and_given_to_the_re
     assert shell.relayer.offset_ms == offset
 
 
-async def test_a_catalogue_is_read_by_one_at_a_time(shell):
+async def test_catalogues_asked_for_meanwhile_are_read_once_after_the_one_under_way(shell):
     shell.market.let_read = asyncio.Event()
     for _ in range(5):
         shell.reads.read_catalogue()
     await settled(lambda: "catalogue" in shell.market.asked)
+    assert shell.market.asked.count("catalogue") == 1
+    shell.clock.advance(50)
     shell.market.let_read.set()
-    await settled(lambda: bool(shell.mail))
+    await settled(lambda: len(shell.mail) == 2)
     await shell.tasks.drain(1)
 
-    assert shell.market.asked.count("catalogue") == 1
+    assert shell.market.asked.count("catalogue") == 2
+    assert [told.asked_ms - NOW for told in shell.told(CatalogueRead)] == [0, 50]
 
 
 async def test_a_catalogue_without_the_venues_clock_is_a_failed_read(shell):

@@ -17,6 +17,7 @@ from tests.support.batches import rests
 from tests.support.builders import ANA, BEN, accepted, event, order, set_books, shares
 from tests.support.desk_run import ShownBooks, settings
 from tests.support.fake_ports import FakeChat, FakeFeed, FakeReads, FakeRelayer, FakeStore, named, settled
+from tests.support.feed_bench import LINE
 
 BEN_CHAT = 1002
 
@@ -212,6 +213,20 @@ async def test_frames_between_two_steps_become_one_touch(running):
     await settled(lambda: not running.service._mailbox)
     running.feed.deliver(Ignored("best_bid_ask"))
     await settled(lambda: len(seen) == 2)
+
+
+async def test_a_connection_given_up_is_told_with_what_to_do_and_the_desk_goes_on(running, caplog):
+    feed = running.feed
+    feed.on_given_up(LINE, "4 connections in a row failed, the last one: refused")
+    feed.all_given_up.set()
+    await settled(lambda: "every market connection is given up" in caplog.text)
+
+    alert = running.chat.alerts[-1]
+    assert (alert.severity, alert.subject) == (Severity.CRIT, "market connection 0 given up")
+    assert "4 connections in a row failed" in alert.text
+    assert "start the desk again" in alert.next_step
+    assert isinstance(await running.ask(ShowStatus()), StatusView)
+    assert running.metrics.total("service_task_errors") == 0
 
 
 async def test_stopping_ends_every_task_and_timer():

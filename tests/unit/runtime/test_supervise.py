@@ -119,3 +119,25 @@ async def _for_ever() -> None:
 
 async def test_drain_with_nothing_in_flight_is_at_once():
     assert await TaskSet(Metrics()).drain(0) == 0
+
+
+async def test_work_that_fails_while_it_is_being_ended_is_counted_and_not_started_again():
+    metrics, begun = Metrics(), 0
+
+    async def work() -> None:
+        nonlocal begun
+        begun += 1
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise KeyError("ours") from None
+
+    task = asyncio.create_task(keep_running("feed", work, metrics))
+    await asyncio.sleep(0)
+    task.cancel()
+    async with asyncio.timeout(5):
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    assert begun == 1
+    assert metrics.value("service_task_errors", "feed") == 1

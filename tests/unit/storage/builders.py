@@ -10,6 +10,7 @@ from engine.domain.ids import ConditionId, EventId, OrderId, PlanId, TicketId, T
 from engine.domain.market import EventGroup, Market, Side, Terms
 from engine.domain.order import Fill, OrderIntent, OrderRecord, OrderState, Settlement, TimeInForce
 from engine.domain.plan import LegRisk, Margin, Plan, PlanKind, PlanLeg
+from engine.domain.review import Review, RulesFreeze
 from engine.domain.ticket import Claim, Operator, Role, Ticket, TicketKind, TicketState
 from engine.domain.units import Ms, Price, Size, Usdc
 from engine.ports import PreparedOrder
@@ -227,3 +228,12 @@ def snapshot(seed: object = 0, *, received_ms: int = NOW, depth: int = 2, shift:
         bids=tuple(Level(Price(3_100 - 10 * n), Size(50_000_000 + n + shift)) for n in range(depth)),
         asks=tuple(Level(Price(3_110 + 10 * n), Size(70_000_000 + n + shift)) for n in range(depth)),
     )
+
+
+def review(rules: str = '["rules/1","35090"]', *, who: str = "ben", user_id: int | None = 1002) -> Review:
+    """A review of event 35090."""
+    return Review(EventId("35090"), rules, None if user_id is None else UserId(user_id), who, NOW)
+
+
+def rules_freeze(rules_hash: str = "ab" * 32, event_id: str = "35090") -> RulesFreeze:
+    return RulesFreeze(EventId(event_id), rules_hash, "rules changed: title")

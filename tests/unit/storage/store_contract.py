@@ -13,6 +13,7 @@ import pytest
 from engine.domain.effects import Audit
 from engine.domain.failure import LegAnswer, Placed, PostClass
 from engine.domain.ids import EventId, TradeId
+from engine.domain.market import canonical_rules
 from engine.domain.order import OrderRecord, OrderState, Settlement
 from engine.domain.ticket import Claim, Ticket, TicketKind, TicketState
 from engine.domain.units import Ms, Price, Size, Usdc
@@ -55,6 +56,7 @@ class StoreContract:
 
         assert (restored.tickets, restored.orders, restored.fills) == ((), (), ())
         assert (restored.halted, restored.frozen_events) == (None, ())
+        assert (restored.reviews, restored.rules_freezes, restored.last_rules) == ((), (), ())
         assert restored.at_ms == NOW
 
     async def test_ticket_saved_comes_back_equal_after_a_restart(self, store, reopen):
@@ -355,6 +357,61 @@ class StoreContract:
         frozen = (await (await reopen()).load(NOW)).frozen_events
 
         assert frozen == ((EventId("35090"), "rules changed"), (EventId("35091"), "rules changed"))
+
+    async def test_newest_review_of_an_event_survives_a_restart(self, store, reopen):
+        other = replace(builders.review("[3]"), event_id=EventId("35091"))
+        for review in (builders.review("[1]"), other, builders.review("[2]", who="ana", user_id=1001)):
+            await store.save_review(review)
+
+        reviews = (await (await reopen()).load(NOW)).reviews
+
+        assert reviews == (other, builders.review("[2]", who="ana", user_id=1001))
+
+    async def test_review_by_the_settings_comes_back_beside_a_newer_one(self, store, reopen):
+        """Without it a stale entry of the TOML would count as a new review at every start."""
+        config = builders.review("[1]", who="config", user_id=None)
+        named_config = builders.review("[2]", who="config", user_id=7)
+        await store.save_review(config)
+        await store.save_review(named_config)
+
+        assert (await (await reopen()).load(NOW)).reviews == (config, named_config)
+
+    async def test_rules_freeze_survives_a_restart_with_its_newest_change(self, store, reopen):
+        await store.save_rules_freeze(builders.rules_freeze("ab" * 32))
+        await store.save_rules_freeze(builders.rules_freeze("cd" * 32))
+
+        assert (await (await reopen()).load(NOW)).rules_freezes == (builders.rules_freeze("cd" * 32),)
+
+    async def test_review_lifts_the_rules_freeze_of_its_event_and_no_other(self, store, reopen):
+        other = builders.rules_freeze(event_id="35091")
+        await store.save_rules_freeze(builders.rules_freeze())
+        await store.save_rules_freeze(other)
+        await store.save_freeze("35090", "a leg was missed")
+
+        await store.save_review(builders.review())
+
+        restored = await (await reopen()).load(NOW)
+        assert restored.rules_freezes == (other,)
+        assert restored.frozen_events == ((EventId("35090"), "a leg was missed"),)
+
+    async def test_lifted_broken_freeze_leaves_the_rules_freeze(self, store):
+        await store.save_freeze("35090", "a leg was missed")
+        await store.save_rules_freeze(builders.rules_freeze())
+
+        await store.save_freeze("35090", None)
+
+        restored = await store.load(NOW)
+        assert (restored.frozen_events, restored.rules_freezes) == ((), (builders.rules_freeze(),))
+
+    async def test_rules_that_the_catalogue_last_held_come_back_letter_by_letter(self, store, reopen):
+        event = builders.event()
+        gone = replace(event, markets=event.markets[1:], title="Fed decision in January: «no»?")
+        for read in (event, gone):
+            await store.save_catalogue([read], NOW)
+
+        restored = await (await reopen()).load(NOW, [event.event_id, EventId("never listed")])
+
+        assert restored.last_rules == ((event.event_id, canonical_rules(gone)),)
 
     async def test_text_of_a_stranger_with_half_a_character_is_stored_readably(self, store):
         """A lone surrogate cannot be written as UTF-8; a venue's words must not stop the ledger."""

@@ -6,6 +6,8 @@ import pytest
 from engine.ports import StoreError
 from storage.files import open_storage
 from storage.lock import hold_folder
+from storage.migrate import migrate, shipped
+from storage.profile import Durability, open_database
 from tests.unit.storage import builders
 from tests.unit.storage.builders import NOW
 from tests.unit.storage.rows import tamper
@@ -13,10 +15,29 @@ from tests.unit.storage.rows import tamper
 
 async def test_first_opening_migrates_both_files_and_the_next_none(lock, clock):
     async with open_storage(lock, clock) as first:
-        assert first.migrated == ("ledger/0001_init", "market/0001_init", "market/0002_history")
+        assert first.migrated == (
+            "ledger/0001_init",
+            "ledger/0002_reviews",
+            "market/0001_init",
+            "market/0002_history",
+        )
         assert first.sqlite.version == sqlite3.sqlite_version
     async with open_storage(lock, clock) as second:
         assert second.migrated == ()
+
+
+async def test_ledger_of_the_first_schema_goes_on_with_what_it_held(lock, clock):
+    ledger = await open_database(lock.folder / "ledger.db", Durability.FULL)
+    await migrate(ledger, shipped("ledger")[:1], NOW)
+    await ledger.close()
+    tamper(lock.folder / "ledger.db", "INSERT INTO freezes VALUES ('35090', 'a leg was missed', 1)")
+
+    async with open_storage(lock, clock) as storage:
+        assert storage.migrated == ("ledger/0002_reviews", "market/0001_init", "market/0002_history")
+        restored = await storage.store.load(NOW)
+
+    assert restored.frozen_events == (("35090", "a leg was missed"),)
+    assert (restored.reviews, restored.rules_freezes) == ((), ())
 
 
 async def test_install_secret_is_made_once_and_differs_per_folder(lock, clock, tmp_path):
@@ -115,7 +136,7 @@ async def test_ledger_of_a_newer_program_refuses_the_start(lock, clock):
         pass
     tamper(
         lock.folder / "ledger.db",
-        "INSERT INTO migrations (number, name, checksum, applied_ms) VALUES (2, '0002_later', ?, 1)",
+        "INSERT INTO migrations (number, name, checksum, applied_ms) VALUES (3, '0003_later', ?, 1)",
         "0" * 64,
     )
 

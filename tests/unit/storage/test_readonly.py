@@ -11,7 +11,16 @@ from engine.domain.ticket import TicketState
 from engine.domain.units import Ms, Size, Usdc
 from engine.ports import Store, StoreError
 from storage.files import open_storage
-from storage.readonly import LedgerStatus, OrderLine, SchemaLine, TicketLine, read_schemas, read_status
+from storage.readonly import (
+    LedgerStatus,
+    OrderLine,
+    SchemaLine,
+    StoredRules,
+    TicketLine,
+    read_rules,
+    read_schemas,
+    read_status,
+)
 from tests.unit.storage import builders
 from tests.unit.storage.builders import NOW
 from tests.unit.storage.rows import read, tamper
@@ -107,11 +116,44 @@ async def test_reader_sees_one_moment_and_never_writes(storage, lock):
 
 
 async def test_schemas_tell_what_the_files_have_and_what_the_program_knows(storage, lock):
-    assert read_schemas(lock.folder) == (SchemaLine("ledger.db", 1, 1), SchemaLine("market.db", 2, 2))
+    assert read_schemas(lock.folder) == (SchemaLine("ledger.db", 2, 2), SchemaLine("market.db", 2, 2))
 
     tamper(lock.folder / "ledger.db", "DELETE FROM migrations")
 
-    assert read_schemas(lock.folder)[0] == SchemaLine("ledger.db", 0, 1)
+    assert read_schemas(lock.folder)[0] == SchemaLine("ledger.db", 0, 2)
+
+
+async def test_rules_tell_event_newest_review_and_freeze(storage, lock):
+    event = builders.event()
+    await storage.store.save_catalogue([event], NOW)
+    assert read_rules(lock.folder, event.code) == StoredRules(event, None, None)
+    for review in (builders.review("[1]"), builders.review("[2]")):
+        await storage.store.save_review(review)
+    await storage.store.save_rules_freeze(builders.rules_freeze())
+
+    assert read_rules(lock.folder, event.code) == StoredRules(
+        event, builders.review("[2]"), builders.rules_freeze()
+    )
+    assert read_rules(lock.folder, "nothing") is None
+
+
+async def test_event_that_waits_for_a_review_is_among_the_frozen(storage, lock):
+    await storage.store.save_freeze(EventId("35090"), "a leg was missed")
+    await storage.store.save_rules_freeze(builders.rules_freeze())
+    await storage.store.save_rules_freeze(builders.rules_freeze(event_id="35091"))
+
+    assert read_status(lock.folder, NOW).frozen_events == ("35090", "35091")
+
+
+async def test_ledger_of_the_version_before_reviews_is_still_read(storage, lock):
+    event = builders.event()
+    await storage.store.save_catalogue([event], NOW)
+    await storage.store.save_freeze(EventId("35090"), "a leg was missed")
+    for sql in ("DROP VIEW v_review", "DROP TABLE rules_freezes", "DROP TABLE reviews"):
+        tamper(lock.folder / "ledger.db", sql)
+
+    assert read_status(lock.folder, NOW).frozen_events == ("35090",)
+    assert read_rules(lock.folder, event.code) == StoredRules(event, None, None)
 
 
 def test_folder_without_a_ledger_is_refused_and_stays_empty(tmp_path):

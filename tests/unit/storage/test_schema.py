@@ -34,6 +34,8 @@ async def path(storage, lock):
     await store.finish_attempts(report(record), Ms(NOW + 40))
     await store.save_progress([record], [replace(builders.fill(record), settlement=Settlement.CONFIRMED)])
     await store.append_audit(Audit(NOW, builders.BEN, "send", "T-ABCDEF", ""))
+    await store.save_review(builders.review())
+    await store.save_rules_freeze(builders.rules_freeze())
     return lock.folder / "ledger.db"
 
 
@@ -74,6 +76,9 @@ async def path(storage, lock):
         ("DELETE FROM fills", "a fill is never deleted"),
         ("UPDATE audit SET payload = '[]'", "a line is never changed"),
         ("DELETE FROM audit WHERE seq = 1", "a line is never deleted"),
+        ("UPDATE reviews SET who = 'ana'", "a review is never changed"),
+        ("DELETE FROM reviews", "a review is never deleted"),
+        ("DELETE FROM rules_freezes", "only a newer review lifts this freeze"),
     ],
 )
 async def test_what_was_written_once_cannot_be_changed_by_anyone(path, sql, guard):
@@ -96,6 +101,7 @@ async def test_what_was_written_once_cannot_be_changed_by_anyone(path, sql, guar
         "INSERT INTO meta VALUES (2, zeroblob(32), 1)",
         "UPDATE meta SET install_secret = zeroblob(31)",
         "INSERT INTO inbox VALUES (1, x'00', 1, 'taken', 'outcome without a settlement')",
+        "INSERT INTO reviews VALUES (9, '1', hex(zeroblob(32)), '[]', NULL, 'nobody', 1)",
     ],
 )
 async def test_value_outside_its_column_is_refused_by_the_file(path, sql):
@@ -110,7 +116,7 @@ async def test_final_flag_of_the_file_is_the_domain_table(path, state):
     assert {row["is_final"] for row in read(path, "SELECT is_final FROM v_order")} == {int(state.is_final)}
 
 
-@pytest.mark.parametrize("kind", TicketKind)
+@pytest.mark.parametrize("kind", [kind for kind in TicketKind if kind.is_stored])
 @pytest.mark.parametrize("role", Role)
 async def test_every_kind_of_ticket_and_owner_has_a_place(storage, kind, role):
     ticket = replace(builders.ticket(), kind=kind, owner=replace(builders.BEN, role=role))
@@ -261,3 +267,15 @@ async def test_halts_keep_their_history(storage, lock, clock):
 
     rows = read(lock.folder / "ledger.db", "SELECT at_ms, reason FROM halts ORDER BY seq")
     assert [(r["at_ms"] - NOW, r["reason"]) for r in rows] == [(0, "killed"), (1, None), (2, "foreign order")]
+
+
+async def test_review_is_shown_with_its_text_and_whether_it_still_counts(path):
+    tamper(path, "INSERT INTO reviews SELECT 7, event_id, rules_hash, rules, NULL, 'config', 5 FROM reviews")
+
+    rows = read(path, "SELECT * FROM v_review ORDER BY seq")
+
+    assert [(r["user_id"], r["who"], r["is_newest"], r["is_frozen"]) for r in rows] == [
+        (1002, "ben", 0, 1),
+        (None, "config", 1, 1),
+    ]
+    assert all(hashlib.sha256(r["rules"].encode()).hexdigest() == r["rules_hash"] for r in rows)

@@ -1,104 +1,28 @@
 import asyncio
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import pytest
-from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
+from websockets.asyncio.server import ServerConnection, serve
 
 from engine.clock import SystemClock
 from engine.core.feed import Feeds
 from engine.domain.book import LiveBook
 from engine.domain.frames import BookDelta, Frame, Ignored, Malformed
 from engine.domain.ids import TokenId
-from engine.venue.market_ws import FRAME_BYTES_MAX, MarketSocket, SocketPace
+from engine.domain.units import Ms
+from engine.venue.market_ws import MarketSocket, SocketRules
 from engine.venue.wire_shapes import StreamBook
 from tests.support.feed_bench import LINE
+from tests.support.market_channel import PATIENCE_S, QUICK, Desk, Venue, new_socket, running, until
 from tests.support.market_stream import NO, YES, seeded_venue
 
-PATIENCE_S = 10.0
 FILES = Path("/proc/self/fd")
-QUICK = SocketPace(ping_ms=40, silence_ms=4_000, connect_ms=2_000, backoff_min_ms=1, backoff_max_ms=4)
-
-
-class Venue:
-    """A loopback market channel that remembers what it was told."""
-
-    def __init__(self) -> None:
-        self.connections: list[ServerConnection] = []
-        self.heard: list[str] = []
-        self.answers_pings = True
-        self.on_open: Callable[[ServerConnection], Awaitable[None]] | None = None
-        self.headers: list[str | None] = []
-        self.server: Server | None = None
-
-    async def handle(self, connection: ServerConnection) -> None:
-        self.connections.append(connection)
-        assert connection.request is not None
-        self.headers.append(connection.request.headers.get("User-Agent"))
-        with suppress(ConnectionClosed):
-            if self.on_open is not None:
-                await self.on_open(connection)
-            async for message in connection:
-                self.heard.append(str(message))
-                if message == "PING" and self.answers_pings:
-                    await connection.send("PONG")
-
-    @property
-    def url(self) -> str:
-        assert self.server is not None
-        return f"ws://127.0.0.1:{next(iter(self.server.sockets)).getsockname()[1]}/ws/market"
-
-    def subscriptions(self) -> list[dict[str, object]]:
-        return [json.loads(text) for text in self.heard if text != "PING"]
-
-
-class Desk:
-    """What the socket calls back."""
-
-    def __init__(self) -> None:
-        self.frames: list[Frame] = []
-        self.links: list[bool] = []
-
-    def on_frames(self, frames: tuple[Frame, ...]) -> None:
-        self.frames += frames
-
-    def on_link(self, up: bool) -> None:
-        self.links.append(up)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Poll a condition until it holds."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():  # noqa: ASYNC110 - what is polled belongs to the library and the kernel
-            await asyncio.sleep(0.002)
 
 
 def _has(venue: Venue, subscriptions: int) -> bool:
     return len(venue.subscriptions()) == subscriptions
-
-
-@asynccontextmanager
-async def running(
-    pace: SocketPace = QUICK, tokens: tuple[str, ...] = (YES, NO), random: Callable[[], float] = lambda: 0.5
-) -> AsyncIterator[tuple[Venue, MarketSocket, Desk, asyncio.Task[None]]]:
-    """Run a socket against a venue; at the end it is cancelled and nothing may be left over."""
-    before = asyncio.all_tasks()
-    venue, desk = Venue(), Desk()
-    async with serve(venue.handle, "127.0.0.1", 0, close_timeout=1) as venue.server:
-        socket = MarketSocket(venue.url, SystemClock(), random, pace)
-        socket.subscribe([TokenId(token) for token in tokens])
-        task = asyncio.create_task(socket.run(desk.on_frames, desk.on_link), name="socket-under-test")
-        try:
-            yield venue, socket, desk, task
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-    await until(lambda: asyncio.all_tasks() <= before)
 
 
 async def test_socket_subscribes_with_the_documented_first_frame():
@@ -120,7 +44,7 @@ async def test_frames_reach_the_callback_decoded_and_in_order():
         source.now_ms += 10
         await connection.send(source.set_level("BUY", 4500, "1").decode())
         await connection.send("PONG")
-        await connection.send(b"\xff\x00")
+        await connection.send(b"\xff\x00", text=True)
 
     async with running() as (venue, socket, desk, _):
         venue.on_open = dump
@@ -131,7 +55,7 @@ async def test_frames_reach_the_callback_decoded_and_in_order():
         kinds = [type(frame) for frame in desk.frames if frame != Ignored("pong")][:4]
         assert kinds == [StreamBook, StreamBook, BookDelta, Malformed]
         assert Ignored("pong") in desk.frames
-        assert socket.heard_ms() is not None
+        assert socket.silent_ms() is not None
 
 
 async def test_socket_and_feed_core_together_give_the_venues_book():
@@ -150,7 +74,7 @@ async def test_socket_and_feed_core_together_give_the_venues_book():
     venue = Venue()
     venue.on_open = stream
     async with serve(venue.handle, "127.0.0.1", 0) as venue.server:
-        socket = MarketSocket(venue.url, clock, lambda: 0.5, QUICK)
+        socket = new_socket(venue.url)
         socket.subscribe([TokenId(YES), TokenId(NO)])
 
         def on_frames(frames: tuple[Frame, ...]) -> None:
@@ -181,12 +105,12 @@ async def test_socket_sends_text_pings_and_counts_pongs_as_life():
 
         assert desk.frames.count(Ignored("pong")) >= 1
         assert len(venue.connections) == 1
-        assert socket.heard_ms() is not None
+        assert socket.silent_ms() is not None
 
 
 async def test_silent_connection_is_given_up_and_made_anew():
-    pace = SocketPace(ping_ms=30, silence_ms=150, backoff_min_ms=1, backoff_max_ms=2)
-    async with running(pace) as (venue, _, desk, _):
+    rules = SocketRules(ping_ms=30, silence_ms=150, backoff_ms=1, backoff_max_ms=2)
+    async with running(rules) as (venue, _, desk, _):
         venue.answers_pings = False
         await until(lambda: len(desk.links) >= 3)
 
@@ -203,7 +127,7 @@ async def test_closed_connection_is_made_anew_and_resubscribed():
 
         assert all(frame["type"] == "market" for frame in venue.subscriptions())
         assert desk.links == [True, False] * 5 + [True]
-        assert socket.heard_ms() is not None
+        assert socket.silent_ms() is not None
 
 
 async def test_aborted_connection_is_made_anew():
@@ -221,15 +145,39 @@ async def test_change_of_tokens_is_sent_as_a_difference():
         socket.subscribe([TokenId(NO), TokenId("7"), TokenId("7"), TokenId("8")])
         await until(lambda: len(venue.subscriptions()) == 3)
         socket.subscribe([TokenId("8"), TokenId("7"), TokenId(NO)])
-        socket.subscribe([])
+        socket.subscribe([TokenId("8")])
         await until(lambda: len(venue.subscriptions()) == 4)
 
         assert venue.subscriptions()[1:] == [
             {"operation": "unsubscribe", "assets_ids": [YES]},
             {"operation": "subscribe", "assets_ids": ["7", "8"], "custom_feature_enabled": True},
-            {"operation": "unsubscribe", "assets_ids": [NO, "7", "8"]},
+            {"operation": "unsubscribe", "assets_ids": [NO, "7"]},
         ]
         assert desk.links == [True]
+
+
+async def test_connection_that_carries_nothing_is_closed_and_opened_again_without_a_pause_or_a_loss():
+    slow = SocketRules(backoff_ms=60_000, backoff_max_ms=60_000)
+    async with running(slow) as (venue, socket, desk, _):
+        await until(venue.subscriptions)
+        socket.subscribe([])
+        await until(lambda: desk.links == [True, False])
+        await until(lambda: venue.closed == [1000])
+        socket.subscribe([TokenId("7")])
+        await until(lambda: len(venue.subscriptions()) == 2)
+
+        assert venue.subscriptions()[1]["assets_ids"] == ["7"]
+        assert desk.losses == []
+
+
+async def test_connection_emptied_and_filled_in_one_breath_carries_what_was_wanted_last():
+    async with running() as (venue, socket, desk, _):
+        await until(venue.subscriptions)
+        socket.subscribe([])
+        socket.subscribe([TokenId("7")])
+        await until(lambda: venue.subscriptions()[-1]["assets_ids"] == ["7"])
+
+        assert desk.losses == []
 
 
 async def test_reconnect_subscribes_what_is_wanted_now():
@@ -252,7 +200,7 @@ async def test_without_tokens_there_is_no_connection_until_some_are_wanted():
         for _ in range(20):
             await asyncio.sleep(0)
         assert venue.connections == []
-        assert socket.heard_ms() is None
+        assert socket.silent_ms() is None
 
         socket.subscribe([TokenId(YES)])
         await until(venue.subscriptions)
@@ -268,12 +216,40 @@ async def test_link_is_down_and_unheard_after_cancellation():
             await task
 
         assert desk.links == [True, False]
-        assert socket.heard_ms() is None
+        assert socket.silent_ms() is None
+
+
+async def test_cancellation_at_the_moment_of_a_loss_ends_the_task():
+    class FatalClock(SystemClock):
+        """Cancels the socket, and tells its keeper in the same breath that nothing was heard for days."""
+
+        def now_ms(self) -> Ms:
+            running = asyncio.current_task()
+            if running is None or not running.get_name().startswith("market-socket-keeper") or not armed:
+                return super().now_ms()
+            task.cancel()
+            return Ms(super().now_ms() + 1_000_000_000)
+
+    armed = False
+    async with running() as (venue, *_):
+        desk = Desk()
+        socket = MarketSocket(
+            LINE, venue.url, QUICK, clock=FatalClock(), random=lambda: 0.5, on_loss=desk.losses.append
+        )
+        socket.subscribe([TokenId(YES)])
+        task = asyncio.create_task(socket.run(desk.on_frames, desk.on_link), name="socket-under-test")
+        await until(lambda: desk.frames)
+        armed = True
+
+        async with asyncio.timeout(PATIENCE_S):
+            with pytest.raises(asyncio.CancelledError):
+                await task
+    assert desk.links == [True, False]
 
 
 async def test_cancellation_in_the_backoff_is_immediate():
-    pace = SocketPace(connect_ms=500, backoff_min_ms=60_000, backoff_max_ms=60_000)
-    socket = MarketSocket("ws://127.0.0.1:9/ws/market", SystemClock(), lambda: 0.99, pace)
+    rules = SocketRules(connect_ms=500, backoff_ms=60_000, backoff_max_ms=60_000)
+    socket = new_socket("ws://127.0.0.1:9/ws/market", rules, lambda: 0.99)
     socket.subscribe([TokenId(YES)])
     desk = Desk()
     task = asyncio.create_task(socket.run(desk.on_frames, desk.on_link), name="socket-under-test")
@@ -295,7 +271,7 @@ async def test_unreachable_venue_backs_off_with_full_jitter_to_the_ceiling():
         drawn.append(0.0)
         return 0.0
 
-    socket = MarketSocket("ws://127.0.0.1:9/ws/market", SystemClock(), draw)
+    socket = new_socket("ws://127.0.0.1:9/ws/market", SocketRules(), draw)
     socket.subscribe([TokenId(YES)])
     task = asyncio.create_task(socket.run(lambda _: None, lambda _: None), name="socket-under-test")
     await until(lambda: len(drawn) >= 20)
@@ -310,7 +286,7 @@ async def test_unreachable_venue_backs_off_with_full_jitter_to_the_ceiling():
 )
 def test_backoff_is_drawn_between_nothing_and_a_doubling_ceiling(failures: int, ceiling_s: float):
     for drawn in (0.0, 0.5, 0.999):
-        socket = MarketSocket("ws://127.0.0.1:9", SystemClock(), partial(float, drawn))
+        socket = new_socket("ws://127.0.0.1:9", SocketRules(), partial(float, drawn))
 
         assert socket._backoff_s(failures) == pytest.approx(drawn * ceiling_s)
 
@@ -319,7 +295,7 @@ async def test_frame_above_the_bound_costs_one_connection_and_not_the_process():
     async def flood(connection: ServerConnection) -> None:
         if len(connections) == 0:
             connections.append(connection)
-            await connection.send("x" * (FRAME_BYTES_MAX + 1))
+            await connection.send("x" * (SocketRules().max_frame_bytes + 1))
 
     connections: list[ServerConnection] = []
     async with running() as (venue, _, desk, task):
@@ -354,7 +330,7 @@ async def test_fault_of_ours_in_the_callback_ends_the_task_and_the_link():
 
     venue, desk = Venue(), Desk()
     async with serve(venue.handle, "127.0.0.1", 0) as venue.server:
-        socket = MarketSocket(venue.url, SystemClock(), lambda: 0.5, QUICK)
+        socket = new_socket(venue.url)
         socket.subscribe([TokenId(YES)])
 
         with pytest.raises(ExceptionGroup) as caught:

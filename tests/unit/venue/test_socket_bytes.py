@@ -8,6 +8,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from engine.clock import SystemClock
 from engine.domain.frames import Frame, Ignored
 from engine.domain.ids import ConnectionId, TokenId
+from engine.metrics import Metrics
 from engine.venue.market_sockets import MarketSockets
 from tests.support.market_stream import NO, YES
 
@@ -34,9 +35,9 @@ async def test_decode_gets_every_message_of_every_connection_before_its_frames()
     async with serve(handle, "127.0.0.1", 0) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         url = f"ws://127.0.0.1:{port}/ws/market"
-        sockets = MarketSockets(url, SystemClock(), lambda: 0.0, decode=decode)
+        sockets = MarketSockets(url, SystemClock(), lambda: 0.0, Metrics(), decode=decode)
         sockets.subscribe([(ConnectionId(0), [TokenId(YES)]), (ConnectionId(1), [TokenId(NO)])])
-        running = asyncio.create_task(sockets.run(on_frames, lambda _number, _up: None))
+        running = asyncio.create_task(sockets.run(on_frames, lambda _n, _up: None, lambda _n, _why: None))
         async with asyncio.timeout(10):
             while len(handed) < 2 * len(SENT):  # noqa: ASYNC110 - the callback is not a coroutine
                 await asyncio.sleep(0.002)

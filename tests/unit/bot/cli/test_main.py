@@ -19,6 +19,7 @@ COMMANDS = (
     "local",
     "run-service",
     "status",
+    "review",
     "check-config",
     "migrate",
     "snapshot",
@@ -132,7 +133,12 @@ def test_migrate_makes_the_schemas_and_says_so_once(tmp_path: Path) -> None:
     first = json.loads(CliRunner().invoke(cli, ["migrate", "--data", str(tmp_path), "--json"]).output)
     second = json.loads(CliRunner().invoke(cli, ["migrate", "--data", str(tmp_path), "--json"]).output)
 
-    assert first["applied"] == ["ledger/0001_init", "market/0001_init", "market/0002_history"]
+    assert first["applied"] == [
+        "ledger/0001_init",
+        "ledger/0002_reviews",
+        "market/0001_init",
+        "market/0002_history",
+    ]
     assert second["applied"] == []
     assert all(schema["current"] == schema["newest"] for schema in second["schemas"])
 
