@@ -1,19 +1,20 @@
 """What a run of the feed core came to: inputs, counters and one hash over all its effects, in order.
 
-Two runs with equal hashes did the same. The hash is SHA-256 over one line per effect: the time of its input
-and the effect as canonical JSON.
+Two runs with equal hashes did the same. The hash is SHA-256 over one line of JSON per effect: the time of its
+input, the effect's kind and its fields in order, enums by their values.
 """
 
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
-from enum import Enum
+
+import msgspec
 
 from engine.core.feed_inlet import FeedInput
 from engine.domain.effects import Count, Effect, RaiseAlert
-from engine.domain.market import canonical_json
 from engine.domain.units import Ms
+
+_CANONICAL = msgspec.json.Encoder(order="deterministic")
 
 
 class FeedTally:
@@ -51,7 +52,7 @@ class FeedTally:
                 self.counts[effect.metric, effect.label] += effect.by
             elif isinstance(effect, RaiseAlert):
                 self.alerts += 1
-            self._sha.update(f"{at_ms} {_canonical(effect)}\n".encode())
+            self._sha.update(_CANONICAL.encode((at_ms, type(effect).__name__, effect)) + b"\n")
 
     def by_label(self, metric: str) -> dict[str, int]:
         """Return a counter's sums by label, in the order of the labels."""
@@ -65,20 +66,3 @@ class FeedTally:
     def digest(self) -> str:
         """Return the hash over all effects so far, as hex."""
         return self._sha.hexdigest()
-
-
-def _canonical(effect: Effect) -> str:
-    return canonical_json([type(effect).__name__, _plain(asdict(effect))])
-
-
-def _plain(value: object) -> object:
-    """Return a value with its enums as their names: what JSON can hold."""
-    match value:
-        case Enum():
-            return value.name
-        case dict():
-            return {str(key): _plain(inner) for key, inner in value.items()}
-        case list() | tuple():
-            return [_plain(inner) for inner in value]
-        case _:
-            return value
