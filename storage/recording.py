@@ -18,8 +18,8 @@ from engine.domain.units import Ms
 from storage.recorder import ROTATED, RecordingError, recording_files
 from storage.recording_lines import DECODER, FORMAT, EndLine, HeadLine, Line, input_of, tracked_token
 
-CHUNK: Final = 1 << 18
-"""Plain bytes decoded at once: large enough that reading costs a tenth of applying."""
+CHUNK: Final = 1 << 12
+"""Compressed bytes read at once, some thirty messages: more would not stay in the processor's cache."""
 _AFTER_END: Final = "expected nothing after the last line, found another line"
 LINE_BYTES_MAX: Final = 64 << 20
 """A dump of a thousand deep books is some 10 MB; more is not a line of ours."""
@@ -135,17 +135,15 @@ class _Reader:
         self._end: EndLine | None = None
 
     def pieces(self, file: BinaryIO) -> Iterator[HeadLine | Sequence[FeedInput] | Closed | Damaged]:
-        stream = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True, closefd=False)
+        # Not the library's stream reader: at the end of a torn file that keeps what it has decoded to itself.
+        decompressor = zstandard.ZstdDecompressor().decompressobj(read_across_frames=True)
         rest = b""
-        while True:
+        while chunk := file.read(CHUNK):
             try:
-                chunk = stream.read(CHUNK)
+                text = rest + decompressor.decompress(chunk)
             except zstandard.ZstdError as error:
                 yield self._damaged(str(error))
                 return
-            if not chunk:
-                break
-            text = rest + chunk
             cut = text.rfind(b"\n") + 1
             rest = text[cut:]
             if len(rest) > LINE_BYTES_MAX:
