@@ -11,16 +11,22 @@ from engine.domain.frames import BookDelta, BookSnapshot, LevelChange
 from engine.domain.ids import ConditionId
 from engine.domain.units import PRICE_ONE, TOUCHES, Ms, Price, format_price, parse_price
 
-AHEAD_MS_MAX = 600_000
-"""A venue time further ahead of ours is damage: believed, it would make every later snapshot look old."""
+AHEAD_MS_MAX = 60_000
+"""A venue time further ahead of ours is damage: believed, it would make every later snapshot look old. A
+machine whose clock is so far behind must be set right before it trades."""
 
 
 def misplaced(condition_id: ConditionId, message: BookDelta | BookSnapshot, at_ms: Ms) -> Fault | None:
     """Return why a message cannot be about this market now."""
     if message.condition_id != condition_id:
         return Fault(Reason.WRONG_MARKET, condition_id, message.condition_id)
-    if message.venue_ms > at_ms + AHEAD_MS_MAX:
-        return Fault(Reason.TIME_AHEAD, f"about {at_ms} ms", f"{message.venue_ms} ms")
+    return too_far_ahead(message.venue_ms, at_ms)
+
+
+def too_far_ahead(venue_ms: Ms, at_ms: Ms) -> Fault | None:
+    """Return the fault of a venue time that cannot be."""
+    if venue_ms > at_ms + AHEAD_MS_MAX:
+        return Fault(Reason.TIME_AHEAD, f"about {at_ms} ms", f"{venue_ms} ms")
     return None
 
 

@@ -43,8 +43,10 @@ class MarketFeed:
     """When the stream last told something of this market."""
     probed_ms: Ms = LONG_AGO
     """When the venue's book was last asked for beside the stream."""
+    same: set[TokenId] = field(default_factory=set)
+    """Tokens whose books the newest probe has found equal to ours."""
     confirmed_ms: Ms = LONG_AGO
-    """When a probe was asked whose answer was equal to our book."""
+    """When a probe was asked that found every token's book equal to ours."""
     missed: Missed | None = None
     missed_before_ms: Ms = LONG_AGO
     """When the stream was last found to have left something out here."""
@@ -141,6 +143,10 @@ class Watched:
         if not market.tokens:
             del self.markets[condition_id], market.connection.markets[condition_id]
         return feed, not market.tokens
+
+    def market_of(self, feed: TokenFeed) -> MarketFeed:
+        """Return the market of a token."""
+        return self.markets[feed.token.condition_id]
 
     def on(self, connection: Connection) -> Iterator[TokenFeed]:
         """Return the feeds of one connection."""

@@ -20,8 +20,8 @@ from engine.domain.units import Ms
 
 PROBE_EVERY_MS = 1_000
 """Longest rate of probes over all connections together."""
-PROBE_TOKENS = 50
-"""Books in one probe, one a market: 150 KB at most, and 100 markets of a full connection take two."""
+PROBE_MARKETS = 50
+"""Markets in one probe: 300 KB at most, and the 100 of a full connection take two."""
 AGAIN_QUIET_MS = 2_000
 """How often a market of a quiet connection is looked at: twice within the age a plan accepts by default."""
 AGAIN_MS = 30_000
@@ -37,7 +37,7 @@ class Verdict(Enum):
     BEHIND = "probe_behind"
     """The answer is older than what the stream brought: it proves nothing."""
     UNCLEAR = "probe_unclear"
-    """Another book of the same millisecond: before or after ours, nobody can tell."""
+    """Another book of the same millisecond: before or after ours, only time can tell."""
     AHEAD = "probe_ahead"
 
 
@@ -64,19 +64,20 @@ class Rota:
         if self._asked_ms is not None and at_ms - self._asked_ms < pause:
             return ()
         due = [
-            (turn, token_id, market)
+            (turn, tokens, market)
             for market in markets
             if market.missed is None
             and (turn := _turn(market, at_ms)) is not None
-            and (token_id := _probed_token(market)) is not None
+            and (tokens := _comparable(market))
         ]
-        chosen = nsmallest(PROBE_TOKENS, due, key=lambda row: row[:2])
+        chosen = nsmallest(PROBE_MARKETS, due, key=lambda row: row[:2])
         if not chosen:
             return ()
         for _, _, market in chosen:
             market.probed_ms = at_ms
+            market.same.clear()
         self._asked_ms = at_ms
-        tokens = tuple(token_id for _, token_id, _ in chosen)
+        tokens = tuple(token_id for _, some, _ in chosen for token_id in some)
         self._waiting = frozenset(tokens)
         return tokens
 
@@ -96,9 +97,10 @@ def _turn(market: MarketFeed, at_ms: Ms) -> tuple[bool, Ms] | None:
     return busy, market.probed_ms
 
 
-def _probed_token(market: MarketFeed) -> TokenId | None:
-    """Return a token whose book can be compared: both tokens get their news in the same messages."""
-    for token_id, feed in market.tokens.items():
-        if feed.state in (FeedState.LIVE, FeedState.STALE) and feed.book is not None:
-            return token_id
-    return None
+def _comparable(market: MarketFeed) -> tuple[TokenId, ...]:
+    """Return the tokens whose books can be compared: most messages are about both, but not all."""
+    return tuple(
+        token_id
+        for token_id, feed in market.tokens.items()
+        if feed.state in (FeedState.LIVE, FeedState.STALE) and feed.book is not None
+    )

@@ -18,13 +18,15 @@ from engine.core.feed_table import Fault, FeedEvent, FeedState, Reason
 from engine.core.feed_throttle import FetchThrottle
 from engine.core.feed_tracked import TrackedToken
 from engine.domain.book import Level
-from engine.domain.frames import BookDelta, BookSnapshot, BookTerms, LevelChange
+from engine.domain.frames import BookDelta, BookSnapshot, BookTerms, LevelChange, TickChange
 from engine.domain.units import Ms, Price
 
 CHECK_EVERY = 100
 """Changes after which a book is checked at once, however busy it is."""
 HELD_MAX = 256
 """Changes kept while a snapshot is fetched: two seconds of the busiest market seen (137 a second)."""
+RIVAL_MS = 3_000
+"""How long another book of our newest millisecond must stand before it is taken for the later one."""
 CHECKS = "feed_hash_checks_total"
 FRAMES = "feed_frames_total"
 
@@ -45,6 +47,8 @@ class TokenFeed:
 
     __slots__ = (
         "_levels",
+        "_rival",
+        "_rival_since_ms",
         "_shared",
         "_stamp",
         "_tally",
@@ -96,6 +100,9 @@ class TokenFeed:
         self._tally = tally
         self._tick_since_ms: Ms | None = None
         self._unchecked = 0
+        self._rival: tuple[str, str] | None = None
+        self._rival_since_ms = at_ms
+        """Our newest checksum and another of its millisecond that the venue shows, and since when."""
         self._levels: tuple[tuple[Level, ...], tuple[Level, ...]] | None = None
 
     @property
@@ -147,6 +154,13 @@ class TokenFeed:
         self.base = None
         self.held.clear()
         self.proven = self._shared.steady = False
+
+    def knows_tick(self, change: TickChange) -> bool:
+        """Tell whether a change of tick is in the book already: told before, or older than what we have."""
+        told_ms = self._tick_since_ms
+        if told_ms is not None and change.venue_ms <= told_ms:
+            return True
+        return self.stamp is not None and change.venue_ms < self.stamp.venue_ms
 
     def set_tick(self, tick: Price, tick_text: str, venue_ms: Ms | None) -> None:
         """Put later snapshots on a new grid; `venue_ms` is when the venue announced it."""
@@ -285,6 +299,9 @@ class TokenFeed:
             self.stamp = stamp_of(snapshot)
             self.held.clear()
             return book
+        if self._tick_is_outdated(snapshot, book):
+            self._tally[FRAMES, "superseded"] += 1
+            return None
         self.tick, self.terms = book.tick, self.terms.updated(snapshot.terms)
         if snapshot.terms.last_trade_price is not None:
             self._shared.tape.adopt(snapshot.terms.last_trade_price)
@@ -322,14 +339,31 @@ class TokenFeed:
                 tuple(self.held),
                 lambda candidate: self._proves(candidate, newest, terms, likely),
             )
-            if joined is None:
+            if joined is not None:
+                self._settle(joined, newest)
+            elif stamp.venue_ms == newest.venue_ms and self.is_outlasted(snapshot, at_ms):
+                self._settle(book, stamp)
+                self.base = stamp
+            else:
                 self._tally[CHECKS, "rest_behind"] += 1
                 return False
-            self._settle(joined, newest)
         self._tally[CHECKS, "rest_match"] += 1
         self.tick, self.terms = book.tick, terms
         self.epoch += 1
         return True
+
+    def is_outlasted(self, snapshot: BookSnapshot, at_ms: Ms) -> bool:
+        """Tell whether the venue shows another book of our newest millisecond, and has done so for long.
+
+        Several changes share a millisecond, so one look cannot tell which book is the later one. A stream
+        that says nothing more while the venue stands by its book has lost the change between them.
+        """
+        assert self.stamp is not None, "expected a checksum"
+        rival = (self.stamp.hash, snapshot.hash)
+        if self._rival != rival:
+            self._rival, self._rival_since_ms = rival, at_ms
+            return False
+        return at_ms - self._rival_since_ms >= RIVAL_MS
 
     def _settle(self, book: Book, stamp: Stamp) -> None:
         """Take over a book together with the checksum that proves it."""

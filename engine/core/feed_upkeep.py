@@ -95,10 +95,14 @@ class Upkeep:
         if found is Verdict.AHEAD and market.missed is None:
             market.missed = Missed(feed.token.token_id, stamp_of(snapshot), at_ms)
         elif found is Verdict.SAME and self.is_proven(feed, at_ms):
-            market.confirmed_ms = market.probed_ms
-            for each in market.tokens.values():
-                if each.state is FeedState.STALE:
-                    move(each, FeedEvent.HEARD, at_ms)
+            market.same.add(feed.token.token_id)
+            if market.same >= market.tokens.keys():
+                market.confirmed_ms = market.probed_ms
+                for each in market.tokens.values():
+                    if each.state is FeedState.STALE:
+                        move(each, FeedEvent.HEARD, at_ms)
+        elif found is Verdict.UNCLEAR and feed.is_outlasted(snapshot, at_ms):
+            self._doubt_both(market, snapshot.venue_ms, at_ms)
 
     def _await_missed(self, market: MarketFeed, missed: Missed, at_ms: Ms) -> None:
         """See whether the stream has brought by now what a probe saw; if it is overdue, it never will."""
@@ -116,10 +120,14 @@ class Upkeep:
         if silent or again:
             self._replace(connection, at_ms)
         if not silent:
-            owed = f"a change of venue time {missed.stamp.venue_ms}"
-            for each in market.tokens.values():
-                newest = "none" if each.stamp is None else f"nothing after {each.stamp.venue_ms}"
-                self._resyncs.doubt(each, Fault(Reason.MISSED, owed, newest), at_ms)
+            self._doubt_both(market, missed.stamp.venue_ms, at_ms)
+
+    def _doubt_both(self, market: MarketFeed, venue_ms: Ms, at_ms: Ms) -> None:
+        """Fetch both books of a market of which the stream has left something out."""
+        for feed in market.tokens.values():
+            newest = "none" if feed.stamp is None else f"the newest of {feed.stamp.venue_ms}"
+            fault = Fault(Reason.MISSED, f"a change of venue time {venue_ms}", newest)
+            self._resyncs.doubt(feed, fault, at_ms)
 
     def _replace(self, connection: Connection, at_ms: Ms) -> None:
         """Believe nothing more of a frozen connection and ask for another in its place."""

@@ -26,7 +26,6 @@ def begin(
 ) -> list[Effect]:
     """Start the last look for a ticket; its Send waits until `due` returns it."""
     desk.rechecks[ticket_id] = Recheck(asked, ticket_id, version, tokens, asked.at_ms)
-    desk.feeds.looked_at(tokens, asked.at_ms)
     return [
         FetchBooks(tokens, TIMER),
         SetTimer(f"{TIMER}:{ticket_id}", Ms(asked.at_ms + PATIENCE_MS)),

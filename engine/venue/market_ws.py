@@ -15,7 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from engine.clock import Clock
-from engine.domain.frames import Frame, Malformed
+from engine.domain.frames import BookDelta, Frame, Malformed
 from engine.domain.ids import ConnectionId, TokenId
 from engine.domain.units import Ms
 from engine.venue.bounded_connection import BoundedConnection
@@ -106,13 +106,14 @@ class MarketSocket:
         return None if self._heard_ms is None else Ms(self._clock.now_ms() - self._heard_ms)
 
     def lag_ms(self) -> Ms | None:
-        """Return receive minus venue time of the newest change; None if there was none on this connection.
+        """Return receive minus venue time of the newest change; None if none was seen on this connection.
 
-        The difference between both clocks is part of it; what grows is a reader that falls behind.
+        Looks at the message that came last, whenever it is asked: a busy connection tells, a quiet one may
+        not. The difference between both clocks is part of it; what grows is a reader that falls behind.
         """
-        newest = [venue_ms for frame in self._newest if (venue_ms := getattr(frame, "venue_ms", None))]
-        if newest and self._heard_ms is not None:
-            self._lag_ms = Ms(self._heard_ms - max(newest))
+        changes = [frame.venue_ms for frame in self._newest if isinstance(frame, BookDelta)]
+        if changes and self._heard_ms is not None:
+            self._lag_ms = Ms(self._heard_ms - max(changes))
         return self._lag_ms
 
     async def run(

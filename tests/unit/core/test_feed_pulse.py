@@ -4,7 +4,7 @@ import pytest
 from msgspec import structs
 
 from engine.core.feed import SILENCE_MS
-from engine.core.feed_probe import AGAIN_MS, AGAIN_QUIET_MS, OVERDUE_MS, PROBE_EVERY_MS, PROBE_TOKENS
+from engine.core.feed_probe import AGAIN_MS, AGAIN_QUIET_MS, OVERDUE_MS, PROBE_EVERY_MS, PROBE_MARKETS
 from engine.core.feed_pulse import Pulse
 from engine.domain.book import LiveBook, NotLive
 from engine.domain.effects import FetchBooks, Reconnect
@@ -188,7 +188,7 @@ def test_probe_that_is_older_than_the_stream_proves_nothing(behind_ms: int):
     ]
     bench.answer(*old, asked=fetch.tokens)
 
-    assert bench.counted("feed_hash_checks_total", "probe_behind") == 1
+    assert bench.counted("feed_hash_checks_total", "probe_behind") == 2
     book = bench.live()
     assert isinstance(book, LiveBook)
     assert bench.at - book.confirmed_ms == 4_000
@@ -202,7 +202,7 @@ def test_other_book_of_the_same_millisecond_is_no_evidence():
 
     bench.answer(*(structs.replace(s, hash="0" * 40) for s in bench.venue.rest(*fetch.tokens)))
 
-    assert bench.counted("feed_hash_checks_total", "probe_unclear") == 1
+    assert bench.counted("feed_hash_checks_total", "probe_unclear") == 2
     assert not bench.feeds.owes(TokenId(YES))
 
 
@@ -244,7 +244,7 @@ def test_every_market_of_many_quiet_connections_gets_its_turn():
         for n in range(1, 401)
     ]
     bench = FeedBench(venues[0])
-    by_yes = {venue.yes: venue for venue in venues}
+    by_token = {token: venue for venue in venues for token in (venue.yes, venue.no)}
     bench.feeds.track([token for venue in venues for token in venue.tokens()], bench.at)
     connections = {number for number, _ in bench.feeds._subscription().connections}
     assert len(connections) == 4
@@ -257,19 +257,19 @@ def test_every_market_of_many_quiet_connections_gets_its_turn():
     bench.effects.clear()
 
     probed: list[str] = []
-    for _ in range(3 + 400 // PROBE_TOKENS):
+    for _ in range(3 + 400 // PROBE_MARKETS):
         bench.wait(1_000)
         bench.check()
         fetches = [effect for effect in bench.effects if isinstance(effect, FetchBooks)]
         bench.effects.clear()
         assert len(fetches) <= 1
         for fetch in fetches:
-            assert len(fetch.tokens) <= PROBE_TOKENS
+            assert len(fetch.tokens) <= 2 * PROBE_MARKETS
             probed += fetch.tokens
-            snapshots = [book for token in fetch.tokens for book in by_yes[token].rest(token)]
+            snapshots = [book for token in fetch.tokens for book in by_token[token].rest(token)]
             bench.effects += bench.feeds.books_read(fetch.tokens, snapshots, bench.at)
 
-    assert set(by_yes) <= set(probed)
+    assert set(by_token) <= set(probed)
     assert bench.feeds.status(bench.at).live == 400
 
 

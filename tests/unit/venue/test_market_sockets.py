@@ -272,9 +272,12 @@ async def test_messages_bytes_silence_and_lag_are_told_per_connection():
     told = source.dump(), source.set_level("BUY", 4500, "1")
     venue, metrics, heard = Venue(), Metrics(), Heard()
 
+    go = asyncio.Event()
+
     async def stream(connection: ServerConnection) -> None:
-        for message in told:
-            await connection.send(message.decode())
+        await connection.send(told[0].decode())
+        await go.wait()
+        await connection.send(told[1].decode())
 
     venue.on_open = stream
     clock.advance(source.now_ms + 230 - clock.now_ms())
@@ -282,6 +285,9 @@ async def test_messages_bytes_silence_and_lag_are_told_per_connection():
         sockets = MarketSockets(venue.url, clock, lambda: 0.5, metrics, SocketRules())
         sockets.subscribe([(A, [TokenId(YES), TokenId(NO)])])
         task = asyncio.create_task(sockets.run(heard.on_frames, heard.on_link, heard.on_given_up))
+        await until(lambda: len(heard.frames[A]) == 2)
+        assert metrics.reading("feed_connection_lag_ms", "0") is None, "a snapshot's time may be old"
+        go.set()
         await until(lambda: len(heard.frames[A]) == 3)
         clock.advance(1_500)
         readings = {

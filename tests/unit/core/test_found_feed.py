@@ -1,0 +1,211 @@
+"""Defects of the feed core that the campaigns and random streams found, each in its smallest form."""
+
+import pytest
+
+from engine.core.feed import Feeds
+from engine.domain.book import LiveBook, NotLive
+from engine.domain.frames import BookSnapshot
+from engine.domain.ids import ConnectionId, TokenId
+from engine.venue.wire import decode_market
+from tests.support.feed_bench import LINE, FeedBench
+from tests.support.market_stream import NO, YES, ReferenceVenue, seeded_venue
+
+OTHER_LINE = ConnectionId(1)
+
+
+def on_two_connections() -> FeedBench:
+    """The bench's market on its line, another market on a second one."""
+    bench = FeedBench(dump=False)
+    other = seeded_venue(condition="0x" + "2b" * 32, yes=str(10**76 + 1), no=str(10**76 + 2))
+    bench.feeds = Feeds(tokens_per_connection=2)
+    bench.feeds.track([*bench.venue.tokens(), *other.tokens()], bench.at)
+    for line in (LINE, OTHER_LINE):
+        bench.feeds.link(line, up=True, at_ms=bench.at)
+    bench.send(bench.venue.dump())
+    bench.assert_equals_venue()
+    return bench
+
+
+def deliver(bench: FeedBench, line: ConnectionId, raw: bytes) -> None:
+    for frame in decode_market(raw):
+        bench.effects += bench.feeds.apply(line, frame, bench.at)
+
+
+@pytest.mark.parametrize("kind", ["book", "change"])
+@pytest.mark.parametrize("silent", [True, False])
+def test_message_that_comes_on_another_connection_than_its_markets_does_not_raise(silent: bool, kind: str):
+    """A connection that does not carry the market has no word on it."""
+    bench = on_two_connections()
+    bench.send(bench.change("BUY", 4400, "5"))
+    if silent:
+        bench.wait(25_000)
+        bench.check()
+        assert bench.live() is NotLive.STALE
+    else:
+        bench.link(up=False)
+
+    told = bench.venue.dump(YES) if kind == "book" else bench.change("BUY", 4400, "6", after_ms=0)
+    deliver(bench, OTHER_LINE, told)
+
+    assert bench.live() is (NotLive.STALE if silent else NotLive.DOWN)
+
+
+def test_stream_book_from_before_a_change_of_tick_is_not_taken_after_it():
+    bench = FeedBench()
+    bench.venue.now_ms += 10
+    lagging = bench.venue.dump()
+    bench.venue.now_ms += 10
+    bench.send(bench.venue.change_tick(10))
+
+    bench.send(lagging)
+
+    assert not isinstance(bench.live(YES), LiveBook)
+    assert not isinstance(bench.live(NO), LiveBook)
+
+
+def probe_for(bench: FeedBench, seconds: int, *, other: ReferenceVenue | None = None) -> None:
+    """Let quiet seconds pass in which probes are answered; another market may go on meanwhile."""
+    for _ in range(seconds):
+        bench.wait(1_000)
+        if other is not None:
+            other.now_ms = bench.at
+            bench.send(other.set_level("BUY", 4400, str(other.now_ms % 10**6 + 1)))
+        bench.check()
+        for fetch in bench.take_fetches():
+            answer = [
+                snapshot for venue in (bench.venue, other) if venue for snapshot in books(venue, fetch.tokens)
+            ]
+            bench.answer(*answer, asked=fetch.tokens)
+
+
+def books(venue: ReferenceVenue, asked: tuple[TokenId, ...]) -> tuple[BookSnapshot, ...]:
+    own = [token for token in asked if token in (venue.yes, venue.no)]
+    return venue.rest(*own) if own else ()
+
+
+def test_lost_second_change_of_one_millisecond_is_not_live_for_a_minute_while_others_speak():
+    bench = FeedBench()
+    other = seeded_venue(condition="0x" + "2b" * 32, yes=str(10**76 + 1), no=str(10**76 + 2))
+    bench.feeds.track([*bench.venue.tokens(), *other.tokens()], bench.at)
+    bench.send(other.dump(), bench.change("BUY", 4500, "77"))
+    bench.change("BUY", 4600, "88", after_ms=0)
+
+    probe_for(bench, 60, other=other)
+
+    book = bench.live()
+    assert not isinstance(book, LiveBook) or book.hash == bench.venue.book(YES)["hash"]
+
+
+def test_lost_second_change_of_one_millisecond_ends_equal_to_the_venue_in_a_quiet_market():
+    bench = FeedBench()
+    bench.send(bench.change("BUY", 4500, "77"))
+    bench.change("BUY", 4600, "88", after_ms=0)
+
+    probe_for(bench, 120)
+
+    bench.assert_equals_venue()
+
+
+def test_resync_ends_when_the_last_change_of_a_millisecond_was_lost_and_the_market_falls_quiet():
+    """The stream's newest checksum lies between two changes that were lost: no held change leads to it."""
+    bench = FeedBench()
+    bench.change("BUY", 4500, "77")
+    bench.send(bench.change("BUY", 4600, "88", after_ms=0))
+    bench.change("BUY", 4700, "99", after_ms=0)
+    assert bench.live() is NotLive.RESYNCING
+
+    probe_for(bench, 120)
+
+    bench.assert_equals_venue()
+
+
+def test_connection_lost_while_a_probe_waits_for_the_stream_does_not_raise():
+    bench = FeedBench()
+    bench.wait(4_000)
+    bench.check()
+    (probe,) = bench.take_fetches()
+    bench.venue.now_ms += 3_000
+    bench.extra_ms = 0
+    bench.venue.set_level("BUY", 4600, "88")
+    bench.answer(*bench.venue.rest(*probe.tokens), asked=probe.tokens)
+    bench.link(up=False)
+
+    bench.wait(10_000)
+    bench.check()
+
+    assert bench.live() is NotLive.DOWN
+
+
+def test_book_after_a_trade_that_is_lost_for_one_token_is_found_within_a_minute():
+    """A trade takes some of the best offer: both prices stay, and only YES tells the new size."""
+    bench = FeedBench()
+    bench.venue.now_ms += 10
+    bench.venue.put("SELL", 5100, "40")
+    yes, _, told = bench.venue.trade(5100)
+    bench.send(yes, told)
+
+    probe_for(bench, 60)
+
+    book = bench.live(NO)
+    assert not isinstance(book, LiveBook) or book.hash == bench.venue.book(NO)["hash"]
+
+
+def test_change_of_tick_voids_the_book_although_an_earlier_one_back_was_lost():
+    """0.01 to 0.001 is lost, 0.001 to 0.01 arrives: the book is from before both."""
+    bench = FeedBench()
+    bench.venue.now_ms += 10
+    bench.venue.change_tick(10)
+    bench.change("BUY", 4550, "5")
+    bench.venue.now_ms += 10
+
+    bench.send(bench.venue.change_tick(100))
+
+    assert not isinstance(bench.live(), LiveBook)
+
+
+def test_one_message_from_the_future_does_not_block_its_market_for_minutes():
+    bench = FeedBench()
+    now_ms = bench.venue.now_ms
+    bench.venue.now_ms += 500_000
+    ahead = bench.venue.set_level("BUY", 4600, "88")
+    bench.venue.now_ms = now_ms
+    bench.send(ahead.replace(b'"88"', b'"89"'))
+
+    for second in range(60):
+        bench.send(bench.change("BUY", 4400, str(second + 1), after_ms=1_000))
+        bench.check()
+        for fetch in bench.take_fetches():
+            bench.answer(*bench.venue.rest(*fetch.tokens), asked=fetch.tokens)
+
+    bench.assert_equals_venue()
+
+
+def test_older_change_of_tick_does_not_make_an_older_rest_book_live():
+    """0.01 is told late or twice, after the 0.001 that followed it; the book that REST gives is as old."""
+    bench = FeedBench()
+    bench.venue.now_ms += 10
+    older, rest = bench.venue.change_tick(100), bench.venue.rest(YES, NO)
+    bench.venue.now_ms += 10
+    bench.send(bench.venue.change_tick(10), older)
+
+    bench.answer(*rest)
+
+    assert not isinstance(bench.live(), LiveBook)
+
+
+def test_change_of_tick_from_the_far_future_does_not_block_its_market_for_good():
+    """Wrong in tick and time: every REST book is older than it and on another tick, for decades."""
+    bench = FeedBench()
+    now_ms, bench.venue.now_ms = bench.venue.now_ms, 2_790_000_000_000
+    ahead = bench.venue.change_tick(10)
+    bench.venue.change_tick(100)
+    bench.venue.now_ms = now_ms
+    bench.send(ahead)
+
+    for second in range(60):
+        bench.send(bench.change("BUY", 4400, str(second + 1), after_ms=1_000))
+        bench.check()
+        for fetch in bench.take_fetches():
+            bench.answer(*bench.venue.rest(*fetch.tokens), asked=fetch.tokens)
+
+    bench.assert_equals_venue()
