@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from engine.core.feed_inlet import FeedInput
 from engine.domain.account import AccountState, CancelReply, OpenOrder, VenueTrade
 from engine.domain.catalogue import Catalogue
 from engine.domain.effects import Audit
@@ -102,6 +103,22 @@ class MarketReads(Protocol):
 
     async def read_time_ms(self) -> Ms | VenueFailure:
         """Read the venue's clock (whole seconds, in ms)."""
+        ...
+
+
+class BookBodies(Protocol):
+    """Public reads of books by those who keep the bytes."""
+
+    async def read_book_bodies(self, tokens: Sequence[TokenId]) -> tuple[bytes, ...] | VenueFailure:
+        """Read books in batches; one answer's body per batch, undecoded."""
+        ...
+
+
+class FeedJournal(Protocol):
+    """Where every input of a feed core is kept, in order."""
+
+    def write(self, entry: FeedInput) -> None:
+        """Take an input over; returns at once and never raises for what the disk did."""
         ...
 
 

@@ -11,8 +11,12 @@ import click
 from bot import __version__
 from bot.cli.diag_markets import diag_markets
 from bot.cli.inspect import check_config, migrate, status
+from bot.cli.live_market import NoMarketsError
 from bot.cli.markets import MarketsUnreadError, markets_resolve, markets_sync
+from bot.cli.mock_ws import mock_ws
 from bot.cli.prune import prune
+from bot.cli.record import ingest_ws, record
+from bot.cli.replay import replay
 from bot.cli.review import review
 from bot.cli.run import exchange, local, run_service, standin
 from bot.cli.snapshot import snapshot
@@ -21,9 +25,13 @@ from config.secrets_file import SecretsError
 from config.settings import SettingsError
 from engine.ports import StoreError
 from storage.lock import FolderLockedError
+from storage.recorder import RecordingError
 
 EXIT_LOCKED = 75
 EXIT_CONFIG = 78
+
+KNOWN_FAULTS = (StoreError, NoExchangeError, MarketsUnreadError, NoMarketsError, RecordingError)
+"""What ends a command with a sentence for the operator and status 1."""
 
 EPILOG = """
 First steps: `dutchdesk local` runs everything on this machine with simulated money and shows a tour.
@@ -54,6 +62,10 @@ COMMANDS = (
     diag_markets,
     snapshot,
     prune,
+    record,
+    replay,
+    ingest_ws,
+    mock_ws,
     exchange,
     standin,
 )
@@ -69,7 +81,7 @@ def main() -> None:
         _fail(str(error), EXIT_CONFIG)
     except FolderLockedError as error:
         _fail(str(error), EXIT_LOCKED)
-    except (StoreError, NoExchangeError, MarketsUnreadError) as error:
+    except KNOWN_FAULTS as error:
         _fail(str(error), 1)
 
 

@@ -69,7 +69,7 @@ def local(data_dir: Path | None, tour: bool | None) -> None:  # noqa: FBT001 - a
         async def use(_desk: RunningDesk, world: World) -> None:
             await play(world, tour=wants_tour, interactive=sys.stdin.isatty())
 
-        _run(_local_desk(settings, lock, use))
+        run_until_stopped(_local_desk(settings, lock, use))
 
 
 @click.command("run-service")
@@ -80,7 +80,7 @@ def run_service(config_path: Path, data_dir: Path) -> None:
     settings = _checked(config_path)
     with hold_folder(data_dir) as lock:
         configure(_redactor(settings))
-        _run(_local_desk(settings, lock, _until_stopped))
+        run_until_stopped(_local_desk(settings, lock, _until_stopped))
 
 
 @click.command()
@@ -98,7 +98,7 @@ def exchange(data_dir: Path, port: int, seed: int, wide: int) -> None:
     """Run the local exchange alone: the venue's protocol on loopback, simulated money."""
     data_dir.mkdir(parents=True, exist_ok=True)
     configure(Redactor(), level=logging.WARNING)
-    _run(run_exchange(data_dir=data_dir, port=port, seed=seed, wide=wide))
+    run_until_stopped(run_exchange(data_dir=data_dir, port=port, seed=seed, wide=wide))
 
 
 @click.command()
@@ -108,7 +108,7 @@ def standin(data_dir: Path, port: int) -> None:
     """Run the Telegram stand-in alone: a strict Bot API on loopback."""
     data_dir.mkdir(parents=True, exist_ok=True)
     configure(Redactor(), level=logging.WARNING)
-    _run(run_standin(data_dir=data_dir, port=port))
+    run_until_stopped(run_standin(data_dir=data_dir, port=port))
 
 
 def _checked(config_path: Path) -> Settings:
@@ -154,7 +154,7 @@ async def _cancelled_by_sigterm(work: Coroutine[Any, Any, None]) -> None:
     await work
 
 
-def _run(work: Coroutine[Any, Any, None]) -> None:
+def run_until_stopped(work: Coroutine[Any, Any, None]) -> None:
     """Run to the end on the fastest loop there is; expected faults become a sentence and status 1."""
     try:
         if sys.platform == "win32":

@@ -38,7 +38,7 @@ def go_on(desk: Desk, at_ms: Ms) -> list[Effect]:
     assert under_way is not None, "a round's timer ends with the round"
     tokens, under_way.left = under_way.left[:SLICE], under_way.left[SLICE:]
     books = (desk.feeds.live(token, at_ms) for token in tokens)
-    under_way.taken += [_kept(book, at_ms) for book in books if isinstance(book, LiveBook)]
+    under_way.taken += [kept_of(book, at_ms) for book in books if isinstance(book, LiveBook)]
     effects: list[Effect] = []
     if under_way.taken and (len(under_way.taken) >= HAND_OVER or not under_way.left):
         effects.append(KeepSnapshots(tuple(under_way.taken)))
@@ -93,7 +93,8 @@ def _alert(key: str, severity: Severity, text: str, next_step: str) -> RaiseAler
     return RaiseAlert(Alert(key, severity, subject="market history", text=text, next_step=next_step))
 
 
-def _kept(book: LiveBook, at_ms: Ms) -> KeptSnapshot:
+def kept_of(book: LiveBook, at_ms: Ms) -> KeptSnapshot:
+    """Return how a book that is proven at this desk time is kept."""
     return KeptSnapshot(
         token_id=book.token_id,
         received_ms=at_ms,

@@ -27,7 +27,7 @@ def catalogue_read(desk: Desk, event: CatalogueRead) -> list[Effect]:
     desk.venue_offset_ms = event.venue_offset_ms
     desk.catalogue_failures = 0
     _caught_up(desk, event.asked_ms)
-    tracked = [t for group in event.events for market in group.markets for t in _tokens(group.code, market)]
+    tracked = [t for group in event.events for market in group.markets for t in tokens_of(group.code, market)]
     return [*desk.feeds.track(tracked, event.at_ms), *rules]
 
 
@@ -74,7 +74,7 @@ def _caught_up(desk: Desk, asked_ms: Ms) -> None:
     desk.announced = {key: held for key, held in desk.announced.items() if held.at_ms > asked_ms}
 
 
-def _tokens(code: str, market: Market) -> tuple[TrackedToken, ...]:
+def tokens_of(code: str, market: Market) -> tuple[TrackedToken, ...]:
     """Return both tokens of a market that can trade; books of others are not worth a subscription."""
     if not market.terms.tradable:
         return ()

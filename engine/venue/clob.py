@@ -40,17 +40,29 @@ class VenueReads:
 
     async def read_books(self, tokens: Sequence[TokenId]) -> tuple[BookSnapshot, ...] | VenueFailure:
         """Read books, at most 500 a request; unknown tokens are left out, order is not promised."""
+        bodies = await self.read_book_bodies(tokens)
+        if isinstance(bodies, VenueFailure):
+            return bodies
         books: list[BookSnapshot] = []
+        for body in bodies:
+            read = decode_books(body)
+            if isinstance(read, VenueFailure):
+                return read
+            books.extend(read)
+        return tuple(books)
+
+    async def read_book_bodies(self, tokens: Sequence[TokenId]) -> tuple[bytes, ...] | VenueFailure:
+        """Read books as the bytes they came in, one body per request of at most 500 tokens."""
+        bodies: list[bytes] = []
         for start in range(0, len(tokens), BOOKS_PER_POST):
             asked = [{"token_id": token} for token in tokens[start : start + BOOKS_PER_POST]]
             body = json.dumps(asked, separators=(",", ":")).encode()
             answer = await self._http.request("POST", f"{self._hosts.clob}/books", body=body)
             raw = body_of(answer, "POST /books")
-            read = raw if isinstance(raw, VenueFailure) else decode_books(raw)
-            if isinstance(read, VenueFailure):
-                return read
-            books.extend(read)
-        return tuple(books)
+            if isinstance(raw, VenueFailure):
+                return raw
+            bodies.append(raw)
+        return tuple(bodies)
 
     async def read_time_ms(self) -> Ms | VenueFailure:
         """Read the venue's clock (whole seconds, in ms)."""

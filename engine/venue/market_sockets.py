@@ -14,6 +14,7 @@ from engine.domain.ids import ConnectionId, TokenId
 from engine.metrics import Metrics
 from engine.venue.market_loss import Loss
 from engine.venue.market_ws import MarketSocket, SocketRules
+from engine.venue.wire import decode_market
 
 STAGGER_MS = 40
 """Connections that begin together spread over this long for each of them: 25 dial within one second."""
@@ -29,8 +30,14 @@ class MarketSockets:
         random: Callable[[], float],
         metrics: Metrics,
         rules: SocketRules | None = None,
+        *,
+        decode: Callable[[ConnectionId, bytes], tuple[Frame, ...]] | None = None,
     ) -> None:
-        """Make sockets that connect once `run`; `random` gives numbers in [0, 1) for every jitter."""
+        """Make sockets that connect once `run`; `random` gives numbers in [0, 1) for every jitter.
+
+        With `decode` every message's bytes are given to it, with their connection, in the order they came.
+        """
+        self._decode = decode
         self._url = url
         self._clock = clock
         self._random = random
@@ -88,7 +95,13 @@ class MarketSockets:
             metrics.count("feed_losses_total", loss.value)
 
         socket = MarketSocket(
-            number, self._url, self._rules, clock=self._clock, random=self._random, on_loss=count_loss
+            number,
+            self._url,
+            self._rules,
+            clock=self._clock,
+            random=self._random,
+            on_loss=count_loss,
+            decode=decode_market if self._decode is None else partial(self._decode, number),
         )
         label = str(number)
         metrics.read("feed_connection_up", label, lambda: int(socket.silent_ms() is not None))

@@ -59,8 +59,10 @@ class MarketSocket:
         clock: Clock,
         random: Callable[[], float],
         on_loss: Callable[[Loss], None],
+        decode: Callable[[bytes], tuple[Frame, ...]] = decode_market,
     ) -> None:
         """Make a socket that connects once `run`; `random` gives numbers in [0, 1) for the backoff."""
+        self._decode = decode
         self._number = number
         self._url = url
         self._clock = clock
@@ -238,7 +240,7 @@ class MarketSocket:
             self._heard_ms = self._clock.now_ms()
             self.messages += 1
             self.message_bytes += len(raw)
-            self._newest = frames = decode_market(raw)
+            self._newest = frames = self._decode(raw)
             for frame in frames:
                 if isinstance(frame, Malformed) and frame.reason not in logged:
                     logged.add(frame.reason)

@@ -24,10 +24,10 @@ from engine.simulator.market import MarketSpec
 from engine.venue.wire import decode_market
 from tests.benchmarks.stream import START_MS, Stream
 
-_CHECK_MS = 1_000
+CHECK_MS = 1_000
 """The desk's timer `feed`."""
 _NEVER = 1 << 62
-_LINE, _ALL = ConnectionId(0), 1 << 20
+LINE, ALL = ConnectionId(0), 1 << 20
 """One connection with room for every token: the stream is one."""
 
 
@@ -46,15 +46,15 @@ class Ours:
     """A feed core that tracks every token of a stream and has taken its first books."""
 
     def __init__(self, stream: Stream, check: Check = Check.LAZY) -> None:
-        self._feeds = Feeds(tokens_per_connection=_ALL, check_every=check.value)
-        self._due_ms = START_MS + _CHECK_MS if check is Check.LAZY else _NEVER
+        self._feeds = Feeds(tokens_per_connection=ALL, check_every=check.value)
+        self._due_ms = START_MS + CHECK_MS if check is Check.LAZY else _NEVER
         self._at_ms = START_MS
         self.tally: Counter[tuple[str, str]] = Counter()
         """The desk's counters by metric and label, as far as they were asked for."""
         self.checks = 0
         """Checksums compared while the stream ran; known after `verify`."""
         self._feeds.track(tracked(stream.markets), Ms(START_MS))
-        self._feeds.link(_LINE, up=True, at_ms=Ms(START_MS))
+        self._feeds.link(LINE, up=True, at_ms=Ms(START_MS))
         self.take(stream.dump, [START_MS] * len(stream.dump))
         self._count(self._feeds.drain())
         self._checked_before = self._checked()
@@ -64,20 +64,20 @@ class Ours:
         apply, due_ms = self._feeds.apply, self._due_ms
         for raw, at_ms in zip(frames, times, strict=True):
             for frame in decode_market(raw):
-                apply(_LINE, frame, Ms(at_ms))
+                apply(LINE, frame, Ms(at_ms))
             if at_ms >= due_ms:
                 self._count(self._feeds.check(Ms(at_ms)))
-                due_ms = at_ms + _CHECK_MS
+                due_ms = at_ms + CHECK_MS
         self._due_ms = due_ms
         self._at_ms = times[-1]
 
     def take_decoded(self, frames: Iterable[Frame], at_ms: int) -> None:
         """Bring frames that a socket has decoded into the books."""
         for frame in frames:
-            self._feeds.apply(_LINE, frame, Ms(at_ms))
+            self._feeds.apply(LINE, frame, Ms(at_ms))
         if at_ms >= self._due_ms:
             self._count(self._feeds.check(Ms(at_ms)))
-            self._due_ms = at_ms + _CHECK_MS
+            self._due_ms = at_ms + CHECK_MS
         self._at_ms = at_ms
 
     def tops(self) -> dict[str, tuple[int, int]]:
@@ -126,7 +126,7 @@ class OurSocket:
         self._clock = SystemClock()
         self._losses: list[object] = []
         self._socket = MarketSocket(
-            _LINE, url, SocketRules(), clock=self._clock, random=Random(0).random, on_loss=self._losses.append
+            LINE, url, SocketRules(), clock=self._clock, random=Random(0).random, on_loss=self._losses.append
         )
         self._socket.subscribe([TokenId(token) for token in stream.tops])
 

@@ -1,0 +1,231 @@
+"""`replay`: a recording through the feed core, and what came of it. Also exits non-zero on damage."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
+
+from bot.cli.live_market import EVERY, chosen
+from engine.clock import SystemClock
+from engine.core.feed_inlet import BooksAnswered, BooksRefused, Checked, Heard, Linked, Tracked
+from engine.domain.book import LiveBook
+from engine.domain.history import KeptSnapshot
+from engine.domain.ids import TokenId
+from engine.domain.units import Ms
+from engine.runtime.book_keeper import BookKeeper
+from engine.runtime.replay import Pace, Replay, books_digest
+from engine.venue.wire import decode_books, decode_market
+from storage.files import open_storage
+from storage.lock import hold_folder
+from storage.recorder import ROTATED, STOPPED
+from storage.recording import Closed, Damaged, Opened, read_recording, recording_paths
+
+KINDS: dict[type, str] = {
+    Heard: "messages",
+    Checked: "checks",
+    Linked: "links",
+    Tracked: "tracked",
+    BooksAnswered: "book reads",
+    BooksRefused: "book reads failed",
+}
+FULL = "full"
+
+
+class _Speed(click.ParamType[float | None]):
+    """A factor above 0, or "full"."""
+
+    name = "X|full"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float | None:
+        """Return the factor, None for full speed."""
+        if value is None or value == FULL:
+            return None
+        try:
+            speed = float(str(value))
+        except ValueError:
+            speed = 0.0
+        if not 0 < speed < 1e6:
+            self.fail(f"expected a factor above 0 or {FULL!r}, found {value!r}", param, ctx)
+        return speed
+
+
+@dataclass(slots=True)
+class Course:
+    """What reading the files told, beside what the feed core did."""
+
+    runs: list[str] = field(default_factory=list)
+    files: int = 0
+    notes: list[str] = field(default_factory=list)
+    """Gaps, torn tails, beginnings in the middle: told, and no reason to fail."""
+    damage: str | None = None
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--speed", type=_Speed(), default=FULL, show_default=True, help="Times real time.")
+@click.option(
+    "--market", "--markets", "wanted", multiple=True, metavar="CODE|CONDITION|TOKEN",
+    help="Tell of these markets' books only; all are replayed. Can be given again.",
+)  # fmt: skip
+@click.option(
+    "--data",
+    "data_dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep the proven books in market.db of this folder, too.",
+)
+@EVERY
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def replay(
+    *,
+    paths: tuple[Path, ...],
+    speed: float | None,
+    wanted: tuple[str, ...],
+    data_dir: Path | None,
+    every_s: float,
+    as_json: bool,
+) -> None:
+    """Replay recordings (files, or folders of them) through the feed core and tell what came of it.
+
+    The same recording gives the same effects hash every time, and the one that `record` printed. Exit status
+    1 if the recording is damaged before its end; a torn tail, as a kill leaves it, is told and is no damage.
+    """
+    files = recording_paths(paths)
+    run = Replay(decode_market, decode_books, wait_until=None if speed is None else _waiting(speed))
+    course, clock = Course(), SystemClock()
+    began_ms = clock.now_ms()
+    with ExitStack() as stack:
+        if data_dir is not None:
+            keeper = BookKeeper(stack.enter_context(_market_file(data_dir)), int(every_s * 1000))
+            run.after_check = lambda at_ms: keeper.after_check(run.feeds, _tokens(run, wanted), at_ms)
+        try:
+            _replay(run, course, files)
+        except KeyboardInterrupt:
+            course.notes.append("stopped by Ctrl-C before its end")
+    told = _figures(run, course, wanted)
+    if data_dir is not None:
+        told["books_kept"] = keeper.kept
+    told["took_ms"] = clock.now_ms() - began_ms
+    if as_json:
+        click.echo(json.dumps(told))
+    else:
+        _print(told)
+    if course.damage is not None:
+        raise SystemExit(1)
+
+
+def _tokens(run: Replay, wanted: tuple[str, ...]) -> Iterator[TokenId]:
+    """Return what is meant of what is watched now; worked out only when somebody looks."""
+    yield from (token.token_id for token in chosen(run.tracked, wanted))
+
+
+@contextmanager
+def _market_file(data_dir: Path) -> Iterator[Callable[[Sequence[KeptSnapshot]], None]]:
+    """Open the market file of a folder; what is given stores books and returns when they are stored."""
+    with hold_folder(data_dir) as lock, asyncio.Runner() as loop:
+        stack = AsyncExitStack()
+        storage = loop.run(stack.enter_async_context(open_storage(lock, SystemClock())))
+        try:
+            yield lambda books: loop.run(storage.store.save_snapshots(books))
+        finally:
+            loop.run(stack.aclose())
+
+
+def _waiting(speed: float) -> Callable[[Ms], None]:
+    pace = Pace(SystemClock(), speed)
+    return lambda at_ms: time.sleep(pace.due_in_s(at_ms))
+
+
+def _replay(run: Replay, course: Course, files: Sequence[Path]) -> None:
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("replay", total=sum(file.stat().st_size for file in files))
+        for piece in read_recording(files, lambda done: bar.update(task, completed=done)):
+            match piece:
+                case Opened():
+                    course.files += 1
+                    if piece.fresh:
+                        course.runs.append(piece.head.run)
+                        run.begin(piece.head.tokens_per_connection)
+                        if piece.head.file > 1:
+                            text = f"{piece.path.name} continues a file that was not given: books come later"
+                            course.notes.append(text)
+                    run.take(piece.opening())
+                case Closed():
+                    note = _note(piece)
+                    if note is not None:
+                        course.notes.append(note)
+                case Damaged():
+                    course.damage = f"{piece.path.name} from line {piece.line}: {piece.what}"
+                case _:
+                    run.take(piece)
+
+
+def _note(end: Closed) -> str | None:
+    """Return what a person should know about how a file ends, None if it ended in order."""
+    if end.why is None:
+        half = f", and {end.dropped_bytes} bytes of an unfinished line" if end.dropped_bytes else ""
+        return f"{end.path.name} is torn: what came after its last flush is missing{half}"
+    if end.why not in (ROTATED, STOPPED):
+        return f"{end.path.name} ends early, at least {end.lost} inputs are missing: {end.why}"
+    return None
+
+
+def _figures(run: Replay, course: Course, wanted: tuple[str, ...]) -> dict[str, object]:
+    """Return the report; empty where nothing could be read."""
+    tally = run.tally
+    told: dict[str, object] = {
+        "files": course.files,
+        "runs": course.runs,
+        "inputs": {name: tally.inputs[kind] for kind, name in KINDS.items() if tally.inputs[kind]},
+        "effects": tally.effects,
+        "effects_sha256": tally.digest(),
+        "alerts": tally.alerts,
+        "notes": course.notes,
+        "damage": course.damage,
+    }
+    if not course.files:
+        return told
+    status = run.status()
+    # Shown after the hash was taken: counts that the last check has not told yet belong to the figures only.
+    run.count_rest()
+    books = run.books()
+    shown = {token.token_id for token in chosen(run.tracked, wanted)} if run.tracked else set[str]()
+    return told | {
+        "frames": tally.by_label("feed_frames_total"),
+        "malformed": tally.by_label("feed_malformed_total"),
+        "resyncs": tally.by_label("feed_resync_total"),
+        "hash_checks": tally.by_label("feed_hash_checks_total"),
+        "markets_live": f"{status.live} of {status.total}",
+        "books_sha256": books_digest(books),
+        "books": {token: _touch(book) for token, book in books.items() if wanted and token in shown},
+        "recorded_ms": (tally.last_ms or 0) - (tally.first_ms or 0),
+    }
+
+
+def _touch(book: LiveBook | None) -> dict[str, object] | None:
+    if book is None:
+        return None
+    return {"hash": book.hash, "bid": book.bids[0].price, "ask": book.asks[0].price}
+
+
+def _print(told: dict[str, object]) -> None:
+    for name, value in told.items():
+        label = f"{name.replace('_', ' '):16} "
+        match value:
+            case dict():
+                click.echo(label + (" · ".join(f"{key} {count}" for key, count in value.items()) or "none"))
+            case list():
+                click.echo(label + ("; ".join(value) or "none"))
+            case None:
+                click.echo(label + "none")
+            case _:
+                click.echo(f"{label}{value}")
