@@ -55,7 +55,7 @@ class Feeds:
         wanted = {token.token_id: token for token in tokens}
         known = self._watched.feeds.keys()
         changed = known != wanted.keys()
-        for token_id in known - wanted.keys():
+        for token_id in sorted(known - wanted.keys()):
             gone, market_is_gone = self._watched.forget(token_id)
             self._resyncs.forget(gone, market_is_gone=market_is_gone)
         for token in wanted.values():
