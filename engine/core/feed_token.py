@@ -240,8 +240,11 @@ class TokenFeed:
         return self._catch_up(self.book, self.base, delta, changes)
 
     def hold(self, delta: BookDelta, changes: list[LevelChange]) -> None:
-        """Keep a change for the snapshot to come; its checksum is the newest now."""
+        """Keep a change for the snapshot to come; its checksum is the newest now, unless it is an old one."""
         stamp = Stamp(delta.venue_ms, delta.timestamp_text, changes[-1].hash)
+        if self.stamp is not None and stamp.venue_ms < self.stamp.venue_ms:
+            self._tally[FRAMES, "superseded"] += 1
+            return
         self.stamp, self.proven = stamp, False
         self._keep(Held(stamp, tuple(changes)))
 

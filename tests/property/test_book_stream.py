@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine.core.feed import Feeds
 from engine.domain.book import LiveBook
-from engine.domain.effects import Effect, FetchBooks
+from engine.domain.effects import Effect, FetchBooks, Reconnect
 from engine.domain.frames import BookSnapshot
 from engine.domain.ids import TokenId
 from engine.domain.units import Ms, parse_size
@@ -128,6 +128,9 @@ class World:
                 if effect.reason != "probe":
                     self.fetches += len(effect.tokens)
                 self.asked.append((effect.tokens, self.venue.rest(*effect.tokens)))
+            if isinstance(effect, Reconnect):
+                self.disconnect()
+                self.connect()
 
     def answer(self) -> None:
         """Answer one read, perhaps a while after it was served."""

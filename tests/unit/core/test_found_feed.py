@@ -209,3 +209,24 @@ def test_change_of_tick_from_the_far_future_does_not_block_its_market_for_good()
             bench.answer(*bench.venue.rest(*fetch.tokens), asked=fetch.tokens)
 
     bench.assert_equals_venue()
+
+
+def test_old_change_after_a_rest_book_does_not_make_an_older_book_live():
+    """YES was just fetched, NO still waits for its book: an old message is refused for NO's sake alone."""
+    bench = FeedBench()
+    old_change = bench.change("BUY", 4400, "1")
+    bench.send(old_change)
+    bench.venue.now_ms += 10
+    old_book = bench.venue.dump(YES)
+    bench.change("BUY", 4500, "77")
+    bench.send(bench.change("BUY", 4600, "2"))
+    bench.check()
+    bench.venue.now_ms += 10
+    bench.venue.put("BUY", 4300, "7")
+    bench.answer(*bench.venue.rest(YES), asked=(YES,))
+    newest = bench.assert_equals_venue(YES)
+
+    bench.send(old_change, old_book)
+
+    book = bench.live(YES)
+    assert not isinstance(book, LiveBook) or book.hash == newest.hash
