@@ -43,16 +43,20 @@ class _Ladder:
         for rank in self.fresh:
             level = levels.get(rank)
             if level is not None and not isinstance(level, str):
-                levels[rank] = f'{{"price":"{level.price}","size":"{level.size}"}}'
+                levels[rank] = f'{level.price}","size":"{level.size}'
         self.fresh.clear()
-        return ",".join([levels[rank] for rank in sorted(levels)])  # type: ignore[misc]  # all are fragments
+        if not levels:
+            return ""
+        # What every fragment begins and ends with stands between them: a tenth of a book's memory less.
+        inner = '"},{"price":"'.join([levels[rank] for rank in sorted(levels)])  # type: ignore[misc]
+        return f'{{"price":"{inner}"}}'
 
     def sizes(self) -> Iterator[tuple[int, Size]]:
         """Return every rank with its size, best first."""
         for rank in sorted(self.levels, reverse=True):
             level = self.levels[rank]
-            # A fragment ends in the size's words, a quote and a brace.
-            words = level[level.rindex(":") + 2 : -2] if isinstance(level, str) else level.size
+            # A fragment ends in the size's words.
+            words = level[level.rindex('"') + 1 :] if isinstance(level, str) else level.size
             yield rank, parse_size(words)
 
     def copy(self) -> "_Ladder":

@@ -31,11 +31,12 @@ class HashTerms:
 
     def updated(self, told: BookTerms) -> "HashTerms":
         """Return these terms with whatever a snapshot told; stream snapshots leave some out."""
-        return HashTerms(
+        new = HashTerms(
             self.min_order_size if told.min_order_size is None else told.min_order_size,
             self.tick_size if told.tick_size is None else told.tick_size,
             self.neg_risk if told.neg_risk is None else told.neg_risk,
         )
+        return self if new == self else new
 
 
 def hashed_head(

@@ -43,7 +43,7 @@ class MarketFeed:
     """When the stream last told something of this market."""
     probed_ms: Ms = LONG_AGO
     """When the venue's book was last asked for beside the stream."""
-    same: set[TokenId] = field(default_factory=set)
+    same: frozenset[TokenId] = frozenset()
     """Tokens whose books the newest probe has found equal to ours."""
     confirmed_ms: Ms = LONG_AGO
     """When a probe was asked that found every token's book equal to ours."""

@@ -75,7 +75,7 @@ class Rota:
             return ()
         for _, _, market in chosen:
             market.probed_ms = at_ms
-            market.same.clear()
+            market.same = frozenset()
         self._asked_ms = at_ms
         tokens = tuple(token_id for _, some, _ in chosen for token_id in some)
         self._waiting = frozenset(tokens)

@@ -4,6 +4,7 @@ from engine.domain.units import Ms
 
 REFILL_MS = 5_000
 BURST = 2
+FULL_MS = BURST * REFILL_MS
 ANSWER_MS_MAX = 10_000
 """A read unanswered for so long is taken for lost; it is twice the whole-answer limit of a request."""
 
@@ -14,7 +15,7 @@ class FetchThrottle:
     __slots__ = ("_asked_ms", "_credit_ms", "_credited_ms")
 
     def __init__(self, at_ms: Ms) -> None:
-        self._credit_ms = BURST * REFILL_MS
+        self._credit_ms = FULL_MS
         self._credited_ms = at_ms
         self._asked_ms: Ms | None = None
 
@@ -22,7 +23,7 @@ class FetchThrottle:
         """Take one read if none is in flight and the bucket has one."""
         if self._asked_ms is not None and at_ms - self._asked_ms < ANSWER_MS_MAX:
             return False
-        self._credit_ms = min(BURST * REFILL_MS, self._credit_ms + max(0, at_ms - self._credited_ms))
+        self._credit_ms = min(FULL_MS, self._credit_ms + max(0, at_ms - self._credited_ms))
         self._credited_ms = at_ms
         if self._credit_ms < REFILL_MS:
             return False

@@ -9,6 +9,7 @@ the newest checksum confirms is right, and fetching it again would give the same
 """
 
 from collections import Counter
+from functools import lru_cache
 
 from engine.core.book import Book
 from engine.core.checksum import HashTerms, Tape, checksum, find_last_trade, hashed_head
@@ -29,6 +30,10 @@ RIVAL_MS = 3_000
 """How long another book of our newest millisecond must stand before it is taken for the later one."""
 CHECKS = "feed_hash_checks_total"
 FRAMES = "feed_frames_total"
+
+
+_terms = lru_cache(HashTerms)
+"""Most markets have the same few terms: one object for all of them."""
 
 
 class Shared:
@@ -80,7 +85,7 @@ class TokenFeed:
     ) -> None:
         self.token = token
         self.tick = token.tick
-        self.terms = HashTerms(token.min_order_size_text, token.tick_text, token.neg_risk)
+        self.terms = _terms(token.min_order_size_text, token.tick_text, token.neg_risk)
         self.state = state
         self.since_ms = at_ms
         self.book: Book | None = None

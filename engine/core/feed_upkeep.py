@@ -95,9 +95,9 @@ class Upkeep:
         if found is Verdict.AHEAD and market.missed is None:
             market.missed = Missed(feed.token.token_id, stamp_of(snapshot), at_ms)
         elif found is Verdict.SAME and self.is_proven(feed, at_ms):
-            market.same.add(feed.token.token_id)
+            market.same |= {feed.token.token_id}
             if market.same >= market.tokens.keys():
-                market.confirmed_ms = market.probed_ms
+                market.confirmed_ms, market.same = market.probed_ms, frozenset()
                 for each in market.tokens.values():
                     if each.state is FeedState.STALE:
                         move(each, FeedEvent.HEARD, at_ms)

@@ -142,6 +142,7 @@ ROWS: tuple[Row, ...] = (
         must=8.0,
         stretch=5.0,
     ),
+    Row("memory-planned", "memory", "the same once a planner has asked for its levels", "KiB", _LOWER),
     Row(
         "memory-cent-full", "memory", "tick 0.01, every price of both sides taken (49 a side)", "KiB", _LOWER
     ),

@@ -80,6 +80,10 @@ class Ours:
             self._due_ms = at_ms + CHECK_MS
         self._at_ms = at_ms
 
+    def compare(self) -> None:
+        """Compare the newest checksum of every book that changed, as the desk's timer does."""
+        self._count(self._feeds.check(Ms(self._at_ms)))
+
     def tops(self) -> dict[str, tuple[int, int]]:
         """Best bid and best ask of every token in 1e-4 USDC; raises if a book cannot be proven."""
         return {token: self._top(TokenId(token)) for token in self._feeds._watched.feeds}
