@@ -164,7 +164,7 @@ class TokenFeed:
         """Tell whether a change of tick is in the book already: told before, or older than what we have."""
         told_ms = self._tick_since_ms
         if told_ms is not None and change.venue_ms <= told_ms:
-            return True
+            return change.venue_ms < told_ms or change.new_tick == self.tick
         return self.stamp is not None and change.venue_ms < self.stamp.venue_ms
 
     def set_tick(self, tick: Price, tick_text: str, venue_ms: Ms | None) -> None:

@@ -230,3 +230,21 @@ def test_old_change_after_a_rest_book_does_not_make_an_older_book_live():
 
     book = bench.live(YES)
     assert not isinstance(book, LiveBook) or book.hash == newest.hash
+
+
+def test_second_change_of_tick_in_one_millisecond_is_not_taken_for_a_repetition():
+    """A damaged one that changes nothing comes first; the true one of the same instant must still count."""
+    bench = FeedBench()
+    lagging = bench.venue.rest(YES, NO)
+    bench.venue.now_ms += 10
+    bench.send(bench.venue.change_tick(100))
+    true = bench.venue.change_tick(10)
+
+    bench.send(true)
+    bench.answer(*lagging)
+
+    assert not isinstance(bench.live(YES), LiveBook)
+    bench.wait(5_000)
+    bench.check()
+    bench.answer_truly()
+    assert bench.assert_equals_venue(YES).tick == 10
