@@ -111,19 +111,19 @@ class Feeds:
         """
         by_token = {snapshot.token_id: snapshot for snapshot in snapshots}
         asked = tuple(asked)
-        self._upkeep.rota.answered(asked)
+        is_probe = self._upkeep.rota.answered(asked)
         for token_id in asked:
             feed = self._watched.feeds.get(token_id)
             if feed is None:
                 continue
             snapshot = by_token.get(token_id)
+            counts = is_probe or feed.throttle.answered()
             if feed.state is not FeedState.RESYNCING:
-                feed.throttle.answered()
                 if snapshot is not None:
                     self._upkeep.compare(feed, snapshot, at_ms)
-                continue
-            feed.throttle.answered()
-            if snapshot is not None and feed.take_rest(snapshot, at_ms):
+            elif is_probe:
+                pass  # asked before the doubt: the book that was asked for because of it is on its way
+            elif counts and snapshot is not None and feed.take_rest(snapshot, at_ms):
                 self._intake.sequence += 1
                 self._resyncs.prove(feed, self._watched.market_of(feed), at_ms)
             else:

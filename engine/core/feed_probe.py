@@ -56,7 +56,8 @@ class Rota:
 
     def __init__(self) -> None:
         self._asked_ms: Ms | None = None
-        self._waiting: frozenset[TokenId] = frozenset()
+        self._waiting: tuple[TokenId, ...] = ()
+        """What was asked for last and has not been answered."""
 
     def next(self, markets: Iterable[MarketFeed], at_ms: Ms) -> tuple[TokenId, ...]:
         """Return the tokens to read now; empty if none is due, or the budget or an answer is awaited."""
@@ -77,13 +78,15 @@ class Rota:
             market.probed_ms = at_ms
             market.same = frozenset()
         self._asked_ms = at_ms
-        tokens = tuple(token_id for _, some, _ in chosen for token_id in some)
-        self._waiting = frozenset(tokens)
-        return tokens
+        self._waiting = tuple(token_id for _, some, _ in chosen for token_id in some)
+        return self._waiting
 
-    def answered(self, asked: Iterable[TokenId]) -> None:
-        """Note that a read has ended, well or badly."""
-        self._waiting -= frozenset(asked)
+    def answered(self, asked: tuple[TokenId, ...]) -> bool:
+        """Note that a read has ended, well or badly; tells whether it was the newest probe."""
+        if asked != self._waiting:
+            return False
+        self._waiting = ()
+        return True
 
 
 def _turn(market: MarketFeed, at_ms: Ms) -> tuple[bool, Ms] | None:

@@ -12,12 +12,13 @@ ANSWER_MS_MAX = 10_000
 class FetchThrottle:
     """A token bucket kept as milliseconds of credit, with at most one read in flight."""
 
-    __slots__ = ("_asked_ms", "_credit_ms", "_credited_ms")
+    __slots__ = ("_asked_ms", "_credit_ms", "_credited_ms", "_void")
 
     def __init__(self, at_ms: Ms) -> None:
         self._credit_ms = FULL_MS
         self._credited_ms = at_ms
         self._asked_ms: Ms | None = None
+        self._void = False
 
     def ask(self, at_ms: Ms) -> bool:
         """Take one read if none is in flight and the bucket has one."""
@@ -29,8 +30,15 @@ class FetchThrottle:
             return False
         self._credit_ms -= REFILL_MS
         self._asked_ms = at_ms
+        self._void = False
         return True
 
-    def answered(self) -> None:
-        """Note that the read in flight has ended, well or badly."""
-        self._asked_ms = None
+    def void(self) -> None:
+        """Have the answer of the read in flight left out: it may be from before what was just heard."""
+        self._void = self._asked_ms is not None
+
+    def answered(self) -> bool:
+        """Note that the read in flight has ended, well or badly; False if its answer is to be left out."""
+        counts = not self._void
+        self._asked_ms, self._void = None, False
+        return counts

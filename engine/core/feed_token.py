@@ -170,6 +170,7 @@ class TokenFeed:
     def set_tick(self, tick: Price, tick_text: str, venue_ms: Ms | None) -> None:
         """Put later snapshots on a new grid; `venue_ms` is when the venue announced it."""
         self.tick, self._tick_since_ms = tick, venue_ms
+        self.throttle.void()
         self.terms = HashTerms(self.terms.min_order_size, tick_text, self.terms.neg_risk)
         self.held.clear()
         self._shared.steady = False

@@ -248,3 +248,45 @@ def test_second_change_of_tick_in_one_millisecond_is_not_taken_for_a_repetition(
     bench.check()
     bench.answer_truly()
     assert bench.assert_equals_venue(YES).tick == 10
+
+
+def test_read_that_was_on_its_way_when_the_tick_went_there_and_back_is_left_out():
+    """The answer has the right tick again, but it is a book from before both changes."""
+    bench = FeedBench()
+    bench.change("BUY", 4500, "77")
+    bench.send(bench.change("BUY", 4400, "5"))
+    bench.check()
+    bench.take_fetches()
+    lagging = bench.venue.rest(YES, NO)
+    for tick in (10, 100):
+        bench.venue.now_ms += 10
+        bench.send(bench.venue.change_tick(tick))
+
+    bench.answer(*lagging)
+
+    assert not isinstance(bench.live(YES), LiveBook)
+    bench.wait(5_000)
+    bench.check()
+    bench.answer_truly()
+    bench.assert_equals_venue(YES)
+
+
+def test_answer_of_a_probe_does_not_end_a_resync_that_began_after_it_was_asked():
+    bench = FeedBench()
+    bench.wait(4_000)
+    bench.check()
+    (probe,) = bench.take_fetches()
+    lagging = bench.venue.rest(*probe.tokens)
+    bench.venue.now_ms += bench.extra_ms
+    bench.extra_ms = 0
+    for tick in (10, 100):
+        bench.venue.now_ms += 10
+        bench.send(bench.venue.change_tick(tick))
+
+    bench.answer(*lagging, asked=probe.tokens)
+
+    assert bench.live() is NotLive.RESYNCING
+    bench.wait(15_000)
+    bench.check()
+    bench.answer_truly()
+    bench.assert_equals_venue()
