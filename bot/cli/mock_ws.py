@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from aiohttp import web
 
-from bot.cli.run import run_until_stopped
+from bot.cli.run import PORT, run_until_stopped
 from engine.clock import SystemClock
 from engine.core.feed_inlet import BooksAnswered, FeedInput, Heard, Tracked
 from engine.runtime.replay import Pace
@@ -21,7 +21,7 @@ WAIT_S = 0.05
 
 @click.command("mock-ws")
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
-@click.option("--port", type=int, default=0, show_default=True, help="Port on 127.0.0.1; 0: any free one.")
+@PORT
 @click.option(
     "--speed",
     type=click.FloatRange(min=0, min_open=True),

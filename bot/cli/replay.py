@@ -15,10 +15,10 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeE
 from bot.cli.live_market import EVERY, chosen
 from engine.clock import SystemClock
 from engine.core.feed_inlet import BooksAnswered, BooksRefused, Checked, Heard, Linked, Tracked
-from engine.domain.book import LiveBook
+from engine.domain.book import Level, LiveBook
 from engine.domain.history import KeptSnapshot
 from engine.domain.ids import TokenId
-from engine.domain.units import Ms
+from engine.domain.units import Ms, format_price
 from engine.runtime.book_keeper import BookKeeper
 from engine.runtime.replay import Pace, Replay, books_digest
 from engine.venue.wire import decode_books, decode_market
@@ -95,8 +95,9 @@ def replay(
 ) -> None:
     """Replay recordings (files, or folders of them) through the feed core and tell what came of it.
 
-    The same recording gives the same effects hash every time, and the one that `record` printed. Exit status
-    1 if the recording is damaged before its end; a torn tail, as a kill leaves it, is told and is no damage.
+    The same recording gives the same effects hash every time, and one run's files the one that `record`
+    printed. Exit status 1 if the recording is damaged before its end; a torn tail, as a kill leaves it, is
+    told and is no damage.
     """
     files = recording_paths(paths)
     run = Replay(decode_market, decode_books, wait_until=None if speed is None else _waiting(speed))
@@ -117,7 +118,10 @@ def replay(
     if as_json:
         click.echo(json.dumps(told))
     else:
+        told.pop("books", None)
         _print(told)
+        if wanted and run.tracked:
+            _print_books(run, wanted)
     if course.damage is not None:
         raise SystemExit(1)
 
@@ -146,7 +150,8 @@ def _waiting(speed: float) -> Callable[[Ms], None]:
 
 def _replay(run: Replay, course: Course, files: Sequence[Path]) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("replay", total=sum(file.stat().st_size for file in files))
         for piece in read_recording(files, lambda done: bar.update(task, completed=done)):
             match piece:
@@ -215,6 +220,19 @@ def _touch(book: LiveBook | None) -> dict[str, object] | None:
     if book is None:
         return None
     return {"hash": book.hash, "bid": book.bids[0].price, "ask": book.asks[0].price}
+
+
+def _print_books(run: Replay, wanted: tuple[str, ...]) -> None:
+    """Print a line per book at the end: bid, ask, the token's first digits, the market."""
+    books = run.books()
+    for token in chosen(run.tracked, wanted):
+        book = books.get(token.token_id)
+        touch = "not proven" if book is None else f"{_price(book.bids)} / {_price(book.asks)}"
+        click.echo(f"{'book':16} {touch:15} {token.token_id[:8]}…  {token.shown}")
+
+
+def _price(side: Sequence[Level]) -> str:
+    return format_price(side[0].price)
 
 
 def _print(told: dict[str, object]) -> None:

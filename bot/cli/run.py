@@ -1,6 +1,7 @@
 """Commands that run something: the desk, and in local mode its exchange, its stand-in and its tour."""
 
 import asyncio
+import errno
 import logging
 import signal
 import sys
@@ -30,6 +31,13 @@ from storage.lock import FolderLock, hold_folder
 EXPECTED_FAULTS = (ChildError, NotReadyError, CredentialsError, WebhookTaken, StoreError, TourFailed)
 """What ends a desk with a sentence for the operator; anything else is a fault of ours and shows its trace."""
 
+PORT = click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=0,
+    show_default=True,
+    help="Port on 127.0.0.1; 0: any free one.",
+)
 CONFIG = click.option(
     "--config",
     "config_path",
@@ -85,7 +93,7 @@ def run_service(config_path: Path, data_dir: Path) -> None:
 
 @click.command()
 @DATA
-@click.option("--port", type=int, default=0, show_default=True, help="Port on 127.0.0.1; 0: any free one.")
+@PORT
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the order flow.")
 @click.option(
     "--wide",
@@ -103,7 +111,7 @@ def exchange(data_dir: Path, port: int, seed: int, wide: int) -> None:
 
 @click.command()
 @DATA
-@click.option("--port", type=int, default=0, show_default=True, help="Port on 127.0.0.1; 0: any free one.")
+@PORT
 def standin(data_dir: Path, port: int) -> None:
     """Run the Telegram stand-in alone: a strict Bot API on loopback."""
     data_dir.mkdir(parents=True, exist_ok=True)
@@ -167,4 +175,9 @@ def run_until_stopped(work: Coroutine[Any, Any, None]) -> None:
         click.echo("stopped", err=True)
     except EXPECTED_FAULTS as error:
         click.echo(str(error), err=True)
+        sys.exit(1)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        click.echo(f"expected a free port, found: {error.strerror}; name another port", err=True)
         sys.exit(1)

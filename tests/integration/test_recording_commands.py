@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -215,6 +216,18 @@ def _is_odd(entry: Any) -> bool:
     return raw is not None and b"asset_id" not in raw
 
 
+@pytest.mark.parametrize("command", ["mock-ws", "exchange"])
+def test_port_in_use_is_a_sentence_and_a_port_that_is_none_wrong_usage(tmp_path, command):
+    record(tmp_path / "rec", stream(20))
+    words = [command, str(tmp_path / "rec")] if command == "mock-ws" else [command, "--data", str(tmp_path)]
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = CliRunner().invoke(cli, [*words, "--port", port])
+    assert done.exit_code == 1
+    assert "expected a free port" in done.output
+    assert CliRunner().invoke(cli, [*words, "--port", "99999"]).exit_code == 2
+
+
 def test_mock_outside_this_machine_is_refused():
     done = CliRunner().invoke(cli, ["ingest-ws", "--config", CONFIG, "--mock", "http://example.com:1"])
 
@@ -243,6 +256,11 @@ def test_replay_tells_words_and_the_touch_of_a_market(tmp_path):
     assert words.exit_code == 0
     assert "messages" in words.output
     assert "markets live     1 of 1" in words.output
+    lines = CliRunner().invoke(cli, ["replay", str(tmp_path), "--market", "No"]).output.splitlines()
+    assert lines[0].startswith("files"), "an empty line came first"
+    books = [line for line in lines if line.startswith("book  ")]
+    assert len(books) == 2
+    assert max(map(len, books)) <= 80
     assert [sorted(book) for book in told["books"].values()] == [["ask", "bid", "hash"]] * 2
     assert "expected codes" in str(
         CliRunner().invoke(cli, ["replay", str(tmp_path), "--market", "x"]).exception
