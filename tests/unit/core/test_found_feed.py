@@ -4,7 +4,7 @@ import pytest
 
 from engine.core.feed import Feeds
 from engine.domain.book import LiveBook, NotLive
-from engine.domain.frames import BookSnapshot
+from engine.domain.frames import BookSnapshot, Malformed
 from engine.domain.ids import ConnectionId, TokenId
 from engine.venue.wire import decode_market
 from tests.support.feed_bench import LINE, FeedBench
@@ -230,3 +230,15 @@ def test_old_change_after_a_rest_book_does_not_make_an_older_book_live():
 
     book = bench.live(YES)
     assert not isinstance(book, LiveBook) or book.hash == newest.hash
+
+
+def test_size_with_a_comma_for_its_point_does_not_pass_as_two_sizes():
+    """One bit away from a good size; what a planner would have been unable to read was in the book."""
+    bench = FeedBench()
+    good = bench.assert_equals_venue()
+    dump = bench.venue.dump(YES)
+    size = f'"size": "{bench.venue.bids[good.bids[0].price]}"'.replace(" ", "")
+    (frame,) = decode_market(dump.replace(size.encode(), b'"size":"5,5"', 1))
+
+    assert isinstance(frame, Malformed)
+    assert frame.reason == "size"
