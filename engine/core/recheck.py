@@ -26,10 +26,13 @@ def begin(
 ) -> list[Effect]:
     """Start the last look for a ticket; its Send waits until `due` returns it."""
     desk.rechecks[ticket_id] = Recheck(asked, ticket_id, version, tokens, asked.at_ms)
-    return [
-        FetchBooks(tokens, TIMER),
-        SetTimer(f"{TIMER}:{ticket_id}", Ms(asked.at_ms + PATIENCE_MS)),
-    ]
+    return [FetchBooks(tokens, TIMER), *timer(desk, ticket_id)]
+
+
+def timer(desk: Desk, ticket_id: TicketId) -> list[Effect]:
+    """Return the timer that ends a Send's wait, nothing if it does not wait."""
+    waiting = desk.rechecks.get(ticket_id)
+    return [] if waiting is None else [SetTimer(f"{TIMER}:{ticket_id}", Ms(waiting.since_ms + PATIENCE_MS))]
 
 
 def note_books(desk: Desk, asked: tuple[TokenId, ...], snapshots: Iterable[BookSnapshot]) -> None:
@@ -45,11 +48,11 @@ def due(desk: Desk, at_ms: Ms) -> list[tuple[Recheck, Refusal | None]]:
     ready: list[tuple[Recheck, Refusal | None]] = []
     for ticket_id, waiting in list(desk.rechecks.items()):
         owed = [token for token in waiting.tokens if desk.feeds.owes(token)]
-        late = at_ms - waiting.since_ms >= PATIENCE_MS
-        if waiting.answered and not owed:
-            ready.append((waiting, None))
-        elif late:
+        if at_ms - waiting.since_ms >= PATIENCE_MS:
+            # Late is late, whatever has come meanwhile: a look of long ago says nothing of now.
             ready.append((waiting, _too_late(waiting, len(owed))))
+        elif waiting.answered and not owed:
+            ready.append((waiting, None))
         else:
             continue
         del desk.rechecks[ticket_id]
@@ -57,11 +60,9 @@ def due(desk: Desk, at_ms: Ms) -> list[tuple[Recheck, Refusal | None]]:
 
 
 def _too_late(waiting: Recheck, owed: int) -> Refusal:
-    found = (
-        f"{owed} that are newer than what the stream has brought"
-        if waiting.answered
-        else f"no complete answer in {PATIENCE_MS // 1_000} s"
-    )
+    found = f"no complete answer in {PATIENCE_MS // 1_000} s"
+    if waiting.answered:
+        found = f"{owed} that are newer than what the stream has brought" if owed else "the answer too old"
     return Refusal(
         RefusalKind.BOOK_NOT_LIVE,
         f"expected the venue's own books to be ours right before sending, found {found}; nothing was sent, "

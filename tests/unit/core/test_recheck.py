@@ -3,7 +3,7 @@
 import pytest
 
 from engine.core.recheck import PATIENCE_MS
-from engine.domain.effects import Count, FetchBooks, Reply, SendBatch
+from engine.domain.effects import Count, FetchBooks, Reply, SendBatch, SetTimer
 from engine.domain.events import BooksRead, BooksReadFailed, BooksTouched
 from engine.domain.refusal import RefusalKind
 from engine.domain.ticket import Move, TicketState
@@ -138,3 +138,33 @@ def test_orders_carry_the_time_of_the_send_not_of_the_press(run):
     batch = only(run.look(look), SendBatch)
 
     assert {intent.created_ms for intent in batch.intents} == {Ms(run.at_ms)}
+
+
+def test_timer_that_is_early_by_a_rounded_millisecond_does_not_leave_the_send_waiting_for_ever(run):
+    """Nothing else may come to wake it: the feed is silent and the read has failed."""
+    ticket, look = pressed(run)
+    run.step(BooksReadFailed(run.at_ms, look.tokens, "502"))
+    run.later(PATIENCE_MS - 1)
+
+    again = only(run.timer(f"recheck:{ticket.ticket_id}"), SetTimer)
+    run.later(1)
+    assert again.due_ms == run.at_ms
+    effects = run.timer(again.name)
+
+    assert run.ticket(ticket.ticket_id).state is TicketState.DRY
+    assert len(of_kind(effects, Reply)) == 1
+    assert run.desk.rechecks == {}
+
+
+def test_send_does_not_go_on_after_its_patience_on_a_look_of_long_ago(run):
+    """The process was stopped in between: what was looked at then is no last look now."""
+    ticket, look = pressed(run)
+    owing(run, look.tokens[0])
+    run.look(look)
+    owing(run)
+    run.later(30_000)
+
+    effects = run.step(BooksTouched(run.at_ms, 9))
+
+    assert of_kind(effects, SendBatch) == []
+    assert "the answer too old; nothing was sent" in run.ticket(ticket.ticket_id).note
