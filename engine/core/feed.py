@@ -149,7 +149,10 @@ class Feeds:
             return NotLive.UNTRACKED
         if feed.state is not FeedState.LIVE:
             return NOT_LIVE[feed.state]
-        confirmed_ms = self._watched.market_of(feed).confirmed()
+        market = self._watched.market_of(feed)
+        if market.connection.frozen:
+            return NotLive.FROZEN
+        confirmed_ms = market.confirmed()
         if at_ms - confirmed_ms >= SILENCE_MS:
             return NotLive.STALE
         if not self._upkeep.is_proven(feed, at_ms):

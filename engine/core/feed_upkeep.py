@@ -119,7 +119,7 @@ class Upkeep:
         market.missed_before_ms = at_ms
         if silent or again:
             self._replace(connection, at_ms)
-        if not silent:
+        if not (silent and connection.frozen):
             self._doubt_both(market, missed.stamp.venue_ms, at_ms)
 
     def _doubt_both(self, market: MarketFeed, venue_ms: Ms, at_ms: Ms) -> None:

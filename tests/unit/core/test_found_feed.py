@@ -242,3 +242,59 @@ def test_size_with_a_comma_for_its_point_does_not_pass_as_two_sizes():
 
     assert isinstance(frame, Malformed)
     assert frame.reason == "size"
+
+
+def frozen_before_an_answer(bench: FeedBench) -> None:
+    """Freeze the line by one market's lost change, while both tokens of the bench's wait for a probe."""
+    bench.wait(4_000)
+    bench.check()
+    bench.take_fetches()
+    bench.feeds.books_read_failed((TokenId(YES), TokenId(NO)), bench.at)
+    other = seeded_venue(condition="0x" + "2b" * 32, yes=str(10**76 + 1), no=str(10**76 + 2))
+    other.now_ms = bench.at
+    other.set_level("BUY", 4400, "5")
+    bench.answer(*other.rest(other.yes), asked=(other.yes,))
+    bench.wait(2_000)
+    bench.check()
+    bench.wait(1_000)
+    bench.check()
+
+
+@pytest.mark.parametrize("before", ["live", "resyncing"])
+def test_answer_that_was_on_its_way_does_not_make_a_book_of_a_frozen_connection_live(before: str):
+    """What the stream brings is not believed any more, so the book would miss every change from here on."""
+    bench = FeedBench()
+    other = seeded_venue(condition="0x" + "2b" * 32, yes=str(10**76 + 1), no=str(10**76 + 2))
+    bench.feeds.track([*bench.venue.tokens(), *other.tokens()], bench.at)
+    bench.send(other.dump())
+    if before == "resyncing":
+        bench.change("BUY", 4500, "77")
+        bench.send(bench.change("BUY", 4600, "88"))
+        assert bench.live() is NotLive.RESYNCING
+    frozen_before_an_answer(bench)
+    assert bench.feeds.status(bench.at).problems == (NotLive.FROZEN.value,)
+
+    bench.answer_truly()
+
+    assert not isinstance(bench.live(), LiveBook)
+
+
+def test_book_known_to_be_behind_is_not_live_while_its_connection_may_not_be_replaced_again():
+    """The new connection freezes at once, too, and is left in place for half a minute."""
+    bench = FeedBench()
+    for lived in range(2):
+        bench.wait(4_000)
+        bench.check()
+        bench.venue.now_ms += bench.extra_ms
+        bench.extra_ms = 0
+        bench.change("BUY", 4400, str(lived + 5))
+        (probe,) = bench.take_fetches()
+        bench.answer(*bench.venue.rest(*probe.tokens), asked=probe.tokens)
+        bench.wait(3_000)
+        bench.check()
+        assert not isinstance(bench.live(), LiveBook)
+        if lived == 0:
+            bench.link(up=False)
+            bench.link(up=True)
+            bench.send(bench.venue.dump())
+            bench.assert_equals_venue()
