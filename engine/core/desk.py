@@ -202,7 +202,7 @@ def cancel_failed(_desk: Desk, _event: CancelFailed) -> list[Effect]:
 def books_read(desk: Desk, event: BooksRead) -> list[Effect]:
     """Give REST books to the feed core, and to the Send that waits for them."""
     effects = list(desk.feeds.books_read(event.asked, event.snapshots, event.at_ms))
-    recheck.note_books(desk, event.asked, event.snapshots)
+    recheck.note_books(desk, event)
     return effects + dutch_flow.recheck_due(desk, event.at_ms)
 
 

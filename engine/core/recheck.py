@@ -5,13 +5,11 @@ A proven book is the newest the stream has told. Only the venue itself knows whe
 still owes. Says when a Send may go on; what it then does is `engine.core.dutch_flow`'s.
 """
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from engine.core.state import Desk, Recheck
 from engine.domain.effects import Effect, FetchBooks, SetTimer
-from engine.domain.events import Asked
-from engine.domain.frames import BookSnapshot
+from engine.domain.events import Asked, BooksRead
 from engine.domain.ids import TicketId, TokenId
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.units import Ms
@@ -35,11 +33,14 @@ def timer(desk: Desk, ticket_id: TicketId) -> list[Effect]:
     return [] if waiting is None else [SetTimer(f"{TIMER}:{ticket_id}", Ms(waiting.since_ms + PATIENCE_MS))]
 
 
-def note_books(desk: Desk, asked: tuple[TokenId, ...], snapshots: Iterable[BookSnapshot]) -> None:
-    """Note that a read has brought every book that was asked for; one without all of them is no look."""
-    brought = {snapshot.token_id for snapshot in snapshots}
+def note_books(desk: Desk, read: BooksRead) -> None:
+    """Note a read that has brought every leg's book; one without all of them is no look.
+
+    Nor is one that began before the press: a Send given up a moment ago may have left it behind.
+    """
+    brought = {snapshot.token_id for snapshot in read.snapshots}
     for ticket_id, waiting in list(desk.rechecks.items()):
-        if waiting.tokens == asked and brought.issuperset(asked):
+        if brought.issuperset(waiting.tokens) and read.asked_ms >= waiting.since_ms:
             desk.rechecks[ticket_id] = replace(waiting, answered=True)
 
 

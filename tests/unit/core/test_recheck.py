@@ -86,7 +86,7 @@ def test_send_is_given_up_without_a_complete_answer(run, how):
 def test_answer_to_another_read_is_no_look(run):
     _, look = pressed(run)
 
-    run.step(BooksRead(run.at_ms, look.tokens[:1], (rest_book(look.tokens[0]),)))
+    run.step(BooksRead(run.at_ms, run.at_ms, look.tokens[:1], (rest_book(look.tokens[0]),)))
 
     assert of_kind(run.effects, SendBatch) == []
 
@@ -168,3 +168,16 @@ def test_send_does_not_go_on_after_its_patience_on_a_look_of_long_ago(run):
 
     assert of_kind(effects, SendBatch) == []
     assert "the answer too old; nothing was sent" in run.ticket(ticket.ticket_id).note
+
+
+def test_answer_to_the_look_of_a_send_given_up_before_is_no_look_for_the_next(run):
+    ticket, first = pressed(run)
+    began = run.at_ms
+    run.later(PATIENCE_MS)
+    run.timer(f"recheck:{ticket.ticket_id}")
+    run.press(run.ticket(ticket.ticket_id), Move.CONFIRM)
+    run.later(1_000)
+    second = only(run.press(run.ticket(ticket.ticket_id), Move.SEND), FetchBooks)
+
+    assert of_kind(run.look(first, asked_ms=began), SendBatch) == []
+    assert len(of_kind(run.look(second), SendBatch)) == 1
