@@ -82,8 +82,9 @@ class Upkeep:
     def revive(self, connection: Connection, at_ms: Ms) -> None:
         """Trust a connection that speaks again: it is one TCP stream, nothing in between can be lost."""
         connection.stale = False
-        for feed in self._watched.on(connection):
-            move(feed, FeedEvent.HEARD, at_ms)
+        for market in connection.markets.values():
+            for feed in market.tokens.values():
+                self._resyncs.hear(feed, market, at_ms)
 
     def compare(self, feed: TokenFeed, snapshot: BookSnapshot, at_ms: Ms) -> None:
         """Hold a book read beside the stream against ours: confirmed, or the stream owes us one."""
@@ -100,7 +101,7 @@ class Upkeep:
                 market.confirmed_ms, market.same = market.probed_ms, frozenset()
                 for each in market.tokens.values():
                     if each.state is FeedState.STALE:
-                        move(each, FeedEvent.HEARD, at_ms)
+                        self._resyncs.hear(each, market, at_ms)
         elif found is Verdict.UNCLEAR and feed.is_outlasted(snapshot, at_ms):
             self._doubt_both(market, snapshot.venue_ms, at_ms)
 

@@ -298,3 +298,24 @@ def test_book_known_to_be_behind_is_not_live_while_its_connection_may_not_be_rep
             bench.link(up=True)
             bench.send(bench.venue.dump())
             bench.assert_equals_venue()
+
+
+def test_incident_ends_when_the_other_token_is_confirmed_by_being_heard():
+    """YES was fetched again while NO was stale: the market is live only when its connection speaks."""
+    bench = FeedBench()
+    bench.change("BUY", 4500, "77")
+    raw = bench.change("BUY", 4600, "88")
+    only_yes = raw.replace(NO.encode(), str(10**76).encode())
+    bench.send(only_yes)
+    bench.check()
+    assert bench.live() is NotLive.RESYNCING
+    began = [alert.key for alert in bench.take_alerts()]
+    bench.wait(25_000)
+    bench.check()
+    bench.answer(*bench.venue.rest(YES), asked=(YES,))
+    assert bench.live(NO) is NotLive.STALE
+
+    bench.send(bench.venue.dump())
+
+    assert began == [f"resync:{bench.venue.condition}"]
+    assert [alert.key for alert in bench.take_alerts()] == [f"live:{bench.venue.condition}"]
