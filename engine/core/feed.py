@@ -53,9 +53,14 @@ class Feeds:
     def track(self, tokens: Iterable[TrackedToken], at_ms: Ms) -> tuple[Effect, ...]:
         """Watch exactly these tokens; those known already keep their books unless their tick changed."""
         wanted = {token.token_id: token for token in tokens}
-        known = self._watched.feeds.keys()
-        changed = known != wanted.keys()
-        for token_id in sorted(known - wanted.keys()):
+        left = [
+            token_id
+            for token_id, feed in self._watched.feeds.items()
+            # A token that the catalogue puts into another market is another token.
+            if token_id not in wanted or wanted[token_id].condition_id != feed.token.condition_id
+        ]
+        changed = bool(left) or self._watched.feeds.keys() != wanted.keys()
+        for token_id in sorted(left):
             gone, market_is_gone = self._watched.forget(token_id)
             self._resyncs.forget(gone, market_is_gone=market_is_gone)
         for token in wanted.values():

@@ -1,11 +1,13 @@
 """Defects of the feed core that the campaigns and random streams found, each in its smallest form."""
 
+from dataclasses import replace
+
 import pytest
 
 from engine.core.feed import Feeds
 from engine.domain.book import LiveBook, NotLive
 from engine.domain.frames import BookSnapshot, Malformed
-from engine.domain.ids import ConnectionId, TokenId
+from engine.domain.ids import ConditionId, ConnectionId, TokenId
 from engine.venue.wire import decode_market
 from tests.support.feed_bench import LINE, FeedBench
 from tests.support.market_stream import NO, YES, ReferenceVenue, seeded_venue
@@ -319,3 +321,14 @@ def test_incident_ends_when_the_other_token_is_confirmed_by_being_heard():
 
     assert began == [f"resync:{bench.venue.condition}"]
     assert [alert.key for alert in bench.take_alerts()] == [f"live:{bench.venue.condition}"]
+
+
+def test_token_that_the_catalogue_moves_to_another_market_is_watched_anew():
+    bench = FeedBench()
+    moved = [replace(token, condition_id=ConditionId("0x" + "2b" * 32)) for token in bench.venue.tokens()]
+
+    bench.feeds.track(moved, bench.at)
+    bench.check()
+    assert bench.live() is NotLive.WAITING
+    bench.feeds.track([], bench.at)
+    assert bench.live() is NotLive.UNTRACKED
