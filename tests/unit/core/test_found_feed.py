@@ -1,5 +1,6 @@
 """Defects of the feed core that the campaigns and random streams found, each in its smallest form."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -332,3 +333,20 @@ def test_token_that_the_catalogue_moves_to_another_market_is_watched_anew():
     assert bench.live() is NotLive.WAITING
     bench.feeds.track([], bench.at)
     assert bench.live() is NotLive.UNTRACKED
+
+
+@pytest.mark.parametrize("kind", ["new_market", "market_resolved"])
+def test_frozen_socket_that_still_tells_of_other_markets_is_caught_within_twenty_seconds(kind: str):
+    """A listing comes on every connection: it says nothing of the books that this one carries."""
+    bench = FeedBench()
+    listing = {"event_type": kind, "market": "0x" + "2b" * 32, "question": "Another one?"}
+    for second in range(20):
+        bench.venue.now_ms += 1_000
+        bench.change("BUY", 4400, str(second + 10), after_ms=0)
+        bench.send(json.dumps(listing).encode())
+        bench.check()
+        for fetch in bench.take_fetches():
+            bench.answer(*bench.venue.rest(*fetch.tokens), asked=fetch.tokens)
+
+    assert bench.counted("feed_connections_total", "frozen") == 1
+    assert not isinstance(bench.live(), LiveBook)
