@@ -182,7 +182,7 @@ class Feeds:
         )
 
     def owes(self, token_id: TokenId) -> bool:
-        """Tell whether the venue is known to have a newer book than the stream has brought."""
+        """Tell whether the venue has, or may have, a newer book than the stream has brought."""
         feed = self._watched.feeds.get(token_id)
         return feed is not None and self._upkeep.owes(feed)
 

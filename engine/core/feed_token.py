@@ -52,7 +52,6 @@ class TokenFeed:
 
     __slots__ = (
         "_levels",
-        "_rival",
         "_rival_since_ms",
         "_shared",
         "_stamp",
@@ -67,6 +66,7 @@ class TokenFeed:
         "last",
         "proven",
         "reason",
+        "rival",
         "since_ms",
         "state",
         "terms",
@@ -105,7 +105,7 @@ class TokenFeed:
         self._tally = tally
         self._tick_since_ms: Ms | None = None
         self._unchecked = 0
-        self._rival: tuple[str, str] | None = None
+        self.rival: tuple[str, str] | None = None
         self._rival_since_ms = at_ms
         """Our newest checksum and another of its millisecond that the venue shows, and since when."""
         self._levels: tuple[tuple[Level, ...], tuple[Level, ...]] | None = None
@@ -368,13 +368,14 @@ class TokenFeed:
         """
         assert self.stamp is not None, "expected a checksum"
         rival = (self.stamp.hash, snapshot.hash)
-        if self._rival != rival:
-            self._rival, self._rival_since_ms = rival, at_ms
+        if self.rival != rival:
+            self.rival, self._rival_since_ms = rival, at_ms
             return False
         return at_ms - self._rival_since_ms >= RIVAL_MS
 
     def _settle(self, book: Book, stamp: Stamp) -> None:
         """Take over a book together with the checksum that proves it."""
+        self.rival = None
         self.book, self.stamp, self.proven = book, stamp, True
         self.base = self._levels = None
         self._unchecked = 0

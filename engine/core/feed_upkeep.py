@@ -93,6 +93,8 @@ class Upkeep:
         market = self._watched.markets[feed.token.condition_id]
         found = verdict(feed, snapshot)
         self._tally[CHECKS, found.value] += 1
+        if found is Verdict.SAME:
+            feed.rival = None
         if found is Verdict.AHEAD and market.missed is None:
             market.missed = Missed(feed.token.token_id, stamp_of(snapshot), at_ms)
         elif found is Verdict.SAME and self.is_proven(feed, at_ms):
@@ -170,7 +172,9 @@ class Upkeep:
         market.askew = seen
 
     def owes(self, feed: TokenFeed) -> bool:
-        """Tell whether the stream has still to bring a book that a probe has seen."""
+        """Tell whether the stream has, or may have, still to bring a book that a probe has seen."""
+        if feed.rival is not None and feed.stamp is not None and feed.rival[0] == feed.stamp.hash:
+            return True
         missed = self._watched.markets[feed.token.condition_id].missed
         return missed is not None and (feed.stamp is None or feed.stamp.venue_ms < missed.stamp.venue_ms)
 

@@ -63,7 +63,7 @@ def due(desk: Desk, at_ms: Ms) -> list[tuple[Recheck, Refusal | None]]:
 def _too_late(waiting: Recheck, owed: int) -> Refusal:
     found = f"no complete answer in {PATIENCE_MS // 1_000} s"
     if waiting.answered:
-        found = f"{owed} that are newer than what the stream has brought" if owed else "the answer too old"
+        found = f"{owed} that may be newer than what the stream has brought" if owed else "the answer too old"
     return Refusal(
         RefusalKind.BOOK_NOT_LIVE,
         f"expected the venue's own books to be ours right before sending, found {found}; nothing was sent, "

@@ -350,3 +350,30 @@ def test_frozen_socket_that_still_tells_of_other_markets_is_caught_within_twenty
 
     assert bench.counted("feed_connections_total", "frozen") == 1
     assert not isinstance(bench.live(), LiveBook)
+
+
+def test_second_change_of_a_millisecond_that_only_the_venue_shows_is_owed():
+    """A Send that looks at the venue's book here must not go on with ours: which is later, time will tell."""
+    bench = FeedBench()
+    bench.send(bench.change("BUY", 4500, "77"))
+    lost = bench.change("BUY", 4600, "88", after_ms=0)
+    bench.answer_truly()
+    assert bench.feeds.owes(TokenId(YES))
+
+    bench.send(lost)
+
+    assert not bench.feeds.owes(TokenId(YES))
+
+
+def test_book_that_the_venue_shows_late_within_a_millisecond_is_not_owed_for_ever():
+    bench = FeedBench()
+    bench.send(bench.change("BUY", 4500, "77"))
+    late = bench.venue.rest(YES, NO)
+    bench.send(bench.change("BUY", 4600, "88", after_ms=0))
+    bench.answer(*late)
+    assert bench.feeds.owes(TokenId(YES))
+
+    bench.answer_truly()
+
+    assert not bench.feeds.owes(TokenId(YES))
+    assert bench.resyncs == 0

@@ -62,7 +62,7 @@ def test_send_is_given_up_when_the_stream_never_brings_what_the_venue_has(run):
     view = only(effects, Reply).view
     assert isinstance(view, TicketView)
     assert view.ticket.state is TicketState.DRY
-    assert "1 that are newer than what the stream has brought; nothing was sent" in view.ticket.note
+    assert "1 that may be newer than what the stream has brought; nothing was sent" in view.ticket.note
     assert only(effects, Count).label == RefusalKind.BOOK_NOT_LIVE.value
 
 
