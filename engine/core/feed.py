@@ -1,8 +1,7 @@
 """The feed core: market frames in, proven books out. Called directly by the sockets' callbacks.
 
 `Feeds` gives every message to the tokens it names (`feed_token`) and acts on their verdicts (`feed_resync`);
-what time brings is
-`feed_upkeep`'s. Effects wait inside until the call returns them, or `drain` does. No
+what time brings is `feed_upkeep`'s. Effects wait inside until the call returns them, or `drain` does. No
 clock, no I/O, no log.
 """
 
@@ -122,12 +121,11 @@ class Feeds:
             if feed is None:
                 continue
             snapshot = by_token.get(token_id)
+            feed.throttle.answered()
             if feed.state is not FeedState.RESYNCING:
-                feed.throttle.answered()
                 if snapshot is not None:
                     self._upkeep.compare(feed, snapshot, at_ms)
                 continue
-            feed.throttle.answered()
             if snapshot is not None and feed.take_rest(snapshot, at_ms):
                 self._intake.sequence += 1
                 self._resyncs.prove(feed, self._watched.market_of(feed), at_ms)

@@ -88,7 +88,7 @@ class Connection:
     number: ConnectionId
     up: bool = False
     heard_ms: Ms = LONG_AGO
-    """When it last delivered a message about the market; a PONG proves nothing and is not counted."""
+    """When it last told of a market's trading; a PONG or a listing proves nothing and is not counted."""
     frozen: bool = False
     """It was found to withhold what the venue has: nothing it says is believed until it is a new one."""
     stale: bool = False

@@ -19,7 +19,7 @@ from engine.domain.ids import TokenId
 from engine.domain.units import Ms
 
 PROBE_EVERY_MS = 1_000
-"""Longest rate of probes over all connections together."""
+"""Shortest time between two probes, over all connections together."""
 PROBE_MARKETS = 50
 """Markets in one probe: 300 KB at most, and the 100 of a full connection take two."""
 AGAIN_QUIET_MS = 2_000
