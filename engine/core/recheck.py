@@ -49,7 +49,10 @@ def due(desk: Desk, at_ms: Ms) -> list[tuple[Recheck, Refusal | None]]:
     ready: list[tuple[Recheck, Refusal | None]] = []
     for ticket_id, waiting in list(desk.rechecks.items()):
         owed = [token for token in waiting.tokens if desk.feeds.owes(token)]
-        if at_ms - waiting.since_ms >= PATIENCE_MS:
+        ticket = desk.tickets.get(ticket_id)
+        if ticket is None or ticket.version != waiting.version:
+            ready.append((waiting, None))  # nothing of it can be sent any more
+        elif at_ms - waiting.since_ms >= PATIENCE_MS:
             # Late is late, whatever has come meanwhile: a look of long ago says nothing of now.
             ready.append((waiting, _too_late(waiting, len(owed))))
         elif waiting.answered and not owed:

@@ -181,3 +181,17 @@ def test_answer_to_the_look_of_a_send_given_up_before_is_no_look_for_the_next(ru
 
     assert of_kind(run.look(first, asked_ms=began), SendBatch) == []
     assert len(of_kind(run.look(second), SendBatch)) == 1
+
+
+def test_send_whose_card_has_moved_on_does_not_stand_in_the_way_of_the_next(run):
+    """Back, confirm and Send again within two seconds: the second is no second press of the first."""
+    ticket, _ = pressed(run)
+    run.press(ticket, Move.BACK)
+    told = run.step(BooksTouched(run.at_ms, 9))
+    run.press(run.ticket(ticket.ticket_id), Move.CONFIRM)
+    run.later(1_000)
+
+    again = only(run.press(run.ticket(ticket.ticket_id), Move.SEND), FetchBooks)
+
+    assert "closed while" in refusal_of(only(told, Reply).view).refusal.text
+    assert len(of_kind(run.look(again), SendBatch)) == 1
