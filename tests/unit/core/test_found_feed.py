@@ -7,8 +7,10 @@ import pytest
 
 from engine.core.feed import Feeds
 from engine.domain.book import LiveBook, NotLive
+from engine.domain.effects import FetchBooks
 from engine.domain.frames import BookSnapshot, Malformed
 from engine.domain.ids import ConditionId, ConnectionId, TokenId
+from engine.domain.units import Ms
 from engine.venue.wire import decode_market
 from tests.support.feed_bench import LINE, FeedBench
 from tests.support.market_stream import NO, YES, ReferenceVenue, seeded_venue
@@ -377,3 +379,30 @@ def test_book_that_the_venue_shows_late_within_a_millisecond_is_not_owed_for_eve
 
     assert not bench.feeds.owes(TokenId(YES))
     assert bench.resyncs == 0
+
+
+def test_markets_of_a_busy_connection_are_looked_at_while_a_full_one_is_quiet():
+    """Every market of the quiet one is due every two seconds: it alone could have every probe."""
+    venues = [
+        seeded_venue(condition=f"0x{n:064x}", yes=str(10**70 + n), no=str(10**71 + n)) for n in range(101)
+    ]
+    now_ms, busy = Ms(venues[0].now_ms + 220), venues[100]
+    feeds = Feeds()
+    feeds.track([token for venue in venues for token in venue.tokens()], now_ms)
+    for line in (LINE, OTHER_LINE):
+        feeds.link(line, up=True, at_ms=now_ms)
+    for venue in venues:
+        for frame in decode_market(venue.dump()):
+            feeds.apply(OTHER_LINE if venue is busy else LINE, frame, now_ms)
+    looked_at = 0
+    for second in range(60):
+        now_ms = Ms(now_ms + 1_000)
+        busy.now_ms = now_ms - 220
+        for frame in decode_market(busy.set_level("BUY", 4400, str(second + 1))):
+            feeds.apply(OTHER_LINE, frame, now_ms)
+        for fetch in [effect for effect in feeds.check(now_ms) if isinstance(effect, FetchBooks)]:
+            looked_at += TokenId(busy.yes) in fetch.tokens
+            books_now = [book for venue in venues for book in books(venue, fetch.tokens)]
+            feeds.books_read(fetch.tokens, books_now, now_ms)
+
+    assert looked_at >= 2
