@@ -202,7 +202,7 @@ def cancel_failed(_desk: Desk, _event: CancelFailed) -> list[Effect]:
 def books_read(desk: Desk, event: BooksRead) -> list[Effect]:
     """Give REST books to the feed core, and to the Send that waits for them."""
     effects = list(desk.feeds.books_read(event.asked, event.snapshots, event.at_ms))
-    recheck.note_books(desk, event.asked, event.snapshots)
+    recheck.note_books(desk, event)
     return effects + dutch_flow.recheck_due(desk, event.at_ms)
 
 
@@ -285,7 +285,7 @@ TIMERS: dict[str, Callable[[Desk, str, Ms], list[Effect]]] = {
     "ticket": lambda desk, key, at_ms: ticket.expire(desk, TicketId(key), at_ms),
     "lookup": lambda desk, key, at_ms: proof.look_up_due(desk, OrderId(key), at_ms),
     "resend": _resend_timer,
-    recheck.TIMER: lambda desk, _key, at_ms: dutch_flow.recheck_due(desk, at_ms),
+    recheck.TIMER: lambda desk, key, at_ms: dutch_flow.recheck_timer(desk, TicketId(key), at_ms),
     "settle": lambda desk, key, at_ms: settle_timer(desk, TicketId(key), at_ms),
     history.ROUND_TIMER: lambda desk, _key, at_ms: history.go_on(desk, at_ms),
     catalogue_retry.RETRY_TIMER: lambda desk, _key, at_ms: catalogue_retry.retry_timer(desk, at_ms),

@@ -19,7 +19,7 @@ from engine.domain.book import LiveBook, NotLive
 from engine.domain.commands import OpenDutch, Press
 from engine.domain.effects import Audit, Count, Effect, Reply, SaveTicket, SendBatch
 from engine.domain.events import Asked, BatchCommitted, BatchRefused
-from engine.domain.ids import TokenId
+from engine.domain.ids import TicketId, TokenId
 from engine.domain.market import EventGroup
 from engine.domain.order import OrderIntent, TimeInForce
 from engine.domain.plan import Plan, PlanLeg
@@ -150,6 +150,11 @@ def recheck_due(desk: Desk, at_ms: Ms) -> list[Effect]:
         else:
             effects += _send(desk, asked, ticket, looked=True)
     return effects
+
+
+def recheck_timer(desk: Desk, ticket_id: TicketId, at_ms: Ms) -> list[Effect]:
+    """End the wait of a Send whose time is over; a timer early by a rounded millisecond is set again."""
+    return [*recheck_due(desk, at_ms), *recheck.timer(desk, ticket_id)]
 
 
 def _send(desk: Desk, asked: Asked, ticket: Ticket, *, looked: bool) -> list[Effect]:

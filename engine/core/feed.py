@@ -1,8 +1,7 @@
 """The feed core: market frames in, proven books out. Called directly by the sockets' callbacks.
 
 `Feeds` gives every message to the tokens it names (`feed_token`) and acts on their verdicts (`feed_resync`);
-what time brings is
-`feed_upkeep`'s. Effects wait inside until the call returns them, or `drain` does. No
+what time brings is `feed_upkeep`'s. Effects wait inside until the call returns them, or `drain` does. No
 clock, no I/O, no log.
 """
 
@@ -53,9 +52,14 @@ class Feeds:
     def track(self, tokens: Iterable[TrackedToken], at_ms: Ms) -> tuple[Effect, ...]:
         """Watch exactly these tokens; those known already keep their books unless their tick changed."""
         wanted = {token.token_id: token for token in tokens}
-        known = self._watched.feeds.keys()
-        changed = known != wanted.keys()
-        for token_id in sorted(known - wanted.keys()):
+        left = [
+            token_id
+            for token_id, feed in self._watched.feeds.items()
+            # A token that the catalogue puts into another market is another token.
+            if token_id not in wanted or wanted[token_id].condition_id != feed.token.condition_id
+        ]
+        changed = bool(left) or self._watched.feeds.keys() != wanted.keys()
+        for token_id in sorted(left):
             gone, market_is_gone = self._watched.forget(token_id)
             self._resyncs.forget(gone, market_is_gone=market_is_gone)
         for token in wanted.values():
@@ -149,7 +153,10 @@ class Feeds:
             return NotLive.UNTRACKED
         if feed.state is not FeedState.LIVE:
             return NOT_LIVE[feed.state]
-        confirmed_ms = self._watched.market_of(feed).confirmed()
+        market = self._watched.market_of(feed)
+        if market.connection.frozen:
+            return NotLive.FROZEN
+        confirmed_ms = market.confirmed()
         if at_ms - confirmed_ms >= SILENCE_MS:
             return NotLive.STALE
         if not self._upkeep.is_proven(feed, at_ms):
@@ -174,7 +181,7 @@ class Feeds:
         )
 
     def owes(self, token_id: TokenId) -> bool:
-        """Tell whether the venue is known to have a newer book than the stream has brought."""
+        """Tell whether the venue has, or may have, a newer book than the stream has brought."""
         feed = self._watched.feeds.get(token_id)
         return feed is not None and self._upkeep.owes(feed)
 

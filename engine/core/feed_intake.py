@@ -68,6 +68,11 @@ class Intake:
             case Malformed(reason):
                 self._tally["feed_malformed_total", reason] += 1
                 return
+            case NewMarket() | MarketResolved():
+                # Told on every connection, whatever it carries: like a PONG no word on any book.
+                self._tally[FRAMES, "new_market" if isinstance(frame, NewMarket) else "market_resolved"] += 1
+                self.notices.append(PassOn(frame))
+                return
             case _:
                 self._hear(connection, at_ms)
         match frame:
@@ -83,9 +88,6 @@ class Intake:
             case BestTouch():
                 self._tally[FRAMES, "best_bid_ask"] += 1
                 self._compare_touch(connection, frame, at_ms)
-            case NewMarket() | MarketResolved():
-                self._tally[FRAMES, "new_market" if isinstance(frame, NewMarket) else "market_resolved"] += 1
-                self.notices.append(PassOn(frame))
             case BookDelta():
                 raise AssertionError("changes are not rare")
             case _:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from engine.core.feed_rebuild import Stamp
 from engine.core.feed_table import NOT_LIVE, FeedState
-from engine.core.feed_token import Shared, TokenFeed
-from engine.core.feed_tracked import TrackedToken
+from engine.core.feed_token import TokenFeed
+from engine.core.feed_tracked import Shared, TrackedToken
 from engine.domain.ids import ConditionId, ConnectionId, TokenId
 from engine.domain.units import PRICE_ONE, Ms, Price
 
@@ -88,7 +88,7 @@ class Connection:
     number: ConnectionId
     up: bool = False
     heard_ms: Ms = LONG_AGO
-    """When it last delivered a message about the market; a PONG proves nothing and is not counted."""
+    """When it last told of a market's trading; a PONG or a listing proves nothing and is not counted."""
     frozen: bool = False
     """It was found to withhold what the venue has: nothing it says is believed until it is a new one."""
     stale: bool = False

@@ -1,8 +1,8 @@
 """Which books to read beside the stream, at most one request a second, and what the answer says of it.
 
-One rota serves two ends: markets of a quiet connection come first and often, so that a frozen socket is found
-in seconds; every other market comes round too, so that a lost change of a market that then falls quiet is
-found as well (protocol 5.4, points 5 and 6). Decides nothing about states.
+One rota serves two ends: markets of a quiet connection come first, mostly, and often, so that a frozen socket
+is found in seconds; every other market comes round too, so that a lost change of a market that then falls
+quiet is found as well (protocol 5.4, points 5 and 6). Decides nothing about states.
 """
 
 from collections.abc import Iterable
@@ -19,13 +19,15 @@ from engine.domain.ids import TokenId
 from engine.domain.units import Ms
 
 PROBE_EVERY_MS = 1_000
-"""Longest rate of probes over all connections together."""
+"""Shortest time between two probes, over all connections together."""
 PROBE_MARKETS = 50
 """Markets in one probe: 300 KB at most, and the 100 of a full connection take two."""
 AGAIN_QUIET_MS = 2_000
 """How often a market of a quiet connection is looked at: twice within the age a plan accepts by default."""
 AGAIN_MS = 30_000
 """How often every other market is (20 to 60 s are sensible: protocol 5.4)."""
+OTHERS_EVERY = 4
+"""Every so many-th probe takes the others first: one full quiet connection alone could use up all of them."""
 OVERDUE_MS = 3_000
 """How long the stream may owe a book that a probe has seen; it runs 0.2 to 0.7 s behind (book-hash)."""
 
@@ -52,9 +54,10 @@ def verdict(feed: TokenFeed, snapshot: BookSnapshot) -> Verdict:
 class Rota:
     """Takes turns among markets within the budget."""
 
-    __slots__ = ("_asked_ms", "_waiting")
+    __slots__ = ("_asked", "_asked_ms", "_waiting")
 
     def __init__(self) -> None:
+        self._asked = 0
         self._asked_ms: Ms | None = None
         self._waiting: tuple[TokenId, ...] = ()
         """What was asked for last and has not been answered."""
@@ -64,11 +67,12 @@ class Rota:
         pause = ANSWER_MS_MAX if self._waiting else PROBE_EVERY_MS
         if self._asked_ms is not None and at_ms - self._asked_ms < pause:
             return ()
+        others_first = self._asked % OTHERS_EVERY == OTHERS_EVERY - 1
         due = [
             (turn, tokens, market)
             for market in markets
             if market.missed is None
-            and (turn := _turn(market, at_ms)) is not None
+            and (turn := _turn(market, at_ms, others_first=others_first)) is not None
             and (tokens := _comparable(market))
         ]
         chosen = nsmallest(PROBE_MARKETS, due, key=lambda row: row[:2])
@@ -77,6 +81,7 @@ class Rota:
         for _, _, market in chosen:
             market.probed_ms = at_ms
             market.same = frozenset()
+        self._asked += 1
         self._asked_ms = at_ms
         self._waiting = tuple(token_id for _, some, _ in chosen for token_id in some)
         return self._waiting
@@ -89,7 +94,7 @@ class Rota:
         return True
 
 
-def _turn(market: MarketFeed, at_ms: Ms) -> tuple[bool, Ms] | None:
+def _turn(market: MarketFeed, at_ms: Ms, *, others_first: bool) -> tuple[bool, Ms] | None:
     """Return the place in the rota (smaller comes first), None if the market is not due."""
     connection = market.connection
     if not connection.up or connection.frozen:
@@ -97,7 +102,7 @@ def _turn(market: MarketFeed, at_ms: Ms) -> tuple[bool, Ms] | None:
     busy = at_ms - connection.heard_ms < QUIET_MS
     if at_ms - market.probed_ms < (AGAIN_MS if busy else AGAIN_QUIET_MS):
         return None
-    return busy, market.probed_ms
+    return busy is not others_first, market.probed_ms
 
 
 def _comparable(market: MarketFeed) -> tuple[TokenId, ...]:

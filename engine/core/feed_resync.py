@@ -58,8 +58,16 @@ class Resyncs:
             self._wanted[feed.token.token_id] = feed.reason
 
     def prove(self, feed: TokenFeed, market: MarketFeed, at_ms: Ms) -> None:
-        """Note a proven book; the incident of a market is over when all its tokens are live."""
-        move(feed, FeedEvent.PROVEN, at_ms)
+        """Note a proven book."""
+        self._restore(feed, FeedEvent.PROVEN, market, at_ms)
+
+    def hear(self, feed: TokenFeed, market: MarketFeed, at_ms: Ms) -> None:
+        """Note a book that is confirmed as it is, by its connection or by a probe."""
+        self._restore(feed, FeedEvent.HEARD, market, at_ms)
+
+    def _restore(self, feed: TokenFeed, event: FeedEvent, market: MarketFeed, at_ms: Ms) -> None:
+        """Move a feed for the better; the incident of a market is over when all its tokens are live."""
+        move(feed, event, at_ms)
         if market.is_live():
             self._alerts += self._incidents.end(feed.token.condition_id, feed.token.shown, at_ms)
 

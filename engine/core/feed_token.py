@@ -12,12 +12,12 @@ from collections import Counter
 from functools import lru_cache
 
 from engine.core.book import Book
-from engine.core.checksum import HashTerms, Tape, checksum, find_last_trade, hashed_head
+from engine.core.checksum import HashTerms, checksum, find_last_trade, hashed_head
 from engine.core.feed_faults import backwards, build_book, misplaced, off_grid, suspicion
 from engine.core.feed_rebuild import Held, Stamp, rebuild, stamp_of
 from engine.core.feed_table import Fault, FeedEvent, FeedState, Reason
 from engine.core.feed_throttle import FetchThrottle
-from engine.core.feed_tracked import TrackedToken
+from engine.core.feed_tracked import Shared, TrackedToken
 from engine.domain.book import Level
 from engine.domain.frames import BookDelta, BookSnapshot, BookTerms, LevelChange, TickChange
 from engine.domain.units import Ms, Price
@@ -36,23 +36,11 @@ _terms = lru_cache(HashTerms)
 """Most markets have the same few terms: one object for all of them."""
 
 
-class Shared:
-    """What the feeds of one market's tokens share."""
-
-    __slots__ = ("steady", "tape")
-
-    def __init__(self) -> None:
-        self.tape = Tape()
-        self.steady = False
-        """Every token is live, on one tick and level with the stream: changes may be applied as they come."""
-
-
 class TokenFeed:
     """Mutable state of one token, moved by `engine.core.feed.Feeds` only."""
 
     __slots__ = (
         "_levels",
-        "_rival",
         "_rival_since_ms",
         "_shared",
         "_stamp",
@@ -67,6 +55,7 @@ class TokenFeed:
         "last",
         "proven",
         "reason",
+        "rival",
         "since_ms",
         "state",
         "terms",
@@ -105,7 +94,7 @@ class TokenFeed:
         self._tally = tally
         self._tick_since_ms: Ms | None = None
         self._unchecked = 0
-        self._rival: tuple[str, str] | None = None
+        self.rival: tuple[str, str] | None = None
         self._rival_since_ms = at_ms
         """Our newest checksum and another of its millisecond that the venue shows, and since when."""
         self._levels: tuple[tuple[Level, ...], tuple[Level, ...]] | None = None
@@ -369,13 +358,14 @@ class TokenFeed:
         """
         assert self.stamp is not None, "expected a checksum"
         rival = (self.stamp.hash, snapshot.hash)
-        if self._rival != rival:
-            self._rival, self._rival_since_ms = rival, at_ms
+        if self.rival != rival:
+            self.rival, self._rival_since_ms = rival, at_ms
             return False
         return at_ms - self._rival_since_ms >= RIVAL_MS
 
     def _settle(self, book: Book, stamp: Stamp) -> None:
         """Take over a book together with the checksum that proves it."""
+        self.rival = None
         self.book, self.stamp, self.proven = book, stamp, True
         self.base = self._levels = None
         self._unchecked = 0

@@ -1,7 +1,8 @@
-"""What the catalogue tells the feed core about a token whose book is wanted. A value, nothing else."""
+"""What the catalogue tells the feed core about a token, and what the tokens of one market share. No rules."""
 
 from dataclasses import dataclass
 
+from engine.core.checksum import Tape
 from engine.domain.ids import ConditionId, TokenId
 from engine.domain.units import Price
 
@@ -24,3 +25,14 @@ class TrackedToken:
     def shown(self) -> str:
         """The market's name for alerts."""
         return self.name or f"{self.condition_id[:10]}…"
+
+
+class Shared:
+    """What the feeds of one market's tokens share."""
+
+    __slots__ = ("steady", "tape")
+
+    def __init__(self) -> None:
+        self.tape = Tape()
+        self.steady = False
+        """Every token is live, on one tick and level with the stream: changes may be applied as they come."""

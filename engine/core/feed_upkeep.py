@@ -82,8 +82,9 @@ class Upkeep:
     def revive(self, connection: Connection, at_ms: Ms) -> None:
         """Trust a connection that speaks again: it is one TCP stream, nothing in between can be lost."""
         connection.stale = False
-        for feed in self._watched.on(connection):
-            move(feed, FeedEvent.HEARD, at_ms)
+        for market in connection.markets.values():
+            for feed in market.tokens.values():
+                self._resyncs.hear(feed, market, at_ms)
 
     def compare(self, feed: TokenFeed, snapshot: BookSnapshot, at_ms: Ms) -> None:
         """Hold a book read beside the stream against ours: confirmed, or the stream owes us one."""
@@ -92,6 +93,8 @@ class Upkeep:
         market = self._watched.markets[feed.token.condition_id]
         found = verdict(feed, snapshot)
         self._tally[CHECKS, found.value] += 1
+        if found is Verdict.SAME:
+            feed.rival = None
         if found is Verdict.AHEAD and market.missed is None:
             market.missed = Missed(feed.token.token_id, stamp_of(snapshot), at_ms)
         elif found is Verdict.SAME and self.is_proven(feed, at_ms):
@@ -100,7 +103,7 @@ class Upkeep:
                 market.confirmed_ms, market.same = market.probed_ms, frozenset()
                 for each in market.tokens.values():
                     if each.state is FeedState.STALE:
-                        move(each, FeedEvent.HEARD, at_ms)
+                        self._resyncs.hear(each, market, at_ms)
         elif found is Verdict.UNCLEAR and feed.is_outlasted(snapshot, at_ms):
             self._doubt_both(market, snapshot.venue_ms, at_ms)
 
@@ -119,7 +122,7 @@ class Upkeep:
         market.missed_before_ms = at_ms
         if silent or again:
             self._replace(connection, at_ms)
-        if not silent:
+        if not (silent and connection.frozen):
             self._doubt_both(market, missed.stamp.venue_ms, at_ms)
 
     def _doubt_both(self, market: MarketFeed, venue_ms: Ms, at_ms: Ms) -> None:
@@ -169,7 +172,9 @@ class Upkeep:
         market.askew = seen
 
     def owes(self, feed: TokenFeed) -> bool:
-        """Tell whether the stream has still to bring a book that a probe has seen."""
+        """Tell whether the stream has, or may have, still to bring a book that a probe has seen."""
+        if feed.rival is not None and feed.stamp is not None and feed.rival[0] == feed.stamp.hash:
+            return True
         missed = self._watched.markets[feed.token.condition_id].missed
         return missed is not None and (feed.stamp is None or feed.stamp.venue_ms < missed.stamp.venue_ms)
 

@@ -5,13 +5,11 @@ A proven book is the newest the stream has told. Only the venue itself knows whe
 still owes. Says when a Send may go on; what it then does is `engine.core.dutch_flow`'s.
 """
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from engine.core.state import Desk, Recheck
 from engine.domain.effects import Effect, FetchBooks, SetTimer
-from engine.domain.events import Asked
-from engine.domain.frames import BookSnapshot
+from engine.domain.events import Asked, BooksRead
 from engine.domain.ids import TicketId, TokenId
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.units import Ms
@@ -26,17 +24,23 @@ def begin(
 ) -> list[Effect]:
     """Start the last look for a ticket; its Send waits until `due` returns it."""
     desk.rechecks[ticket_id] = Recheck(asked, ticket_id, version, tokens, asked.at_ms)
-    return [
-        FetchBooks(tokens, TIMER),
-        SetTimer(f"{TIMER}:{ticket_id}", Ms(asked.at_ms + PATIENCE_MS)),
-    ]
+    return [FetchBooks(tokens, TIMER), *timer(desk, ticket_id)]
 
 
-def note_books(desk: Desk, asked: tuple[TokenId, ...], snapshots: Iterable[BookSnapshot]) -> None:
-    """Note that a read has brought every book that was asked for; one without all of them is no look."""
-    brought = {snapshot.token_id for snapshot in snapshots}
+def timer(desk: Desk, ticket_id: TicketId) -> list[Effect]:
+    """Return the timer that ends a Send's wait, nothing if it does not wait."""
+    waiting = desk.rechecks.get(ticket_id)
+    return [] if waiting is None else [SetTimer(f"{TIMER}:{ticket_id}", Ms(waiting.since_ms + PATIENCE_MS))]
+
+
+def note_books(desk: Desk, read: BooksRead) -> None:
+    """Note a read that has brought every leg's book; one without all of them is no look.
+
+    Nor is one that began before the press: a Send given up a moment ago may have left it behind.
+    """
+    brought = {snapshot.token_id for snapshot in read.snapshots}
     for ticket_id, waiting in list(desk.rechecks.items()):
-        if waiting.tokens == asked and brought.issuperset(asked):
+        if brought.issuperset(waiting.tokens) and read.asked_ms >= waiting.since_ms:
             desk.rechecks[ticket_id] = replace(waiting, answered=True)
 
 
@@ -45,11 +49,14 @@ def due(desk: Desk, at_ms: Ms) -> list[tuple[Recheck, Refusal | None]]:
     ready: list[tuple[Recheck, Refusal | None]] = []
     for ticket_id, waiting in list(desk.rechecks.items()):
         owed = [token for token in waiting.tokens if desk.feeds.owes(token)]
-        late = at_ms - waiting.since_ms >= PATIENCE_MS
-        if waiting.answered and not owed:
-            ready.append((waiting, None))
-        elif late:
+        ticket = desk.tickets.get(ticket_id)
+        if ticket is None or ticket.version != waiting.version:
+            ready.append((waiting, None))  # nothing of it can be sent any more
+        elif at_ms - waiting.since_ms >= PATIENCE_MS:
+            # Late is late, whatever has come meanwhile: a look of long ago says nothing of now.
             ready.append((waiting, _too_late(waiting, len(owed))))
+        elif waiting.answered and not owed:
+            ready.append((waiting, None))
         else:
             continue
         del desk.rechecks[ticket_id]
@@ -57,11 +64,9 @@ def due(desk: Desk, at_ms: Ms) -> list[tuple[Recheck, Refusal | None]]:
 
 
 def _too_late(waiting: Recheck, owed: int) -> Refusal:
-    found = (
-        f"{owed} that are newer than what the stream has brought"
-        if waiting.answered
-        else f"no complete answer in {PATIENCE_MS // 1_000} s"
-    )
+    found = f"no complete answer in {PATIENCE_MS // 1_000} s"
+    if waiting.answered:
+        found = f"{owed} that may be newer than what the stream has brought" if owed else "the answer too old"
     return Refusal(
         RefusalKind.BOOK_NOT_LIVE,
         f"expected the venue's own books to be ours right before sending, found {found}; nothing was sent, "

@@ -53,7 +53,7 @@ def announced(desk: Desk, event_id: EventId, text: str, at_ms: Ms) -> list[Effec
     """Take in what the venue announced about an event: a new outcome, a resolution.
 
     A watched event takes no plans from here on until a catalogue read that began later has arrived, which is
-    asked for at once; events that are not watched are left to the next read. `text` ends up in refusals.
+    asked for at once. Nothing comes back for an event that is not watched. `text` ends up in refusals.
     """
     group = desk.events.get(event_id)
     if group is None:

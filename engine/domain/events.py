@@ -84,9 +84,10 @@ class BooksTouched:
 
 @dataclass(frozen=True, slots=True)
 class BooksRead:
-    """Answer to FetchBooks; tokens the venue left out are in `asked` only."""
+    """Answer to FetchBooks, read from `asked_ms` on; tokens the venue left out are in `asked` only."""
 
     at_ms: Ms
+    asked_ms: Ms
     asked: tuple[TokenId, ...]
     snapshots: tuple[BookSnapshot, ...]
 

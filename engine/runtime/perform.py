@@ -38,7 +38,7 @@ from engine.domain.effects import (
     ShowTicket,
     Subscribe,
 )
-from engine.domain.events import Event, StoreFailed, VenueNotice
+from engine.domain.events import BatchRefused, Event, StoreFailed, VenueNotice
 from engine.domain.ids import TicketId
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.views import KillView, RefusalView, View
@@ -81,6 +81,9 @@ async def perform(hands: Hands, effects: Iterable[Effect]) -> None:
                 hands.answer(effect.request, effect.view if kept else _not_stored(broken))
             if isinstance(effect, SaveTicket):
                 hands.unstored.add(effect.ticket.ticket_id)
+            if isinstance(effect, SendBatch):
+                # Two Sends can end their last look in one step; this one's reserve must not be held for ever.
+                hands.post(BatchRefused(hands.clock.now_ms(), effect.ticket, str(broken)))
             continue
         durable = DURABLE.get(type(effect))
         if durable is None:

@@ -63,12 +63,13 @@ class Reads:
         self._tasks.spawn("books", self._fetch_books(effect))
 
     async def _fetch_books(self, effect: FetchBooks) -> None:
+        asked_ms = self._clock.now_ms()
         outcome = await self._market.read_books(effect.tokens)
         now = self._clock.now_ms()
         if isinstance(outcome, VenueFailure):
             self._post(BooksReadFailed(now, effect.tokens, outcome.reason))
         else:
-            self._post(BooksRead(now, effect.tokens, outcome))
+            self._post(BooksRead(now, asked_ms, effect.tokens, outcome))
 
     def look_up(self, effect: LookUpOrder) -> None:
         """Start looking one order up; one asked for meanwhile begins when this one ends."""

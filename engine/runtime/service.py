@@ -16,7 +16,7 @@ from engine.core.desk import step
 from engine.core.state import Desk, live_orders
 from engine.domain.commands import Command, Kill
 from engine.domain.effects import Effect, RaiseAlert
-from engine.domain.events import Asked, BooksTouched, CardShown, Event
+from engine.domain.events import Asked, BooksTouched, CardShown, Event, VenueNotice
 from engine.domain.frames import Frame
 from engine.domain.ids import ConnectionId, TicketId
 from engine.domain.ticket import Operator
@@ -32,6 +32,9 @@ from engine.runtime.timers import Timers
 
 LOG = logging.getLogger(__name__)
 MAILBOX_MAX = 4_096
+NOTICES_MAX = 256
+"""Announcements of the venue that wait at once. More are no news: the catalogue read that those ask for
+begins after these have come, and a flood must not take the room of the answers to our orders."""
 DRAIN_S = 10.0
 
 
@@ -60,8 +63,8 @@ class Service:
         self._mailbox: deque[Event] = deque()
         self._wake = asyncio.Event()
         self._late: list[Effect] = []
-        self._touched = False
-        self._stopping = False
+        self._touched = self._stopping = False
+        self._notices_waiting = 0
         self._tasks = TaskSet(metrics)
         self._timers = Timers(clock, self.post)
         self._waiting: dict[int, asyncio.Future[View]] = {}
@@ -109,7 +112,12 @@ class Service:
         )
 
     def post(self, event: Event) -> None:
-        """Put an event into the mailbox; asserts that it is bounded."""
+        """Put an event into the mailbox; asserts that it is bounded. Strangers fill a part of it only."""
+        if isinstance(event, VenueNotice):
+            if self._notices_waiting >= NOTICES_MAX:
+                self._metrics.count("engine_errors", "notices")
+                return
+            self._notices_waiting += 1
         assert len(self._mailbox) < MAILBOX_MAX, f"expected fewer than {MAILBOX_MAX} waiting events"
         self._mailbox.append(event)
         self._wake.set()
@@ -145,6 +153,7 @@ class Service:
             else:
                 event = self._mailbox.popleft()
                 self._touched = self._touched and not isinstance(event, BooksTouched)
+                self._notices_waiting -= isinstance(event, VenueNotice)
                 effects = list(step(self.desk, event))
             await perform(self._hands, effects)
 

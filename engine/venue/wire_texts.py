@@ -64,7 +64,9 @@ def check_hash(text: str) -> None:
 
 def are_sizes(texts: list[str]) -> bool:
     """Tell whether all texts are numbers of shares above 0: half the cost of asking one by one."""
-    return _SIZES_ABOVE_0(",".join(texts)) is not None or not texts
+    joined = ",".join(texts)
+    # A comma inside a text would make two numbers of it.
+    return not texts or (_SIZES_ABOVE_0(joined) is not None and joined.count(",") == len(texts) - 1)
 
 
 def check_price(text: str) -> None:

@@ -185,10 +185,11 @@ class DeskRun:
         looks = [look for look in of_kind(effects, FetchBooks) if look.reason == "recheck"]
         return effects if self.blind else (*effects, *(e for look in looks for e in self.look(look)))
 
-    def look(self, look: FetchBooks, *left_out: TokenId) -> tuple[Effect, ...]:
-        """Answer the last look before a Send with books like ours."""
+    def look(self, look: FetchBooks, *left_out: TokenId, asked_ms: Ms | None = None) -> tuple[Effect, ...]:
+        """Answer the last look before a Send, begun now unless told, with books like ours."""
+        began = self.at_ms if asked_ms is None else asked_ms
         books = tuple(rest_book(token) for token in look.tokens if token not in left_out)
-        return self.step(BooksRead(self.at_ms, look.tokens, books))
+        return self.step(BooksRead(self.at_ms, began, look.tokens, books))
 
     def armed(self, **how: Any) -> Ticket:
         """Open and confirm; the card has been read."""

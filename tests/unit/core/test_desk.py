@@ -130,7 +130,7 @@ def test_replies_about_orders_that_are_not_ours_change_nothing(run):
 
 
 def test_books_read_for_tokens_nobody_tracks_change_nothing(run):
-    run.step(BooksRead(run.at_ms, (token("foreign"),), ()))
+    run.step(BooksRead(run.at_ms, run.at_ms, (token("foreign"),), ()))
     effects = run.step(BooksReadFailed(run.at_ms, (token("foreign"),), "502"))
 
     assert Count("engine_errors", "books_read") in effects

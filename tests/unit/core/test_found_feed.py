@@ -1,11 +1,16 @@
 """Defects of the feed core that the campaigns and random streams found, each in its smallest form."""
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from engine.core.feed import Feeds
 from engine.domain.book import LiveBook, NotLive
-from engine.domain.frames import BookSnapshot
-from engine.domain.ids import ConnectionId, TokenId
+from engine.domain.effects import FetchBooks
+from engine.domain.frames import BookSnapshot, Malformed
+from engine.domain.ids import ConditionId, ConnectionId, TokenId
+from engine.domain.units import Ms
 from engine.venue.wire import decode_market
 from tests.support.feed_bench import LINE, FeedBench
 from tests.support.market_stream import NO, YES, ReferenceVenue, seeded_venue
@@ -290,3 +295,174 @@ def test_answer_of_a_probe_does_not_end_a_resync_that_began_after_it_was_asked()
     bench.check()
     bench.answer_truly()
     bench.assert_equals_venue()
+
+
+def test_size_with_a_comma_for_its_point_does_not_pass_as_two_sizes():
+    """One bit away from a good size; what a planner would have been unable to read was in the book."""
+    bench = FeedBench()
+    good = bench.assert_equals_venue()
+    dump = bench.venue.dump(YES)
+    size = f'"size": "{bench.venue.bids[good.bids[0].price]}"'.replace(" ", "")
+    (frame,) = decode_market(dump.replace(size.encode(), b'"size":"5,5"', 1))
+
+    assert isinstance(frame, Malformed)
+    assert frame.reason == "size"
+
+
+def frozen_before_an_answer(bench: FeedBench) -> None:
+    """Freeze the line by one market's lost change, while both tokens of the bench's wait for a probe."""
+    bench.wait(4_000)
+    bench.check()
+    bench.take_fetches()
+    bench.feeds.books_read_failed((TokenId(YES), TokenId(NO)), bench.at)
+    other = seeded_venue(condition="0x" + "2b" * 32, yes=str(10**76 + 1), no=str(10**76 + 2))
+    other.now_ms = bench.at
+    other.set_level("BUY", 4400, "5")
+    bench.answer(*other.rest(other.yes), asked=(other.yes,))
+    bench.wait(2_000)
+    bench.check()
+    bench.wait(1_000)
+    bench.check()
+
+
+@pytest.mark.parametrize("before", ["live", "resyncing"])
+def test_answer_that_was_on_its_way_does_not_make_a_book_of_a_frozen_connection_live(before: str):
+    """What the stream brings is not believed any more, so the book would miss every change from here on."""
+    bench = FeedBench()
+    other = seeded_venue(condition="0x" + "2b" * 32, yes=str(10**76 + 1), no=str(10**76 + 2))
+    bench.feeds.track([*bench.venue.tokens(), *other.tokens()], bench.at)
+    bench.send(other.dump())
+    if before == "resyncing":
+        bench.change("BUY", 4500, "77")
+        bench.send(bench.change("BUY", 4600, "88"))
+        assert bench.live() is NotLive.RESYNCING
+    frozen_before_an_answer(bench)
+    assert bench.feeds.status(bench.at).problems == (NotLive.FROZEN.value,)
+
+    bench.answer_truly()
+
+    assert not isinstance(bench.live(), LiveBook)
+
+
+def test_book_known_to_be_behind_is_not_live_while_its_connection_may_not_be_replaced_again():
+    """The new connection freezes at once, too, and is left in place for half a minute."""
+    bench = FeedBench()
+    for lived in range(2):
+        bench.wait(4_000)
+        bench.check()
+        bench.venue.now_ms += bench.extra_ms
+        bench.extra_ms = 0
+        bench.change("BUY", 4400, str(lived + 5))
+        (probe,) = bench.take_fetches()
+        bench.answer(*bench.venue.rest(*probe.tokens), asked=probe.tokens)
+        bench.wait(3_000)
+        bench.check()
+        assert not isinstance(bench.live(), LiveBook)
+        if lived == 0:
+            bench.link(up=False)
+            bench.link(up=True)
+            bench.send(bench.venue.dump())
+            bench.assert_equals_venue()
+
+
+def test_incident_ends_when_the_other_token_is_confirmed_by_being_heard():
+    """YES was fetched again while NO was stale: the market is live only when its connection speaks."""
+    bench = FeedBench()
+    bench.change("BUY", 4500, "77")
+    raw = bench.change("BUY", 4600, "88")
+    only_yes = raw.replace(NO.encode(), str(10**76).encode())
+    bench.send(only_yes)
+    bench.check()
+    assert bench.live() is NotLive.RESYNCING
+    began = [alert.key for alert in bench.take_alerts()]
+    bench.wait(25_000)
+    bench.check()
+    bench.answer(*bench.venue.rest(YES), asked=(YES,))
+    assert bench.live(NO) is NotLive.STALE
+
+    bench.send(bench.venue.dump())
+
+    assert began == [f"resync:{bench.venue.condition}"]
+    assert [alert.key for alert in bench.take_alerts()] == [f"live:{bench.venue.condition}"]
+
+
+def test_token_that_the_catalogue_moves_to_another_market_is_watched_anew():
+    bench = FeedBench()
+    moved = [replace(token, condition_id=ConditionId("0x" + "2b" * 32)) for token in bench.venue.tokens()]
+
+    bench.feeds.track(moved, bench.at)
+    bench.check()
+    assert bench.live() is NotLive.WAITING
+    bench.feeds.track([], bench.at)
+    assert bench.live() is NotLive.UNTRACKED
+
+
+@pytest.mark.parametrize("kind", ["new_market", "market_resolved"])
+def test_frozen_socket_that_still_tells_of_other_markets_is_caught_within_twenty_seconds(kind: str):
+    """A listing comes on every connection: it says nothing of the books that this one carries."""
+    bench = FeedBench()
+    listing = {"event_type": kind, "market": "0x" + "2b" * 32, "question": "Another one?"}
+    for second in range(20):
+        bench.venue.now_ms += 1_000
+        bench.change("BUY", 4400, str(second + 10), after_ms=0)
+        bench.send(json.dumps(listing).encode())
+        bench.check()
+        for fetch in bench.take_fetches():
+            bench.answer(*bench.venue.rest(*fetch.tokens), asked=fetch.tokens)
+
+    assert bench.counted("feed_connections_total", "frozen") == 1
+    assert not isinstance(bench.live(), LiveBook)
+
+
+def test_second_change_of_a_millisecond_that_only_the_venue_shows_is_owed():
+    """A Send that looks at the venue's book here must not go on with ours: which is later, time will tell."""
+    bench = FeedBench()
+    bench.send(bench.change("BUY", 4500, "77"))
+    lost = bench.change("BUY", 4600, "88", after_ms=0)
+    bench.answer_truly()
+    assert bench.feeds.owes(TokenId(YES))
+
+    bench.send(lost)
+
+    assert not bench.feeds.owes(TokenId(YES))
+
+
+def test_book_that_the_venue_shows_late_within_a_millisecond_is_not_owed_for_ever():
+    bench = FeedBench()
+    bench.send(bench.change("BUY", 4500, "77"))
+    late = bench.venue.rest(YES, NO)
+    bench.send(bench.change("BUY", 4600, "88", after_ms=0))
+    bench.answer(*late)
+    assert bench.feeds.owes(TokenId(YES))
+
+    bench.answer_truly()
+
+    assert not bench.feeds.owes(TokenId(YES))
+    assert bench.resyncs == 0
+
+
+def test_markets_of_a_busy_connection_are_looked_at_while_a_full_one_is_quiet():
+    """Every market of the quiet one is due every two seconds: it alone could have every probe."""
+    venues = [
+        seeded_venue(condition=f"0x{n:064x}", yes=str(10**70 + n), no=str(10**71 + n)) for n in range(101)
+    ]
+    now_ms, busy = Ms(venues[0].now_ms + 220), venues[100]
+    feeds = Feeds()
+    feeds.track([token for venue in venues for token in venue.tokens()], now_ms)
+    for line in (LINE, OTHER_LINE):
+        feeds.link(line, up=True, at_ms=now_ms)
+    for venue in venues:
+        for frame in decode_market(venue.dump()):
+            feeds.apply(OTHER_LINE if venue is busy else LINE, frame, now_ms)
+    looked_at = 0
+    for second in range(60):
+        now_ms = Ms(now_ms + 1_000)
+        busy.now_ms = now_ms - 220
+        for frame in decode_market(busy.set_level("BUY", 4400, str(second + 1))):
+            feeds.apply(OTHER_LINE, frame, now_ms)
+        for fetch in [effect for effect in feeds.check(now_ms) if isinstance(effect, FetchBooks)]:
+            looked_at += TokenId(busy.yes) in fetch.tokens
+            books_now = [book for venue in venues for book in books(venue, fetch.tokens)]
+            feeds.books_read(fetch.tokens, books_now, now_ms)
+
+    assert looked_at >= 2

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.core.recheck import PATIENCE_MS
-from engine.domain.effects import Count, FetchBooks, Reply, SendBatch
+from engine.domain.effects import Count, FetchBooks, Reply, SendBatch, SetTimer
 from engine.domain.events import BooksRead, BooksReadFailed, BooksTouched
 from engine.domain.refusal import RefusalKind
 from engine.domain.ticket import Move, TicketState
@@ -62,7 +62,7 @@ def test_send_is_given_up_when_the_stream_never_brings_what_the_venue_has(run):
     view = only(effects, Reply).view
     assert isinstance(view, TicketView)
     assert view.ticket.state is TicketState.DRY
-    assert "1 that are newer than what the stream has brought; nothing was sent" in view.ticket.note
+    assert "1 that may be newer than what the stream has brought; nothing was sent" in view.ticket.note
     assert only(effects, Count).label == RefusalKind.BOOK_NOT_LIVE.value
 
 
@@ -86,7 +86,7 @@ def test_send_is_given_up_without_a_complete_answer(run, how):
 def test_answer_to_another_read_is_no_look(run):
     _, look = pressed(run)
 
-    run.step(BooksRead(run.at_ms, look.tokens[:1], (rest_book(look.tokens[0]),)))
+    run.step(BooksRead(run.at_ms, run.at_ms, look.tokens[:1], (rest_book(look.tokens[0]),)))
 
     assert of_kind(run.effects, SendBatch) == []
 
@@ -138,3 +138,60 @@ def test_orders_carry_the_time_of_the_send_not_of_the_press(run):
     batch = only(run.look(look), SendBatch)
 
     assert {intent.created_ms for intent in batch.intents} == {Ms(run.at_ms)}
+
+
+def test_timer_that_is_early_by_a_rounded_millisecond_does_not_leave_the_send_waiting_for_ever(run):
+    """Nothing else may come to wake it: the feed is silent and the read has failed."""
+    ticket, look = pressed(run)
+    run.step(BooksReadFailed(run.at_ms, look.tokens, "502"))
+    run.later(PATIENCE_MS - 1)
+
+    again = only(run.timer(f"recheck:{ticket.ticket_id}"), SetTimer)
+    run.later(1)
+    assert again.due_ms == run.at_ms
+    effects = run.timer(again.name)
+
+    assert run.ticket(ticket.ticket_id).state is TicketState.DRY
+    assert len(of_kind(effects, Reply)) == 1
+    assert run.desk.rechecks == {}
+
+
+def test_send_does_not_go_on_after_its_patience_on_a_look_of_long_ago(run):
+    """The process was stopped in between: what was looked at then is no last look now."""
+    ticket, look = pressed(run)
+    owing(run, look.tokens[0])
+    run.look(look)
+    owing(run)
+    run.later(30_000)
+
+    effects = run.step(BooksTouched(run.at_ms, 9))
+
+    assert of_kind(effects, SendBatch) == []
+    assert "the answer too old; nothing was sent" in run.ticket(ticket.ticket_id).note
+
+
+def test_answer_to_the_look_of_a_send_given_up_before_is_no_look_for_the_next(run):
+    ticket, first = pressed(run)
+    began = run.at_ms
+    run.later(PATIENCE_MS)
+    run.timer(f"recheck:{ticket.ticket_id}")
+    run.press(run.ticket(ticket.ticket_id), Move.CONFIRM)
+    run.later(1_000)
+    second = only(run.press(run.ticket(ticket.ticket_id), Move.SEND), FetchBooks)
+
+    assert of_kind(run.look(first, asked_ms=began), SendBatch) == []
+    assert len(of_kind(run.look(second), SendBatch)) == 1
+
+
+def test_send_whose_card_has_moved_on_does_not_stand_in_the_way_of_the_next(run):
+    """Back, confirm and Send again within two seconds: the second is no second press of the first."""
+    ticket, _ = pressed(run)
+    run.press(ticket, Move.BACK)
+    told = run.step(BooksTouched(run.at_ms, 9))
+    run.press(run.ticket(ticket.ticket_id), Move.CONFIRM)
+    run.later(1_000)
+
+    again = only(run.press(run.ticket(ticket.ticket_id), Move.SEND), FetchBooks)
+
+    assert "closed while" in refusal_of(only(told, Reply).view).refusal.text
+    assert len(of_kind(run.look(again), SendBatch)) == 1

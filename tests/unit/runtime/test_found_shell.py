@@ -5,15 +5,16 @@ import threading
 from datetime import timedelta
 
 from engine.clock import ManualClock
-from engine.domain.effects import CancelEverything, Reply, SaveHalt
-from engine.domain.events import CatalogueRead, HistoryRefused, Job, StoreFailed
+from engine.domain.effects import CancelEverything, Reply, SaveHalt, SaveTicket
+from engine.domain.events import BatchRefused, CatalogueRead, HistoryRefused, Job, StoreFailed
 from engine.domain.views import KillView, RefusalView
 from engine.metrics import Metrics
 from engine.runtime.jobs import jobs_table, start_jobs
 from engine.runtime.perform import perform
 from engine.runtime.supervise import TaskSet
-from tests.support.builders import ANA, NOW, event
-from tests.support.fake_ports import settled
+from tests.support.batches import batch
+from tests.support.builders import ANA, NOW, event, ticket
+from tests.support.fake_ports import named, settled
 
 KILLED = KillView(by=ANA, at_ms=NOW, asked=3, open_now=None, still_held=())
 
@@ -95,3 +96,13 @@ async def test_draining_leaves_no_task_that_was_started_meanwhile():
     for task in left:
         task.cancel()
     assert left == []
+
+
+async def test_a_send_behind_a_failed_commit_of_its_step_is_told_as_refused(shell):
+    """One answer let two Sends go on; the second would have waited, and kept its reserve, for ever."""
+    shell.store.fail = {"save_ticket"}
+
+    await perform(shell.hands, [SaveTicket(ticket(), None), batch()])
+
+    assert named(shell.log) == ["save_ticket failed"]
+    assert [type(event) for event in shell.mail] == [StoreFailed, BatchRefused]

@@ -149,7 +149,7 @@ async def test_books_come_back_with_what_was_asked(shell):
     await settled(lambda: len(shell.mail) == 2)
 
     assert shell.mail == [
-        BooksRead(NOW, (token(1), token(2)), (rest_book(token(1)), rest_book(token(2)))),
+        BooksRead(NOW, NOW, (token(1), token(2)), (rest_book(token(1)), rest_book(token(2)))),
         BooksReadFailed(NOW, (token(1),), "502"),
     ]
 

@@ -8,11 +8,11 @@ from engine.clock import ManualClock
 from engine.core.state import Desk
 from engine.domain.commands import Kill, OpenDutch, Press, ShowStatus
 from engine.domain.events import BooksTouched, Job, JobDue, PostAnswered
-from engine.domain.frames import Ignored
+from engine.domain.frames import Ignored, NewMarket
 from engine.domain.ticket import Move, TicketState
 from engine.domain.views import Gate, KillView, Severity, StatusView, TicketView
 from engine.metrics import Metrics
-from engine.runtime.service import MAILBOX_MAX, Service
+from engine.runtime.service import MAILBOX_MAX, NOTICES_MAX, Service
 from tests.support.batches import rests
 from tests.support.builders import ANA, BEN, accepted, event, order, set_books, shares
 from tests.support.desk_run import ShownBooks, settings
@@ -213,6 +213,21 @@ async def test_frames_between_two_steps_become_one_touch(running):
     await settled(lambda: not running.service._mailbox)
     running.feed.deliver(Ignored("best_bid_ask"))
     await settled(lambda: len(seen) == 2)
+
+
+async def test_a_flood_of_announcements_does_not_fill_the_mailbox(running):
+    """One message may hold thousands of listings; an order's answer must still find room behind them."""
+    await asyncio.wait_for(running.feed.running.wait(), 5)
+    await settled(lambda: not running.service._mailbox)
+    running.feed.link(up=True)
+    listing = NewMarket(order().intent.condition_id, None, "Another one?")
+
+    running.feed.deliver(*[listing] * (MAILBOX_MAX + 1))
+    assert len(running.service._mailbox) <= NOTICES_MAX + 2
+    assert isinstance(await running.ask(ShowStatus()), StatusView)
+
+    running.feed.deliver(*[listing] * NOTICES_MAX)
+    assert running.metrics.value("engine_errors", "notices") == MAILBOX_MAX + 1 - NOTICES_MAX
 
 
 async def test_a_connection_given_up_is_told_with_what_to_do_and_the_desk_goes_on(running, caplog):
