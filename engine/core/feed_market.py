@@ -52,6 +52,8 @@ class MarketFeed:
     """When the stream was last found to have left something out here."""
     askew: tuple[str, str] | None = None
     """Checksums of both tokens when their best prices last were no mirror of each other."""
+    askew_before: tuple[str, str] | None = None
+    """The pair for which both books were fetched again: if the venue stands by it, so do we."""
 
     def is_live(self) -> bool:
         """Tell whether every tracked token is live."""

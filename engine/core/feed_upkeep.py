@@ -165,7 +165,8 @@ class Upkeep:
             market.askew = None
             return
         seen = (one.stamp.hash, other.stamp.hash)
-        if market.askew == seen:
+        if market.askew == seen and market.askew_before != seen:
+            market.askew_before = seen
             for feed in feeds:
                 fault = Fault(Reason.MIRROR, "each token's best prices to mirror the other's", "they do not")
                 self._resyncs.doubt(feed, fault, at_ms)

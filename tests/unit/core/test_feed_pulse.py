@@ -315,3 +315,9 @@ def test_books_that_are_no_mirror_of_each_other_twice_are_doubted():
     assert bench.live(YES) is NotLive.RESYNCING
     assert bench.live(NO) is NotLive.RESYNCING
     assert bench.counted("feed_resync_total", "mirror") == 2
+
+    for _ in range(5):
+        bench.answer(*bench.venue.rest(YES), *other.rest(NO))
+        bench.wait(5_000)
+        bench.check()
+    assert bench.counted("feed_resync_total", "mirror") == 2, "the venue stands by both: once is enough"
