@@ -61,6 +61,8 @@ METRICS: tuple[Row, ...] = (
     Row("feed_connection_reconnects_total", Kind.READING, "connection", "connections made again"),
     Row("feed_connection_silent_ms", Kind.READING, "connection", "time since the last message while up"),
     Row("feed_connection_lag_ms", Kind.READING, "connection", "receive minus venue time, newest change"),
+    Row("feed_connections_by_pulse", Kind.READING, "pulse", "market connections that are up, by pulse"),
+    Row("feed_markets_by_pulse", Kind.READING, "pulse", "markets on connections that are up, by pulse"),
     Row("snapshots_total", Kind.COUNTER, "outcome", "books handed over to be kept, by what became of them"),
     Row("history_pruned_total", Kind.COUNTER, "kind", "rows that retention took out of the market file"),
     Row("catalogue_skipped_total", Kind.COUNTER, "reason", "events or markets a catalogue read left out"),

@@ -10,9 +10,11 @@ import logging
 import secrets
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 from engine.clock import Clock
 from engine.core.desk import step
+from engine.core.feed_pulse import Pulse
 from engine.core.state import Desk, live_orders
 from engine.domain.commands import Command, Kill
 from engine.domain.effects import Effect, RaiseAlert
@@ -111,6 +113,16 @@ class Service:
             stopping=lambda: self._stopping,
         )
 
+    def _tell_pulses(self) -> None:
+        """Let every scrape count the pulses of connections and markets."""
+
+        def count(which: int, pulse: Pulse) -> int:
+            return self.desk.feeds.pulses(self._clock.now_ms())[which][pulse]
+
+        for pulse in Pulse:
+            self._metrics.read("feed_connections_by_pulse", pulse.value, partial(count, 0, pulse))
+            self._metrics.read("feed_markets_by_pulse", pulse.value, partial(count, 1, pulse))
+
     def post(self, event: Event) -> None:
         """Put an event into the mailbox; asserts that it is bounded. Strangers fill a part of it only."""
         if isinstance(event, VenueNotice):
@@ -124,6 +136,7 @@ class Service:
 
     async def run(self) -> None:
         """Restore, then step until cancelled; what is under way is ended in order before it returns."""
+        self._tell_pulses()
         self.post(await self._store.load(self._clock.now_ms(), tuple(self.desk.settings.reviewed)))
         feed = asyncio.create_task(keep_running("feed", self._run_feed, self._metrics), name="feed")
         try:

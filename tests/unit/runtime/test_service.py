@@ -1,10 +1,12 @@
 """The loop around the core: one step at a time, and an end that cancels everything."""
 
 import asyncio
+from collections import Counter
 
 import pytest
 
 from engine.clock import ManualClock
+from engine.core.feed_pulse import Pulse
 from engine.core.state import Desk
 from engine.domain.commands import Kill, OpenDutch, Press, ShowStatus
 from engine.domain.events import BooksTouched, Job, JobDue, PostAnswered
@@ -262,3 +264,11 @@ async def test_the_mailbox_is_bounded(running):
     with pytest.raises(AssertionError, match="fewer than"):
         running.service.post(due)
     running.service._mailbox.clear()
+
+
+async def test_a_scrape_counts_connections_and_markets_by_pulse(running):
+    running.desk.feeds.pulses = lambda _: (Counter({Pulse.FROZEN: 2}), Counter({Pulse.QUIET: 7}))
+
+    assert running.metrics.reading("feed_connections_by_pulse", "frozen") == 2
+    assert running.metrics.reading("feed_markets_by_pulse", "quiet") == 7
+    assert running.metrics.reading("feed_markets_by_pulse", "fresh") == 0
