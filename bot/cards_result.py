@@ -42,7 +42,13 @@ def _mark(leg: LegResult) -> str:
             return "⏳"
         case OrderState.REJECTED:
             return "⛔"
-        case OrderState.FILLED | OrderState.CANCELLED | OrderState.EXPIRED | OrderState.DEAD:
+        case (
+            OrderState.FILLED
+            | OrderState.CANCELLED
+            | OrderState.EXPIRED
+            | OrderState.KILLED
+            | OrderState.DEAD
+        ):
             return "✖"
         case _:
             assert_never(leg.state)

@@ -1,11 +1,11 @@
 """What the runtime needs from the outside, as protocols. Adapters meet only in `bot.app`."""
 
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from engine.core.feed_inlet import FeedInput
-from engine.domain.account import AccountState, CancelReply, OpenOrder, VenueTrade
+from engine.domain.account import AccountState, CancelReply, OpenOrder, UserOrder, VenueTrade
 from engine.domain.catalogue import Catalogue
 from engine.domain.effects import Audit
 from engine.domain.events import Restored
@@ -19,6 +19,7 @@ from engine.domain.plan import Plan
 from engine.domain.review import Review, RulesFreeze
 from engine.domain.ticket import Approved, Claim, Grant, Ticket
 from engine.domain.units import Ms
+from engine.domain.venue_state import NO_NOTE, VenueNote
 from engine.domain.views import Alert, TicketView, View
 
 
@@ -36,6 +37,7 @@ class SubmitReport:
     """What one POST told, and how long it took. Durations in whole microseconds."""
 
     answers: tuple[LegAnswer, ...]
+    note: VenueNote = field(default=NO_NOTE, kw_only=True)
     request_id: str
     """Ours, for log and audit: the venue returns none."""
     place_call_us: int
@@ -50,6 +52,30 @@ class FoundOrder:
 
     open_order: OpenOrder | None
     trades: tuple[VenueTrade, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CancelReport:
+    """What the requests of one cancel told. Ids without a reply are in neither: nothing is proven of them."""
+
+    replies: tuple[tuple[OrderId, CancelReply], ...]
+    failure: VenueFailure | None = None
+    """Why some ids got no reply; None when every request was answered."""
+    note: VenueNote = field(default=NO_NOTE, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatTaken:
+    """The venue counted a heartbeat; the next one carries this id."""
+
+    heartbeat_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatRefused:
+    """The venue expected another id."""
+
+    expected: str
 
 
 class Relayer(Protocol):
@@ -69,13 +95,19 @@ class Relayer(Protocol):
         """POST at most 15 orders once and judge every leg; asserts that both witnesses name the plan."""
         ...
 
-    async def cancel(
-        self, order_ids: Sequence[OrderId]
-    ) -> tuple[tuple[OrderId, CancelReply], ...] | VenueFailure:
+    async def cancel(self, order_ids: Sequence[OrderId]) -> CancelReport:
         """Cancel by id, in requests of at most 100."""
         ...
 
-    async def cancel_all(self) -> tuple[tuple[OrderId, CancelReply], ...] | VenueFailure:
+    async def cancel_market(self, condition_id: ConditionId) -> CancelReport:
+        """Cancel every order of the account in one market."""
+        ...
+
+    async def heartbeat(self, heartbeat_id: str) -> HeartbeatTaken | HeartbeatRefused | VenueFailure:
+        """Send one heartbeat with the id of the last answer, "" for the first; repeats nothing."""
+        ...
+
+    async def cancel_all(self) -> CancelReport:
         """Cancel every order of the account."""
         ...
 
@@ -85,8 +117,23 @@ class Relayer(Protocol):
         """Ask for one order by id and for the trades of its market since then."""
         ...
 
-    async def read_account(self, since_ms: Ms) -> AccountState | VenueFailure:
-        """Read every page of open orders and trades, and the balance; a partial read is a failure."""
+    async def read_account(self, since_ms: Ms, tokens: Sequence[TokenId] = ()) -> AccountState | VenueFailure:
+        """Read every page of open orders and trades, and the balance; a partial read is a failure.
+
+        Also the share balance of every token of `tokens`.
+        """
+        ...
+
+
+class UserFeed(Protocol):
+    """The account's own stream: run until cancelled, reconnects by itself. It replays nothing."""
+
+    async def run(
+        self,
+        on_told: Callable[[tuple[UserOrder, ...], tuple[VenueTrade, ...]], None],
+        on_link: Callable[[bool], None],
+    ) -> None:
+        """Call `on_told` for every message that tells something, `on_link` on connect and disconnect."""
         ...
 
 

@@ -11,12 +11,12 @@ from storage.db import SqlValue, Transaction
 
 DAY_MS = 24 * 3600 * 1000
 
-# A fill that comes again is no surprise: streams and reads overlap. Only a provisional one can still move.
+# A fill that comes again is no surprise: streams and reads overlap. Only one not final can still move.
 _SAVE = """
 INSERT INTO fills (trade_id, order_id, token_id, side, size, cash, fee, settlement, matched_ms)
 VALUES (:trade_id, :order_id, :token_id, :side, :size, :cash, :fee, :settlement, :matched_ms)
 ON CONFLICT (trade_id, order_id) DO UPDATE SET settlement = excluded.settlement
-WHERE settlement = 'provisional' AND excluded.settlement <> 'provisional'
+WHERE settlement NOT IN ('confirmed', 'failed') AND excluded.settlement NOT IN (settlement, 'matched')
 """
 _LOAD = """
 SELECT f.* FROM fills AS f JOIN orders AS o USING (order_id) JOIN intents AS i USING (intent_key)
@@ -24,9 +24,9 @@ WHERE i.ticket_id IN (SELECT value FROM json_each(?)) ORDER BY f.seq
 """
 DAY_SUMS = """
 SELECT count(*) AS fills, coalesce(sum(CASE side WHEN 'BUY' THEN cash ELSE 0 END + fee), 0) AS spent
-FROM fills WHERE settlement <> 'voided' AND matched_ms >= :day AND matched_ms < :day + :length
+FROM fills WHERE settlement <> 'failed' AND matched_ms >= :day AND matched_ms < :day + :length
 """
-"""Fills of one UTC day, voided ones left out, and what they cost: purchases and every fee, micro-dollars."""
+"""Fills of one UTC day, failed ones left out, and what they cost: purchases and every fee, micro-dollars."""
 
 
 async def save_fills(transaction: Transaction, fills: Sequence[Fill]) -> None:

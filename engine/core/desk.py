@@ -9,9 +9,11 @@ from dataclasses import replace
 from typing import Any, assert_never
 
 from engine.core import (
+    breakers,
     catalogue_retry,
     dutch_flow,
     halt,
+    heartbeat,
     history,
     orders,
     proof,
@@ -21,6 +23,7 @@ from engine.core import (
     review_flow,
     rules_watch,
     ticket,
+    user_stream,
     watch,
 )
 from engine.core.settling import review_flight, settle_timer, take_up
@@ -50,8 +53,12 @@ from engine.domain.events import (
     CatalogueFailed,
     CatalogueRead,
     Event,
+    HeartbeatAnswered,
+    HeartbeatFailed,
+    HeartbeatMismatched,
     HistoryPruned,
     HistoryRefused,
+    HostTold,
     Job,
     JobDue,
     LookUpFailed,
@@ -62,6 +69,8 @@ from engine.domain.events import (
     SnapshotsLost,
     StoreFailed,
     TimerDue,
+    UserLink,
+    UserTold,
     VenueNotice,
 )
 from engine.domain.ids import OrderId, TicketId
@@ -312,6 +321,12 @@ HANDLERS: dict[type, Callable[[Desk, Any], list[Effect]]] = {
     LookUpFailed: reconcile.look_up_failed,
     AccountRead: reconcile.account_read,
     AccountReadFailed: reconcile.account_read_failed,
+    UserLink: user_stream.user_link,
+    UserTold: user_stream.user_told,
+    HeartbeatAnswered: heartbeat.answered,
+    HeartbeatMismatched: heartbeat.mismatched,
+    HeartbeatFailed: heartbeat.failed,
+    HostTold: breakers.host_told,
     StoreFailed: store_failed,
     SnapshotsKept: history.snapshots_kept,
     SnapshotsLost: history.snapshots_lost,

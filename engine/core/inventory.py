@@ -1,6 +1,6 @@
 """What is held, from fills alone: shares per outcome, complete sets and cost per event.
 
-Provisional fills count as held here and are named so by their settlement elsewhere; voided ones do not.
+Fills count as held here from their match on, whatever their settlement; failed ones do not.
 """
 
 from collections import defaultdict
@@ -16,7 +16,7 @@ def shares(desk: Desk) -> dict[TokenId, Size]:
     """Return shares held per outcome token; asserts that none is negative."""
     held: defaultdict[TokenId, int] = defaultdict(int)
     for fill in desk.fills.values():
-        if fill.settlement is not Settlement.VOIDED:
+        if fill.settlement is not Settlement.FAILED:
             held[fill.token_id] += fill.size if fill.side is Side.BUY else -fill.size
     assert all(size >= 0 for size in held.values()), "expected no negative inventory"
     return {token: Size(size) for token, size in held.items() if size}
@@ -35,7 +35,7 @@ def holdings(desk: Desk) -> tuple[str, ...]:
     held = shares(desk)
     for fill in desk.fills.values():
         event_id = next((e for e, tokens in legs.items() if fill.token_id in tokens), None)
-        if event_id is not None and fill.settlement is not Settlement.VOIDED:
+        if event_id is not None and fill.settlement is not Settlement.FAILED:
             cost[event_id] += fill.cash + fill.fee
     return tuple(
         _line(codes[e], [held.get(t, Size(0)) for t in legs[e]], Usdc(cost[e])) for e in sorted(cost)

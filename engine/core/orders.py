@@ -16,7 +16,7 @@ from engine.domain.effects import CancelOrders, Count, Effect, RaiseAlert, SaveP
 from engine.domain.failure import POST_RULES, LegAnswer, Placed, PostClass, reject_sentence
 from engine.domain.ids import OrderId
 from engine.domain.market import Side
-from engine.domain.order import Evidence, Fill, OrderRecord, OrderState, Settlement, advance
+from engine.domain.order import Evidence, Fill, OrderRecord, OrderState, Settlement, advance, settle
 from engine.domain.units import LOT, Ms, Size, Usdc, format_size
 from engine.domain.views import Alert, Gate, Severity
 
@@ -193,7 +193,7 @@ def see_trades(desk: Desk, trades: Iterable[VenueTrade], at_ms: Ms) -> list[Effe
             _book(desk, fill, charged=desk.orders[order_id].intent.fee.rate > 0)
             new_fills.append(fill)
             effects.append(Count("fills_total", fill.settlement.value))
-            if fill.settlement is Settlement.VOIDED:
+            if fill.settlement is Settlement.FAILED:
                 effects.append(_void_alert(desk.orders[order_id], fill))
             before = desk.orders[order_id]
             touched[order_id] = desk.orders[order_id] = _with_fills(desk, before)
@@ -209,8 +209,8 @@ def _book(desk: Desk, fill: Fill, *, charged: bool) -> None:
     """Enter a fill, and move the booked balance when it is new or undone."""
     known = desk.fills.get((fill.trade_id, fill.order_id))
     enter_fill(desk, fill)
-    voided = fill.settlement is Settlement.VOIDED
-    if desk.balance is None or (known is not None) is not voided:
+    voided = fill.settlement is Settlement.FAILED
+    if desk.balance is None or (known is None) is voided:
         return
     outflow = fill.fee + (fill.cash if fill.side is Side.BUY else -fill.cash)
     desk.balance = Usdc(desk.balance + outflow if voided else desk.balance - outflow)
@@ -222,7 +222,7 @@ def _is_news(desk: Desk, fill: Fill) -> bool:
     known = desk.fills.get((fill.trade_id, fill.order_id))
     if known is None:
         return True
-    return known.settlement is Settlement.PROVISIONAL and fill.settlement is not Settlement.PROVISIONAL
+    return settle(known.settlement, fill.settlement) is not known.settlement
 
 
 def _with_fills(desk: Desk, order: OrderRecord) -> OrderRecord:

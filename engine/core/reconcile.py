@@ -14,7 +14,6 @@ from engine.domain.account import OpenOrder
 from engine.domain.effects import Audit, Count, Effect, RaiseAlert, ReadAccount
 from engine.domain.events import AccountRead, AccountReadFailed, LookUpFailed, OrderLookedUp
 from engine.domain.ids import OrderId, TicketId
-from engine.domain.order import Settlement
 from engine.domain.units import FEE_STEP, Ms, Usdc, format_usdc
 from engine.domain.views import Alert, Gate, Severity
 
@@ -26,7 +25,7 @@ ROUNDING_STEPS_PER_FILL = 4
 
 def read_account(desk: Desk, at_ms: Ms, reason: str) -> ReadAccount:
     """Return the effect that reads everything that can still matter."""
-    unsettled = [f.matched_ms for f in desk.fills.values() if f.settlement is Settlement.PROVISIONAL]
+    unsettled = [f.matched_ms for f in desk.fills.values() if not f.settlement.is_final]
     unproven = [order.intent.created_ms for order in live_orders(desk)]
     oldest = min([at_ms, *unsettled, *unproven])
     return ReadAccount(Ms(max(0, oldest - OVERLAP_MS)), reason)

@@ -27,13 +27,13 @@ def reserved(desk: Desk) -> Usdc:
 
 
 def spent_today(desk: Desk, now_ms: Ms) -> Usdc:
-    """Return cash and fees of today's fills (UTC day), voided ones left out."""
+    """Return cash and fees of today's fills (UTC day), failed ones left out."""
     day = now_ms // DAY_MS
     return Usdc(
         sum(
             fill.cash + fill.fee
             for fill in desk.fills.values()
-            if fill.matched_ms // DAY_MS == day and fill.settlement is not Settlement.VOIDED
+            if fill.matched_ms // DAY_MS == day and fill.settlement is not Settlement.FAILED
         )
     )
 
@@ -77,6 +77,15 @@ def closed(desk: Desk) -> Refusal | None:
         case Gate.STARTING:
             return Refusal(
                 RefusalKind.GATE_CLOSED, f"the desk is not ready: {desk.gate_reason}; try again in a moment"
+            )
+        case Gate.PAUSED:
+            return Refusal(
+                RefusalKind.GATE_CLOSED, f"the desk waits: {desk.gate_reason}; it goes on by itself"
+            )
+        case Gate.REDUCING:
+            return Refusal(
+                RefusalKind.HALTED,
+                f"the desk only reduces: {desk.gate_reason}; an operator can /resume it",
             )
         case Gate.HALTED:
             return Refusal(

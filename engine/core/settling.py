@@ -111,9 +111,7 @@ def work_out_axes(desk: Desk, flight: Flight) -> None:
         for order in orders
     )
     flight.settled = flight.accounted and not any(
-        fill.settlement is Settlement.PROVISIONAL
-        for order in orders
-        for fill in fills_of_order(desk, order.order_id)
+        not fill.settlement.is_final for order in orders for fill in fills_of_order(desk, order.order_id)
     )
 
 
@@ -141,7 +139,7 @@ def _held_risk(desk: Desk, flight: Flight, at_ms: Ms) -> LegRisk:
 
 def held_of(desk: Desk, order: OrderRecord) -> Size:
     """Return what an order has filled and the venue has not undone."""
-    return Size(order.filled - _read_back(desk, order, Settlement.VOIDED))
+    return Size(order.filled - _read_back(desk, order, Settlement.FAILED))
 
 
 def _read_back(desk: Desk, order: OrderRecord, *settlements: Settlement) -> int:
@@ -164,7 +162,7 @@ def settle_timer(desk: Desk, ticket_id: TicketId, at_ms: Ms) -> list[Effect]:
     effects: list[Effect] = [_poll(flight, at_ms)]
     for order_id in flight.order_ids:
         order = desk.orders[order_id]
-        if _read_back(desk, order, Settlement.CONFIRMED, Settlement.VOIDED) < order.filled:
+        if _read_back(desk, order, Settlement.CONFIRMED, Settlement.FAILED) < order.filled:
             since = Ms(max(0, order.intent.created_ms - LOOK_BACK_MS))
             effects.append(LookUpOrder(order_id, order.intent.condition_id, since))
     if flight.polls > POLL_SLACK_AFTER and not flight.accounted:

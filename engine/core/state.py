@@ -213,8 +213,8 @@ def fills_of(desk: Desk, order_id: OrderId) -> tuple[Fill, ...]:
 
 
 def fills_of_order(desk: Desk, order_id: OrderId) -> tuple[Fill, ...]:
-    """Return the fills of one order that were not voided."""
-    return tuple(f for f in fills_of(desk, order_id) if f.settlement is not Settlement.VOIDED)
+    """Return the fills of one order that were not undone."""
+    return tuple(f for f in fills_of(desk, order_id) if f.settlement is not Settlement.FAILED)
 
 
 def enter_fill(desk: Desk, fill: Fill) -> None:

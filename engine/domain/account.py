@@ -58,6 +58,39 @@ class AccountState:
     """Trades since the asked watermark, oldest first."""
     balance: Usdc
     """Collateral, reservations included."""
+    shares: tuple[tuple[TokenId, Size], ...] = ()
+    """What the venue says is held of each outcome token that was asked about, reservations included."""
+
+
+class UserOrderStatus(Enum):
+    """What the user stream says an order does; every word it does not document is OTHER."""
+
+    LIVE = "LIVE"
+    DELAYED = "DELAYED"
+    MATCHED = "MATCHED"
+    UNMATCHED = "UNMATCHED"
+    CANCELLED = "CANCELED"
+    """Every word that begins so: by us, by resolution, for lack of balance, by time."""
+    INVALID = "INVALID"
+    OTHER = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UserOrder:
+    """One order event of the user stream: a sight of an order, never a proof that it is gone."""
+
+    order_id: OrderId
+    condition_id: ConditionId
+    token_id: TokenId
+    side: Side
+    price: Price
+    original_size: Size
+    matched_size: Size
+    """Cumulative."""
+    status: UserOrderStatus
+    status_text: str
+    """The venue's word, for log and card."""
+    venue_ms: Ms
 
 
 class CancelReply(Enum):

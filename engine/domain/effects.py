@@ -108,6 +108,14 @@ class CancelEverything:
 
 
 @dataclass(frozen=True, slots=True)
+class SendHeartbeat:
+    """Tell the venue that this desk lives; it cancels everything of the key when such calls stop."""
+
+    heartbeat_id: str
+    """The id of the last answer; empty for the first."""
+
+
+@dataclass(frozen=True, slots=True)
 class LookUpOrder:
     """Ask for one order by id: the open order and the trades of its market."""
 
@@ -122,6 +130,8 @@ class ReadAccount:
 
     since_ms: Ms
     reason: str
+    tokens: tuple[TokenId, ...] = ()
+    """Outcome tokens whose share balance is read, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +242,7 @@ Effect = (
     | ResendOrders
     | CancelOrders
     | CancelEverything
+    | SendHeartbeat
     | LookUpOrder
     | ReadAccount
     | SaveProgress

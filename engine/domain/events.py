@@ -3,17 +3,19 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from engine.domain.account import AccountState, CancelReply, OpenOrder, VenueTrade
+from engine.domain.account import AccountState, CancelReply, OpenOrder, UserOrder, VenueTrade
 from engine.domain.commands import Command
 from engine.domain.failure import LegAnswer
 from engine.domain.frames import BookSnapshot, MarketResolved, NewMarket
 from engine.domain.history import Pruned
+from engine.domain.host import HostSign
 from engine.domain.ids import EventId, OrderId, TicketId, TokenId
 from engine.domain.market import EventGroup
 from engine.domain.order import Fill, OrderRecord
 from engine.domain.review import Review, RulesFreeze
 from engine.domain.ticket import Approved, Grant, Operator, Ticket
 from engine.domain.units import Ms
+from engine.domain.venue_state import NO_NOTE, VenueNote
 
 
 class Job(Enum):
@@ -148,6 +150,7 @@ class PostAnswered:
 
     at_ms: Ms
     answers: tuple[LegAnswer, ...]
+    note: VenueNote = NO_NOTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +160,7 @@ class CancelAnswered:
     at_ms: Ms
     asked_ms: Ms
     replies: tuple[tuple[OrderId, CancelReply], ...]
+    note: VenueNote = NO_NOTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +170,61 @@ class CancelFailed:
     at_ms: Ms
     order_ids: tuple[OrderId, ...]
     reason: str
+    note: VenueNote = NO_NOTE
+
+
+@dataclass(frozen=True, slots=True)
+class UserLink:
+    """The user stream came up or was lost. It replays nothing: whatever happened in between must be read."""
+
+    at_ms: Ms
+    up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UserTold:
+    """What one message of the user stream tells about the account."""
+
+    at_ms: Ms
+    orders: tuple[UserOrder, ...]
+    trades: tuple[VenueTrade, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatAnswered:
+    """The venue took a heartbeat that left at `asked_ms`; the next one must carry this id."""
+
+    at_ms: Ms
+    asked_ms: Ms
+    heartbeat_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatMismatched:
+    """The venue expected another id than the one sent: ours is old, or somebody else uses the key."""
+
+    at_ms: Ms
+    asked_ms: Ms
+    sent: str
+    expected: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatFailed:
+    """A heartbeat got no usable answer: the venue may or may not have counted it."""
+
+    at_ms: Ms
+    asked_ms: Ms
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostTold:
+    """The shell found something about its machine; the unit of `figure` is the sign's."""
+
+    at_ms: Ms
+    sign: HostSign
+    figure: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +339,12 @@ Event = (
     | PostAnswered
     | CancelAnswered
     | CancelFailed
+    | UserLink
+    | UserTold
+    | HeartbeatAnswered
+    | HeartbeatMismatched
+    | HeartbeatFailed
+    | HostTold
     | OrderLookedUp
     | LookUpFailed
     | AccountRead

@@ -4,11 +4,12 @@
 safe to repeat (reliability E3). Texts are the documented ones (protocol 4.5).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from engine.domain.ids import OrderId, TradeId
 from engine.domain.units import Size, Usdc
+from engine.domain.venue_state import NO_NOTE, VenueNote
 
 
 class PostClass(Enum):
@@ -76,6 +77,7 @@ class VenueFailure:
     """A read or a cancel that got no usable answer. It proves nothing; `reason` names what happened."""
 
     reason: str
+    note: VenueNote = field(default=NO_NOTE, compare=False)
 
 
 REJECT_SENTENCES: tuple[tuple[str, str], ...] = (

@@ -19,6 +19,7 @@ class TimeInForce(Enum):
     GTC = "GTC"
     GTD = "GTD"
     FAK = "FAK"
+    FOK = "FOK"
 
 
 class OrderState(Enum):
@@ -35,6 +36,8 @@ class OrderState(Enum):
     FILLED = "filled"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
+    KILLED = "killed"
+    """FAK or FOK: the venue took what matched at once, perhaps nothing, and ended the rest."""
     REJECTED = "rejected"
     DEAD = "dead"
     """Proven never to have rested, or to rest no more."""
@@ -46,7 +49,14 @@ class OrderState(Enum):
 
 
 FINAL = frozenset(
-    {OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED, OrderState.DEAD}
+    {
+        OrderState.FILLED,
+        OrderState.CANCELLED,
+        OrderState.EXPIRED,
+        OrderState.KILLED,
+        OrderState.REJECTED,
+        OrderState.DEAD,
+    }
 )
 
 
@@ -166,17 +176,50 @@ class OrderIntent:
     """Desk time after which these bytes are never sent again."""
 
     @property
+    def rests(self) -> bool:
+        """Tell whether it is meant to stay on the book; of any other the rest is cancelled at once."""
+        return self.post_only
+
+    @property
     def key(self) -> str:
         """Identity of the intent for ever: `ticket:plan:leg:generation`."""
         return f"{self.ticket_id}:{self.plan_id}:{self.leg}:{self.generation}"
 
 
 class Settlement(Enum):
-    """The second axis of a fill: matched is not settled (reliability A14 P8)."""
+    """The second axis of a fill: matched is not settled (reliability A14 P8). Only the last two are final."""
 
-    PROVISIONAL = "provisional"
+    MATCHED = "matched"
+    MINED = "mined"
+    RETRYING = "retrying"
     CONFIRMED = "confirmed"
-    VOIDED = "voided"
+    FAILED = "failed"
+    """The venue undid it: counted as never traded, once."""
+
+    @property
+    def is_final(self) -> bool:
+        """Tell whether the venue will say nothing else about this fill."""
+        return self in (Settlement.CONFIRMED, Settlement.FAILED)
+
+
+SETTLEMENTS: dict[tuple[Settlement, Settlement], Settlement] = {
+    (Settlement.MATCHED, Settlement.MINED): Settlement.MINED,
+    (Settlement.MATCHED, Settlement.RETRYING): Settlement.RETRYING,
+    (Settlement.MATCHED, Settlement.CONFIRMED): Settlement.CONFIRMED,
+    (Settlement.MATCHED, Settlement.FAILED): Settlement.FAILED,
+    (Settlement.MINED, Settlement.RETRYING): Settlement.RETRYING,
+    (Settlement.MINED, Settlement.CONFIRMED): Settlement.CONFIRMED,
+    (Settlement.MINED, Settlement.FAILED): Settlement.FAILED,
+    (Settlement.RETRYING, Settlement.MINED): Settlement.MINED,
+    (Settlement.RETRYING, Settlement.CONFIRMED): Settlement.CONFIRMED,
+    (Settlement.RETRYING, Settlement.FAILED): Settlement.FAILED,
+}
+"""Settlement after what was seen. A pair that is absent changes nothing: what was seen is older."""
+
+
+def settle(known: Settlement, seen: Settlement) -> Settlement:
+    """Return the settlement after one more sight of a trade; reads and streams come in any order."""
+    return SETTLEMENTS.get((known, seen), known)
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,13 @@ class Gate(Enum):
 
     RUN = "RUN"
     STARTING = "STARTING"
+    """Until the first complete read of the account."""
+    PAUSED = "PAUSED"
+    """A hold that ends by itself: the venue takes no orders, the user stream is blind, heartbeats miss."""
+    REDUCING = "REDUCING"
+    """A breaker tripped: only orders that lower the worst case; a person lifts it."""
     HALTED = "HALTED"
+    """Nothing but cancels; a person lifts it."""
 
 
 @dataclass(frozen=True, slots=True)

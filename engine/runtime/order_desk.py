@@ -7,9 +7,9 @@ the commit the batch is posted exactly once, whatever else goes on.
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
+from typing import assert_never
 
 from engine.clock import Clock, perf_us
-from engine.domain.account import CancelReply
 from engine.domain.effects import ResendOrders, SendBatch
 from engine.domain.events import (
     BatchCommitted,
@@ -17,6 +17,9 @@ from engine.domain.events import (
     CancelAnswered,
     CancelFailed,
     Event,
+    HeartbeatAnswered,
+    HeartbeatFailed,
+    HeartbeatMismatched,
     PostAnswered,
     StoreFailed,
 )
@@ -26,7 +29,16 @@ from engine.domain.order import OrderRecord, OrderState
 from engine.domain.ticket import Approved, Grant
 from engine.domain.units import Ms, Size, Usdc
 from engine.metrics import Metrics
-from engine.ports import PreparedOrder, Relayer, Store, StoreError, SubmitReport
+from engine.ports import (
+    CancelReport,
+    HeartbeatRefused,
+    HeartbeatTaken,
+    PreparedOrder,
+    Relayer,
+    Store,
+    StoreError,
+    SubmitReport,
+)
 from engine.runtime.supervise import TaskSet
 
 LOG = logging.getLogger(__name__)
@@ -87,7 +99,7 @@ class OrderDesk:
             report = await self._post_once(prepared, approved, grant)
         self._metrics.observe_us("engine_place_call_ms", report.place_call_us)
         self._metrics.observe_us("engine_ack_ms", report.ack_latency_us)
-        self._post(PostAnswered(self._clock.now_ms(), report.answers))
+        self._post(PostAnswered(self._clock.now_ms(), report.answers, report.note))
         try:
             await self._store.finish_attempts(report, self._clock.now_ms())
         except StoreError as error:
@@ -124,7 +136,7 @@ class OrderDesk:
 
     def _told(
         self,
-        outcome: tuple[tuple[OrderId, CancelReply], ...] | VenueFailure,
+        outcome: CancelReport,
         order_ids: tuple[OrderId, ...],
         asked_ms: Ms,
         began_us: int,
@@ -132,10 +144,30 @@ class OrderDesk:
         self._metrics.count("relayer_cancel_count")
         self._metrics.observe_us("relayer_cancel_ms", perf_us() - began_us)
         now = self._clock.now_ms()
-        if isinstance(outcome, VenueFailure):
-            self._post(CancelFailed(now, order_ids, outcome.reason))
-        else:
-            self._post(CancelAnswered(now, asked_ms, outcome))
+        if outcome.replies or outcome.failure is None:
+            self._post(CancelAnswered(now, asked_ms, outcome.replies, outcome.note))
+        if outcome.failure is not None:
+            told = {order_id for order_id, _ in outcome.replies}
+            untold = tuple(order_id for order_id in order_ids if order_id not in told)
+            self._post(CancelFailed(now, untold, outcome.failure.reason, outcome.note))
+
+    def heartbeat(self, heartbeat_id: str) -> None:
+        """Start sending one heartbeat."""
+        self._tasks.spawn("heartbeat", self._heartbeat(heartbeat_id))
+
+    async def _heartbeat(self, heartbeat_id: str) -> None:
+        asked_ms = self._clock.now_ms()
+        told = await self._relayer.heartbeat(heartbeat_id)
+        now = self._clock.now_ms()
+        match told:
+            case HeartbeatTaken():
+                self._post(HeartbeatAnswered(now, asked_ms, told.heartbeat_id))
+            case HeartbeatRefused():
+                self._post(HeartbeatMismatched(now, asked_ms, heartbeat_id, told.expected))
+            case VenueFailure():
+                self._post(HeartbeatFailed(now, asked_ms, told.reason))
+            case _:
+                assert_never(told)
 
 
 def _record(order: PreparedOrder, now_ms: Ms) -> OrderRecord:

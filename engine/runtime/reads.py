@@ -102,7 +102,8 @@ class Reads:
         if self._account_running:
             waiting = self._account_next
             since = min(effect.since_ms, waiting.since_ms) if waiting else effect.since_ms
-            self._account_next = ReadAccount(Ms(since), effect.reason)
+            tokens = tuple(dict.fromkeys((*(waiting.tokens if waiting else ()), *effect.tokens)))
+            self._account_next = ReadAccount(Ms(since), effect.reason, tokens)
             return
         self._account_running = True
         self._tasks.spawn("account", self._read_account(effect))
@@ -110,7 +111,7 @@ class Reads:
     async def _read_account(self, effect: ReadAccount) -> None:
         try:
             asked_ms = self._clock.now_ms()
-            account = await self._relayer.read_account(effect.since_ms)
+            account = await self._relayer.read_account(effect.since_ms, effect.tokens)
             now = self._clock.now_ms()
             if isinstance(account, VenueFailure):
                 self._post(AccountReadFailed(now, account.reason))

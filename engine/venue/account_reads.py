@@ -1,13 +1,13 @@
 """Reads of the account over several pages, complete or not at all (reliability E4). Judges no order."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from engine.domain.account import AccountState, OpenOrder, VenueTrade
 from engine.domain.failure import VenueFailure
-from engine.domain.ids import ConditionId, OrderId
-from engine.domain.units import Ms
+from engine.domain.ids import ConditionId, OrderId, TokenId
+from engine.domain.units import Ms, Size, Usdc
 from engine.ports import FoundOrder
 from engine.venue.account_wire import (
     Page,
@@ -54,21 +54,37 @@ async def look_up(
 
 
 async def read_account(
-    calls: PrivateCalls, signature_type: SignatureType, since_ms: Ms
+    calls: PrivateCalls, signature_type: SignatureType, since_ms: Ms, tokens: Sequence[TokenId]
 ) -> AccountState | VenueFailure:
-    """Read open orders, then trades, then the balance, each whole."""
+    """Read open orders, then trades, then the balances, each whole."""
     orders = await _read_open_orders(calls)
     if isinstance(orders, VenueFailure):
         return orders
     trades = await read_trades(calls, since_ms, None)
     if isinstance(trades, VenueFailure):
         return trades
-    query = {"asset_type": "COLLATERAL", "signature_type": str(signature_type.value)}
+    collateral = await _read_balance(calls, {"asset_type": "COLLATERAL"}, signature_type)
+    if isinstance(collateral, VenueFailure):
+        return collateral
+    shares: list[tuple[TokenId, Size]] = []
+    for token in tokens:
+        held = await _read_balance(calls, {"asset_type": "CONDITIONAL", "token_id": token}, signature_type)
+        if isinstance(held, VenueFailure):
+            return held
+        shares.append((token, Size(held)))
+    return AccountState(orders, trades, Usdc(collateral), tuple(shares))
+
+
+async def _read_balance(
+    calls: PrivateCalls, asset: Mapping[str, str], signature_type: SignatureType
+) -> int | VenueFailure:
+    """Read one balance in base units (1e-6)."""
+    query = {**asset, "signature_type": str(signature_type.value)}
     raw = await calls.read("GET", "/balance-allowance", query=query)
     if isinstance(raw, VenueFailure):
         return raw
     try:
-        return AccountState(orders, trades, read_balance(raw))
+        return read_balance(raw)
     except ValueError as error:
         return VenueFailure(f"GET /balance-allowance: {error}")
 

@@ -10,9 +10,13 @@ from typing import Generic, TypeVar
 import msgspec
 
 from engine.domain.account import CancelReply, MakerMatch, OpenOrder, VenueTrade
+from engine.domain.failure import VenueFailure
 from engine.domain.ids import OrderId, TradeId
 from engine.domain.order import Settlement
 from engine.domain.units import LOT, Ms, Usdc, parse_price, parse_scaled, parse_size
+from engine.ports import HeartbeatRefused, HeartbeatTaken
+from engine.venue.http_client import HttpAnswer, HttpFailure
+from engine.venue.private_calls import body_of
 from engine.venue.strict_json import OddAnswer, condition_id, decode, order_id, side, token_id
 
 _T = TypeVar("_T")
@@ -20,12 +24,12 @@ _END_CURSOR = "LTE="
 _RESTING = frozenset({"LIVE", "DELAYED", "UNMATCHED"})
 _ENDED = frozenset({"MATCHED", "INVALID"})
 _SETTLEMENTS = {
-    "MATCHED": Settlement.PROVISIONAL,
-    "MATCHED_NOT_BROADCASTED": Settlement.PROVISIONAL,
-    "MINED": Settlement.PROVISIONAL,
-    "RETRYING": Settlement.PROVISIONAL,
+    "MATCHED": Settlement.MATCHED,
+    "MATCHED_NOT_BROADCASTED": Settlement.MATCHED,
+    "MINED": Settlement.MINED,
+    "RETRYING": Settlement.RETRYING,
     "CONFIRMED": Settlement.CONFIRMED,
-    "FAILED": Settlement.VOIDED,
+    "FAILED": Settlement.FAILED,
 }
 """Only the last two are final (reliability A14 P8)."""
 
@@ -79,6 +83,10 @@ class _Balance(msgspec.Struct, frozen=True):
     balance: str
 
 
+class _Heartbeat(msgspec.Struct, frozen=True):
+    heartbeat_id: str
+
+
 class _Cancelled(msgspec.Struct, frozen=True):
     canceled: list[str]
     not_canceled: dict[str, str]
@@ -117,6 +125,24 @@ def read_cancels(raw: bytes) -> tuple[tuple[OrderId, CancelReply], ...]:
     if len({known for known, _ in replies}) != len(replies):
         raise OddAnswer("expected every id once in a cancel's answer, found one twice")
     return tuple(replies)
+
+
+def read_heartbeat(
+    answer: HttpAnswer | HttpFailure,
+) -> HeartbeatTaken | HeartbeatRefused | VenueFailure:
+    """Return what a heartbeat was answered: taken, another id expected, or nothing usable."""
+    if isinstance(answer, HttpAnswer) and answer.status == 400 and not answer.is_html:
+        try:
+            return HeartbeatRefused(decode(answer.body, _Heartbeat).heartbeat_id)
+        except OddAnswer:
+            pass  # another 400: told below, with the venue's own words
+    raw = body_of(answer, "POST /v1/heartbeats")
+    if isinstance(raw, VenueFailure):
+        return raw
+    try:
+        return HeartbeatTaken(decode(raw, _Heartbeat).heartbeat_id)
+    except OddAnswer as error:
+        return VenueFailure(f"POST /v1/heartbeats: {error}")
 
 
 def _cancel_reply(why: str) -> CancelReply:

@@ -10,21 +10,26 @@ from collections.abc import Sequence
 from engine.clock import Clock, perf_us
 from engine.domain.account import AccountState, CancelReply
 from engine.domain.failure import VenueFailure
-from engine.domain.ids import ConditionId, OrderId
+from engine.domain.ids import ConditionId, OrderId, TokenId
 from engine.domain.order import OrderIntent
 from engine.domain.ticket import Approved, Grant
 from engine.domain.units import Ms
-from engine.ports import FoundOrder, PreparedOrder, SubmitReport
+from engine.ports import (
+    CancelReport,
+    FoundOrder,
+    HeartbeatRefused,
+    HeartbeatTaken,
+    PreparedOrder,
+    SubmitReport,
+)
 from engine.venue import account_reads
-from engine.venue.account_wire import read_cancels
+from engine.venue.account_wire import read_cancels, read_heartbeat
 from engine.venue.auth import ApiCredentials, L2Signer
 from engine.venue.endpoints import CANCELS_PER_REQUEST, ORDERS_PER_POST, VenueHosts
 from engine.venue.http_client import HttpClient
 from engine.venue.order_body import TradingAccount, prepare_order
 from engine.venue.order_wire import judge
 from engine.venue.private_calls import PrivateCalls
-
-_Replies = tuple[tuple[OrderId, CancelReply], ...]
 
 
 class ClobRelayer:
@@ -79,8 +84,8 @@ class ClobRelayer:
             ack_latency_us=answer.taken_us,
         )
 
-    async def cancel(self, order_ids: Sequence[OrderId]) -> _Replies | VenueFailure:
-        """Cancel by id, at most 100 a request; all are sent, and one without an answer fails the call."""
+    async def cancel(self, order_ids: Sequence[OrderId]) -> CancelReport:
+        """Cancel by id, at most 100 a request; all are sent, whatever becomes of the others."""
         replies: list[tuple[OrderId, CancelReply]] = []
         failure: VenueFailure | None = None
         for start in range(0, len(order_ids), CANCELS_PER_REQUEST):
@@ -90,11 +95,21 @@ class ClobRelayer:
                 failure = failure or told
             else:
                 replies.extend(reply for reply in told if reply[0] in chunk)
-        return failure or tuple(replies)
+        return CancelReport(tuple(replies), failure)
 
-    async def cancel_all(self) -> _Replies | VenueFailure:
+    async def cancel_market(self, condition_id: ConditionId) -> CancelReport:
+        """Cancel every order of the account in one market."""
+        body = json.dumps({"market": condition_id}, separators=(",", ":")).encode()
+        return _report(await self._cancel("/cancel-market-orders", body))
+
+    async def cancel_all(self) -> CancelReport:
         """Cancel every order of the account, in every market."""
-        return await self._cancel("/cancel-all", None)
+        return _report(await self._cancel("/cancel-all", None))
+
+    async def heartbeat(self, heartbeat_id: str) -> HeartbeatTaken | HeartbeatRefused | VenueFailure:
+        """Send one heartbeat; nothing is repeated."""
+        body = json.dumps({"heartbeat_id": heartbeat_id}, separators=(",", ":")).encode()
+        return read_heartbeat(await self._calls.send("POST", "/v1/heartbeats", body=body))
 
     async def look_up(
         self, order_id: OrderId, condition_id: ConditionId, since_ms: Ms
@@ -102,11 +117,13 @@ class ClobRelayer:
         """Ask for one order by id and for the trades of its market since then."""
         return await account_reads.look_up(self._calls, order_id, condition_id, since_ms)
 
-    async def read_account(self, since_ms: Ms) -> AccountState | VenueFailure:
-        """Read every page of open orders and trades, and the balance; a partial read is a failure."""
-        return await account_reads.read_account(self._calls, self._account.signature_type, since_ms)
+    async def read_account(self, since_ms: Ms, tokens: Sequence[TokenId] = ()) -> AccountState | VenueFailure:
+        """Read every page of open orders and trades, and the balances; a partial read is a failure."""
+        return await account_reads.read_account(self._calls, self._account.signature_type, since_ms, tokens)
 
-    async def _cancel(self, path: str, body: bytes | None) -> _Replies | VenueFailure:
+    async def _cancel(
+        self, path: str, body: bytes | None
+    ) -> tuple[tuple[OrderId, CancelReply], ...] | VenueFailure:
         raw = await self._calls.read("DELETE", path, body=body)
         if isinstance(raw, VenueFailure):
             return raw
@@ -114,3 +131,7 @@ class ClobRelayer:
             return read_cancels(raw)
         except ValueError as error:
             return VenueFailure(f"DELETE {path}: {error}")
+
+
+def _report(told: tuple[tuple[OrderId, CancelReply], ...] | VenueFailure) -> CancelReport:
+    return CancelReport((), told) if isinstance(told, VenueFailure) else CancelReport(told)

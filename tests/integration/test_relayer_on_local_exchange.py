@@ -175,7 +175,7 @@ async def test_matched_order_gives_the_ledgers_own_cash_fee_and_settlement(desk,
     assert sum(fill.cash for fill in fills) == answer.cash
     assert before - account.balance == sum(fill.cash + fill.fee for fill in fills)
     assert sum(fill.fee for fill in fills) > 0
-    assert {fill.settlement for fill in fills} == {Settlement.PROVISIONAL}
+    assert {fill.settlement for fill in fills} == {Settlement.MATCHED}
     assert {fill.settlement for fill in settled} == {Settlement.CONFIRMED}
 
 
@@ -258,7 +258,7 @@ async def test_lost_request_is_unknown_and_leaves_nothing_behind(desk, exchange)
 
     assert answer.kind is PostClass.UNKNOWN
     assert await desk.relayer.look_up(order.order_id, market.condition_id, Ms(0)) == FoundOrder(None, ())
-    assert await desk.relayer.cancel([order.order_id]) == ((order.order_id, CancelReply.NOT_FOUND),)
+    assert (await desk.relayer.cancel([order.order_id])).replies == ((order.order_id, CancelReply.NOT_FOUND),)
 
 
 async def test_restarting_engine_defers_the_batch_and_takes_the_same_bytes_later(desk, exchange):
@@ -277,14 +277,14 @@ async def test_cancel_and_cancel_all_name_what_they_ended(desk):
     prepared, _ = await desk.send(*[desk.intent(market, 10, 10) for _ in range(3)])
     first, second, third = (order.order_id for order in prepared)
 
-    assert await desk.relayer.cancel([first]) == ((first, CancelReply.CANCELLED),)
-    assert await desk.relayer.cancel([first]) == ((first, CancelReply.NOT_FOUND),)
-    assert set(await desk.relayer.cancel_all()) == {
+    assert (await desk.relayer.cancel([first])).replies == ((first, CancelReply.CANCELLED),)
+    assert (await desk.relayer.cancel([first])).replies == ((first, CancelReply.NOT_FOUND),)
+    assert set((await desk.relayer.cancel_all()).replies) == {
         (second, CancelReply.CANCELLED),
         (third, CancelReply.CANCELLED),
     }
     assert (await desk.account()).open_orders == ()
-    assert await desk.relayer.cancel_all() == ()
+    assert (await desk.relayer.cancel_all()).replies == ()
 
 
 async def test_account_of_several_pages_is_read_whole(desk):
@@ -299,7 +299,7 @@ async def test_account_of_several_pages_is_read_whole(desk):
 
     assert len(sent) == 240
     assert {order.order_id for order in account.open_orders} == sent
-    replies = await desk.relayer.cancel(sorted(sent))
+    replies = (await desk.relayer.cancel(sorted(sent))).replies
     assert {reply for _, reply in replies} == {CancelReply.CANCELLED}
 
 

@@ -171,7 +171,7 @@ async def ticket_is(data: Path, state: str) -> bool:
 
 
 async def settled(data: Path) -> bool:
-    return not query(data, "SELECT 1 FROM fills WHERE settlement = 'provisional'")
+    return not query(data, "SELECT 1 FROM fills WHERE settlement NOT IN ('confirmed', 'failed')")
 
 
 def our_fills(data: Path) -> dict[str, int]:

@@ -300,7 +300,7 @@ def trade(
     *,
     price: int | None = None,
     name: str = "trade-1",
-    settlement: Settlement = Settlement.PROVISIONAL,
+    settlement: Settlement = Settlement.MATCHED,
     at_ms: int = NOW,
 ) -> VenueTrade:
     """A trade in which `of` took `size` from one foreign maker on its own token, at its limit unless told."""

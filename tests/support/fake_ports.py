@@ -20,7 +20,15 @@ from engine.domain.review import Review, RulesFreeze
 from engine.domain.ticket import Approved, Claim, Grant, Ticket
 from engine.domain.units import Ms
 from engine.domain.views import Alert, TicketView, View
-from engine.ports import FoundOrder, PreparedOrder, StoreError, SubmitReport
+from engine.ports import (
+    CancelReport,
+    FoundOrder,
+    HeartbeatRefused,
+    HeartbeatTaken,
+    PreparedOrder,
+    StoreError,
+    SubmitReport,
+)
 from tests.support.builders import NOW, account, order_id, rest_book
 
 Log = list[tuple[str, Any]]
@@ -34,6 +42,7 @@ class FakeRelayer:
         self.log: Log = [] if log is None else log
         self.answers: Callable[[PreparedOrder], LegAnswer] | None = None
         self.cancel_reply: tuple[tuple[OrderId, CancelReply], ...] | VenueFailure | None = None
+        self.heartbeat_answer: HeartbeatTaken | HeartbeatRefused | VenueFailure = HeartbeatTaken("hb-1")
         self.found: FoundOrder | VenueFailure = FoundOrder(None, ())
         self.account: AccountState | VenueFailure = account()
         self.submitted = asyncio.Event()
@@ -68,17 +77,25 @@ class FakeRelayer:
         answers = tuple(self.answers(p) for p in prepared)
         return SubmitReport(answers, request_id="req-1", place_call_us=2_000, ack_latency_us=1_500)
 
-    async def cancel(
-        self, order_ids: Sequence[OrderId]
-    ) -> tuple[tuple[OrderId, CancelReply], ...] | VenueFailure:
+    async def cancel(self, order_ids: Sequence[OrderId]) -> CancelReport:
         self.log.append(("cancel", tuple(order_ids)))
-        if self.cancel_reply is not None:
-            return self.cancel_reply
-        return tuple((name, CancelReply.CANCELLED) for name in order_ids)
+        return self._cancelled(tuple((name, CancelReply.CANCELLED) for name in order_ids))
 
-    async def cancel_all(self) -> tuple[tuple[OrderId, CancelReply], ...] | VenueFailure:
+    async def cancel_market(self, condition_id: ConditionId) -> CancelReport:
+        self.log.append(("cancel_market", condition_id))
+        return self._cancelled(())
+
+    async def cancel_all(self) -> CancelReport:
         self.log.append(("cancel_all", None))
-        return self.cancel_reply if self.cancel_reply is not None else ()
+        return self._cancelled(())
+
+    def _cancelled(self, usual: tuple[tuple[OrderId, CancelReply], ...]) -> CancelReport:
+        laid = usual if self.cancel_reply is None else self.cancel_reply
+        return CancelReport((), laid) if isinstance(laid, VenueFailure) else CancelReport(laid)
+
+    async def heartbeat(self, heartbeat_id: str) -> HeartbeatTaken | HeartbeatRefused | VenueFailure:
+        self.log.append(("heartbeat", heartbeat_id))
+        return self.heartbeat_answer
 
     async def look_up(
         self, order_id: OrderId, condition_id: ConditionId, since_ms: Ms
@@ -90,7 +107,7 @@ class FakeRelayer:
         self.look_ups_at_once -= 1
         return self.found
 
-    async def read_account(self, since_ms: Ms) -> AccountState | VenueFailure:
+    async def read_account(self, since_ms: Ms, tokens: Sequence[TokenId] = ()) -> AccountState | VenueFailure:
         self.log.append(("read_account", since_ms))
         self.reads_at_once += 1
         assert self.reads_at_once == 1, "expected one account read at a time"

@@ -77,7 +77,7 @@ class ModelVenue:
 
     def settle(self, name: str, settlement: Settlement) -> None:
         """Move a trade to its final settlement, once."""
-        if self.trades[name].settlement is Settlement.PROVISIONAL:
+        if self.trades[name].settlement is Settlement.MATCHED:
             self.trades[name] = replace(self.trades[name], settlement=settlement)
 
     def trades_of(self, order_id: OrderId) -> tuple[VenueTrade, ...]:
@@ -98,7 +98,7 @@ class ModelVenue:
         """Return cash and fees of every trade that was not undone."""
         total = 0
         for found in self.trades.values():
-            if found.settlement is Settlement.VOIDED:
+            if found.settlement is Settlement.FAILED:
                 continue
             held = self.held[found.taker_order_id]
             fill = fills_of(found, replace(order(what=held.intent), order_id=found.taker_order_id))

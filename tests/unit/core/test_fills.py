@@ -35,7 +35,7 @@ def trade(*makers: MakerMatch, taker: OrderId = ORDER.order_id, token: TokenId =
         side=Side.BUY,
         size=Size(sum(m.size for m in makers)),
         matched_ms=Ms(1_790_000_001_000),
-        settlement=Settlement.PROVISIONAL,
+        settlement=Settlement.MATCHED,
         makers=makers,
     )
 
@@ -47,7 +47,7 @@ def test_taker_pays_each_makers_price_and_a_fee_floored_per_match():
     assert fill is not None
     assert (fill.size, fill.cash, fill.fee) == (7_000_000, 3_560_000, 40_000 + 29_950)
     assert (fill.trade_id, fill.order_id, fill.token_id, fill.side) == ("t1", ORDER.order_id, YES, Side.BUY)
-    assert (fill.settlement, fill.matched_ms) == (Settlement.PROVISIONAL, 1_790_000_001_000)
+    assert (fill.settlement, fill.matched_ms) == (Settlement.MATCHED, 1_790_000_001_000)
 
 
 def test_taker_minted_with_a_maker_on_the_complement_pays_the_mirrored_price():

@@ -17,7 +17,7 @@ from tests.support.desk_run import DeskRun, of_kind, only
 
 T = TicketState
 WHOLE = shares(100)
-VOIDED = Settlement.VOIDED
+VOIDED = Settlement.FAILED
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def test_shares_add_up_per_token(run):
 
 def test_provisional_shares_are_held_and_voided_ones_are_not(run):
     one, two = order(), order(leg=1)
-    book(run, fill(one, settlement=Settlement.PROVISIONAL), fill(two, settlement=Settlement.VOIDED))
+    book(run, fill(one, settlement=Settlement.MATCHED), fill(two, settlement=Settlement.FAILED))
 
     assert shares_held(run.desk) == {one.intent.token_id: shares(100)}
 
@@ -105,7 +105,7 @@ def test_each_event_has_its_own_line():
 def test_voided_cash_is_not_a_cost(run):
     legs = run.sent()
     run.read(trade(legs[0], name="a"), trade(legs[1], name="b"))
-    run.read(trade(legs[1], name="b", settlement=Settlement.VOIDED))
+    run.read(trade(legs[1], name="b", settlement=Settlement.FAILED))
 
     (line,) = holdings(run.desk)
 

@@ -333,7 +333,7 @@ def test_settlement_moves_forward_once(run, legs):
 def test_a_voided_trade_gives_the_cash_back_once_and_is_told_loudly(run, legs):
     run.read(trade(legs[0]))
     for _ in range(3):
-        run.read(trade(legs[0], settlement=Settlement.VOIDED))
+        run.read(trade(legs[0], settlement=Settlement.FAILED))
 
     assert run.desk.balance == WALLET
     loud = [a for a in run.alerts() if a.key.startswith("void:")]
@@ -341,7 +341,7 @@ def test_a_voided_trade_gives_the_cash_back_once_and_is_told_loudly(run, legs):
 
 
 def test_a_trade_that_is_born_void_moves_no_cash(run, legs):
-    run.read(trade(legs[0], settlement=Settlement.VOIDED))
+    run.read(trade(legs[0], settlement=Settlement.FAILED))
 
     assert run.desk.balance == WALLET
 

@@ -90,7 +90,7 @@ def test_shares_of_a_later_trade_are_held_though_an_earlier_one_was_undone(run):
     refuse_others(run, leg, legs)
     run.answer(answer(leg, PostClass.UNKNOWN, "timed out"))
     run.read(trade(leg, shares(40), name="t1"))
-    run.later(1_000).read(trade(leg, shares(40), name="t1", settlement=Settlement.VOIDED))
+    run.later(1_000).read(trade(leg, shares(40), name="t1", settlement=Settlement.FAILED))
     run.effects.clear()
     run.later(1_000).read(trade(leg, shares(60), name="t2"))
 
@@ -113,7 +113,7 @@ def test_the_card_of_a_broken_ticket_follows_a_fill_that_was_undone(run):
     before = of_kind(run.effects, ShowTicket)[-1].view
     assert before.ticket.state is TicketState.BROKEN
 
-    undone = trade(one, name="t1", settlement=Settlement.VOIDED)
+    undone = trade(one, name="t1", settlement=Settlement.FAILED)
     shown = of_kind(run.later(1_000).read(undone, trade(two, name="t2")), ShowTicket)
 
     assert shown, "the card still says that both legs are held"

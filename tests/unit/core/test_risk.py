@@ -103,7 +103,7 @@ def test_spent_today_is_cash_and_fees_of_this_utc_day(run):
         run,
         fill(bought, name="a", fee=usdc(0.5)),
         fill(bought, name="yesterday", matched_ms=NOW - DAY_MS),
-        fill(bought, name="void", settlement=Settlement.VOIDED),
+        fill(bought, name="void", settlement=Settlement.FAILED),
     )
 
     assert spent_today(run.desk, NOW) == usdc(30.5)

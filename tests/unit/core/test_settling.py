@@ -40,7 +40,7 @@ def result(run):
     return shown
 
 
-def fill_all(run, legs, *, settlement=Settlement.PROVISIONAL):
+def fill_all(run, legs, *, settlement=Settlement.MATCHED):
     run.answer(*(accepted(leg, WHOLE) for leg in legs))
     for n, leg in enumerate(legs):
         run.look_up(leg, trade(leg, name=f"trade-{n}", settlement=settlement))

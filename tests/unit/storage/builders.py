@@ -159,7 +159,7 @@ def fill(record: OrderRecord, trade: str = "trade-1", size: int = 200_000_000) -
         size=Size(size),
         cash=Usdc(size * 3_110 // 10_000),
         fee=Usdc(1_711_200),
-        settlement=Settlement.PROVISIONAL,
+        settlement=Settlement.MATCHED,
         matched_ms=Ms(NOW + 120),
     )
 

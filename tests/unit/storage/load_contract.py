@@ -39,9 +39,9 @@ class LoadContract:
             (OrderState.LIVE, 0, None, True),
             (OrderState.DEAD, 0, None, False),
             (OrderState.FILLED, 200, None, True),
-            (OrderState.FILLED, 200, Settlement.PROVISIONAL, True),
+            (OrderState.FILLED, 200, Settlement.MATCHED, True),
             (OrderState.FILLED, 200, Settlement.CONFIRMED, True),  # held until merged or redeemed
-            (OrderState.FILLED, 200, Settlement.VOIDED, True),
+            (OrderState.FILLED, 200, Settlement.FAILED, True),
             (OrderState.CANCELLED, 201, Settlement.CONFIRMED, True),
         ],
     )

@@ -298,7 +298,7 @@ class StoreContract:
 
         assert (await store.load(NOW)).fills == tuple(fills)
 
-    @pytest.mark.parametrize("end", [Settlement.CONFIRMED, Settlement.VOIDED])
+    @pytest.mark.parametrize("end", [Settlement.CONFIRMED, Settlement.FAILED])
     @pytest.mark.parametrize("late", Settlement)
     async def test_settlement_moves_forward_once(self, store, end, late):
         _, pairs = await send(store, legs=1)

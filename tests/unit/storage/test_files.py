@@ -18,6 +18,7 @@ async def test_first_opening_migrates_both_files_and_the_next_none(lock, clock):
         assert first.migrated == (
             "ledger/0001_init",
             "ledger/0002_reviews",
+            "ledger/0003_execution",
             "market/0001_init",
             "market/0002_history",
         )
@@ -33,7 +34,12 @@ async def test_ledger_of_the_first_schema_goes_on_with_what_it_held(lock, clock)
     tamper(lock.folder / "ledger.db", "INSERT INTO freezes VALUES ('35090', 'a leg was missed', 1)")
 
     async with open_storage(lock, clock) as storage:
-        assert storage.migrated == ("ledger/0002_reviews", "market/0001_init", "market/0002_history")
+        assert storage.migrated == (
+            "ledger/0002_reviews",
+            "ledger/0003_execution",
+            "market/0001_init",
+            "market/0002_history",
+        )
         restored = await storage.store.load(NOW)
 
     assert restored.frozen_events == (("35090", "a leg was missed"),)
@@ -136,7 +142,7 @@ async def test_ledger_of_a_newer_program_refuses_the_start(lock, clock):
         pass
     tamper(
         lock.folder / "ledger.db",
-        "INSERT INTO migrations (number, name, checksum, applied_ms) VALUES (3, '0003_later', ?, 1)",
+        "INSERT INTO migrations (number, name, checksum, applied_ms) VALUES (99, '0099_later', ?, 1)",
         "0" * 64,
     )
 

@@ -89,7 +89,7 @@ async def test_lifted_halt_is_not_shown(storage, lock):
     [
         ({}, 1_100),
         ({"settlement": Settlement.CONFIRMED}, 1_100),
-        ({"settlement": Settlement.VOIDED}, 0),
+        ({"settlement": Settlement.FAILED}, 0),
         ({"side": Side.SELL}, 100),
         ({"matched_ms": Ms(DAY_START)}, 1_100),
         ({"matched_ms": Ms(DAY_START - 1)}, 0),
@@ -116,7 +116,7 @@ async def test_reader_sees_one_moment_and_never_writes(storage, lock):
 
 
 async def test_schemas_tell_what_the_files_have_and_what_the_program_knows(storage, lock):
-    assert read_schemas(lock.folder) == (SchemaLine("ledger.db", 2, 2), SchemaLine("market.db", 2, 2))
+    assert read_schemas(lock.folder) == (SchemaLine("ledger.db", 3, 3), SchemaLine("market.db", 2, 2))
 
     tamper(lock.folder / "ledger.db", "DELETE FROM migrations")
 

@@ -111,7 +111,7 @@ def test_trade_is_read_with_its_makers():
         side=Side.BUY,
         size=Size(4_000_000),
         matched_ms=Ms(1_790_000_001_000),
-        settlement=Settlement.PROVISIONAL,
+        settlement=Settlement.MATCHED,
         makers=(MakerMatch(OTHER, NO, Side.BUY, Price(4800), Size(4_000_000)),),
     )
 
@@ -120,12 +120,12 @@ def test_trade_is_read_with_its_makers():
 @pytest.mark.parametrize(
     ("status", "settlement"),
     [
-        ("MATCHED", Settlement.PROVISIONAL),
-        ("MATCHED_NOT_BROADCASTED", Settlement.PROVISIONAL),
-        ("MINED", Settlement.PROVISIONAL),
-        ("RETRYING", Settlement.PROVISIONAL),
+        ("MATCHED", Settlement.MATCHED),
+        ("MATCHED_NOT_BROADCASTED", Settlement.MATCHED),
+        ("MINED", Settlement.MINED),
+        ("RETRYING", Settlement.RETRYING),
         ("CONFIRMED", Settlement.CONFIRMED),
-        ("FAILED", Settlement.VOIDED),
+        ("FAILED", Settlement.FAILED),
     ],
 )
 def test_trade_status_becomes_a_settlement(prefix, status, settlement):

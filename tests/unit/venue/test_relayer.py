@@ -9,10 +9,10 @@ from aiohttp import web
 
 from engine.clock import ManualClock
 from engine.domain.account import CancelReply
-from engine.domain.failure import PostClass, VenueFailure
+from engine.domain.failure import PostClass
 from engine.domain.ids import PlanId, TicketId
 from engine.domain.units import Ms
-from engine.ports import Relayer
+from engine.ports import CancelReport, Relayer
 from engine.venue.endpoints import VenueHosts
 from engine.venue.http_client import HttpClient
 from engine.venue.relayer import ClobRelayer
@@ -117,7 +117,7 @@ async def test_cancel_reads_what_is_said_of_each_id(relayer, venue):
     (asked,) = venue.asked
     assert asked.body == f'["{ORDER}","{OTHER}"]'.encode()
     assert proved(asked)
-    assert replies == ((ORDER, CancelReply.CANCELLED), (OTHER, CancelReply.NOT_FOUND))
+    assert replies == CancelReport(((ORDER, CancelReply.CANCELLED), (OTHER, CancelReply.NOT_FOUND)))
 
 
 async def test_cancel_sends_at_most_a_hundred_ids_a_request(relayer, venue):
@@ -131,7 +131,7 @@ async def test_cancel_sends_at_most_a_hundred_ids_a_request(relayer, venue):
     replies = await relayer.cancel(ids)
 
     assert [len(json.loads(asked.body)) for asked in venue.asked] == [100, 100, 50]
-    assert replies == tuple((one, CancelReply.CANCELLED) for one in ids)
+    assert replies == CancelReport(tuple((one, CancelReply.CANCELLED) for one in ids))
 
 
 async def test_cancel_goes_on_after_an_unanswered_request_and_then_fails(relayer, venue):
@@ -140,14 +140,14 @@ async def test_cancel_goes_on_after_an_unanswered_request_and_then_fails(relayer
     replies = await relayer.cancel([row["id"] for row in order_rows(150)])
 
     assert len(venue.asked) == 2
-    assert isinstance(replies, VenueFailure)
-    assert "HTTP 500" in replies.reason
+    assert replies.failure is not None
+    assert "HTTP 500" in replies.failure.reason
 
 
 async def test_id_the_answer_does_not_name_gets_no_reply(relayer, venue):
     venue.answers("DELETE", "/orders", says(json.dumps({"canceled": [OTHER], "not_canceled": {}})))
 
-    assert await relayer.cancel([ORDER]) == ()
+    assert await relayer.cancel([ORDER]) == CancelReport(())
 
 
 async def test_cancel_all_sends_no_body(relayer, venue):
@@ -157,7 +157,7 @@ async def test_cancel_all_sends_no_body(relayer, venue):
 
     assert venue.asked[0].body == b""
     assert proved(venue.asked[0])
-    assert replies == ((ORDER, CancelReply.CANCELLED),)
+    assert replies == CancelReport(((ORDER, CancelReply.CANCELLED),))
 
 
 @pytest.mark.parametrize(
@@ -173,8 +173,8 @@ async def test_cancel_without_a_usable_answer_is_a_failure(relayer, venue, answe
     venue.answers("DELETE", "/cancel-all", answer)
     venue.answers("DELETE", "/orders", answer)
 
-    assert isinstance(await relayer.cancel_all(), VenueFailure)
-    assert isinstance(await relayer.cancel([ORDER]), VenueFailure)
+    assert (await relayer.cancel_all()).failure is not None
+    assert (await relayer.cancel([ORDER])).failure is not None
 
 
 async def test_cancelled_submit_is_let_through(relayer, venue):
