@@ -41,6 +41,7 @@ from engine.venue.market_ws import SocketRules
 from engine.venue.order_body import TradingAccount
 from engine.venue.relayer import ClobRelayer
 from engine.venue.signing import SignatureType
+from engine.venue.user_ws import UserSocket
 from storage.files import Storage, open_storage
 from storage.lock import FolderLock
 
@@ -175,6 +176,13 @@ async def _build(parts: Parts) -> tuple[Service, TelegramChat]:
         market=VenueReads(parts.http, outside.hosts, codes),
         feed=MarketSockets(
             outside.hosts.market_ws, parts.clock, random.random, parts.metrics, socket_rules(settings.feed)
+        ),
+        user=UserSocket(
+            outside.hosts.user_ws,
+            credentials,
+            clock=parts.clock,
+            random=random.random,
+            metrics=parts.metrics,
         ),
         connect_chat=connect_chat,
     )

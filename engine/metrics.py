@@ -55,6 +55,8 @@ METRICS: tuple[Row, ...] = (
     Row("feed_probes_total", Kind.COUNTER, "outcome", "reads of books beside the stream"),
     Row("feed_connections_total", Kind.COUNTER, "what", "market connections opened, found frozen, given up"),
     Row("feed_losses_total", Kind.COUNTER, "cause", "market connections and attempts that ended, by cause"),
+    Row("user_losses_total", Kind.COUNTER, "cause", "user connections and attempts that ended, by cause"),
+    Row("user_malformed_total", Kind.COUNTER, "reason", "parts of user messages refused, by reason"),
     Row("feed_connection_up", Kind.READING, "connection", "1 while a market connection stands"),
     Row("feed_connection_messages_total", Kind.READING, "connection", "messages heard, PONG included"),
     Row("feed_connection_bytes_total", Kind.READING, "connection", "their bytes"),

@@ -18,13 +18,13 @@ from engine.core.feed_pulse import Pulse
 from engine.core.state import Desk, live_orders
 from engine.domain.commands import Command, Kill
 from engine.domain.effects import Effect, RaiseAlert
-from engine.domain.events import Asked, BooksTouched, CardShown, Event, VenueNotice
+from engine.domain.events import Asked, BooksTouched, CardShown, Event, UserLink, UserTold, VenueNotice
 from engine.domain.frames import Frame
 from engine.domain.ids import ConnectionId, TicketId
 from engine.domain.ticket import Operator
 from engine.domain.views import Alert, Gate, Severity, View
 from engine.metrics import Metrics
-from engine.ports import Chat, MarketFeed, MarketReads, Relayer, Store
+from engine.ports import Chat, MarketFeed, MarketReads, Relayer, Store, UserFeed
 from engine.runtime.history import History
 from engine.runtime.order_desk import OrderDesk
 from engine.runtime.perform import Hands, is_durable, perform, start
@@ -53,14 +53,19 @@ class Service:
         relayer: Relayer,
         market: MarketReads,
         feed: MarketFeed,
+        user: UserFeed | None = None,
         connect_chat: Callable[["Service"], Chat],
     ) -> None:
-        """Take the ports; `connect_chat` makes the chat, which in turn asks this service."""
+        """Take the ports; `connect_chat` makes the chat, which in turn asks this service.
+
+        Without `user` the account is known from reads and answers alone.
+        """
         self.desk = desk
         self._clock = clock
         self._metrics = metrics
         self._relayer = relayer
         self._feed = feed
+        self._user = user
         self._store = store
         self._mailbox: deque[Event] = deque()
         self._wake = asyncio.Event()
@@ -81,15 +86,6 @@ class Service:
             post=self.post,
             gate_open=lambda: desk.gate is Gate.RUN and not self._stopping,
         )
-        reads = Reads(
-            relayer=relayer,
-            market=market,
-            store=store,
-            clock=clock,
-            metrics=metrics,
-            tasks=self._tasks,
-            post=self.post,
-        )
         self._hands = Hands(
             clock=clock,
             metrics=metrics,
@@ -98,9 +94,20 @@ class Service:
             chat=self._chat,
             timers=self._timers,
             orders=orders,
-            reads=reads,
+            reads=self._reads(market),
             history=self._history(),
             answer=self._answer,
+            post=self.post,
+        )
+
+    def _reads(self, market: MarketReads) -> Reads:
+        return Reads(
+            relayer=self._relayer,
+            market=market,
+            store=self._store,
+            clock=self._clock,
+            metrics=self._metrics,
+            tasks=self._tasks,
             post=self.post,
         )
 
@@ -138,7 +145,10 @@ class Service:
         """Restore, then step until cancelled; what is under way is ended in order before it returns."""
         self._tell_pulses()
         self.post(await self._store.load(self._clock.now_ms(), tuple(self.desk.settings.reviewed)))
-        feed = asyncio.create_task(keep_running("feed", self._run_feed, self._metrics), name="feed")
+        streams = [
+            asyncio.create_task(keep_running(name, stream, self._metrics), name=name)
+            for name, stream in (("feed", self._run_feed), ("user", self._run_user))
+        ]
         try:
             while True:
                 await self._wake.wait()
@@ -154,8 +164,9 @@ class Service:
             raise
         finally:
             self._timers.stop()
-            feed.cancel()
-            await asyncio.gather(feed, return_exceptions=True)
+            for stream in streams:
+                stream.cancel()
+            await asyncio.gather(*streams, return_exceptions=True)
             await self._tasks.drain(DRAIN_S)
 
     async def _step_all(self) -> None:
@@ -196,6 +207,14 @@ class Service:
     async def _run_feed(self) -> None:
         await self._feed.run(self._on_frames, self._on_link, self._on_given_up)
         LOG.error("every market connection is given up: no book is live until the desk is started again")
+
+    async def _run_user(self) -> None:
+        if self._user is None:
+            return
+        await self._user.run(
+            lambda orders, trades: self.post(UserTold(self._clock.now_ms(), orders, trades)),
+            lambda up: self.post(UserLink(self._clock.now_ms(), up)),
+        )
 
     def _on_given_up(self, connection: ConnectionId, why: str) -> None:
         alert = Alert(
