@@ -102,6 +102,18 @@ class Bank:
         account = self.accounts[account_id] = Account(account_id, address, owner, insider)
         return account
 
+    def find(self, name: str) -> Account | None:
+        """Return an outsider's account by id, address of its key or wallet, in any letter case."""
+        wanted = name.lower()
+        return next(
+            (
+                account
+                for account in self.accounts.values()
+                if not account.insider and wanted in (account.id.lower(), account.address.lower())
+            ),
+            None,
+        )
+
     def deposit(self, account_id: str, amount: Usdc, now_ms: Ms) -> None:
         """Credit collateral from outside."""
         assert amount > 0, f"expected a positive deposit, was {amount}"
