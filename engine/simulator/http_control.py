@@ -10,6 +10,7 @@
 | POST `/_local/calm` | disarms faults and lifts holds: those of a `kind`, or all |
 | POST `/_local/window` | `{"event_slug": "..", "hold_ms": 60000}` opens a Dutch window, answers its asks |
 | POST `/_local/tick`, `outcome`, `resolve`, `rules`, `disagree` | change what is listed |
+| POST `/_local/chances` | seeded faults of requests |
 
 A fault is `{"kind": ..}` with any other field of `faults.Fault`.
 """
@@ -22,6 +23,7 @@ from aiohttp import web
 from engine.domain.units import format_price
 from engine.simulator.connections import connection_rows
 from engine.simulator.faults import Fault, FaultKind
+from engine.simulator.http_conduct import conduct_routes
 from engine.simulator.http_upheaval import upheaval_routes
 from engine.simulator.ledger import ledger
 from engine.simulator.replies import decode
@@ -30,7 +32,7 @@ from engine.simulator.windows import HOLD_MS
 
 HOLD_MAX_MS = 600_000
 _FAULT_FIELDS = frozenset(field.name for field in fields(Fault))
-_WORDS = frozenset({"asset_id", "text"})
+_WORDS = frozenset({"asset_id", "text", "request", "retry_after"})
 
 
 def control_routes(venue: Venue) -> list[web.RouteDef]:
@@ -45,6 +47,7 @@ def control_routes(venue: Venue) -> list[web.RouteDef]:
         web.post("/_local/calm", control.calm),
         web.post("/_local/window", control.window),
         *upheaval_routes(venue),
+        *conduct_routes(venue),
     ]
 
 

@@ -26,10 +26,12 @@ def upheaval_routes(venue: Venue) -> list[web.RouteDef]:
         "rules": _rules,
         "disagree": _disagree,
     }
-    return [web.post(f"/_local/{name}", _handler(venue, act)) for name, act in acts.items()]
+    return [web.post(f"/_local/{name}", scripted(venue, act)) for name, act in acts.items()]
 
 
-def _handler(venue: Venue, act: _Act) -> _Handler:
+def scripted(venue: Venue, act: _Act) -> _Handler:
+    """Return the handler of one act: a JSON object in, what it answers out, 400 for a ValueError."""
+
     async def handler(request: web.Request) -> web.Response:
         script = decode(await request.read())
         if not isinstance(script, dict):
