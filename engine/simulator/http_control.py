@@ -12,6 +12,7 @@
 | POST `/_local/tick`, `outcome`, `resolve`, `rules`, `disagree` | change what is listed |
 | POST `/_local/order`, `counterparty`, `withdraw`, `game`, `settlement` | others act (`http_hands.py`) |
 | `/_local/chain/...` | approvals, split, merge, redeem (`http_chain.py`) |
+| POST `/_local/chances` | seeded faults of requests |
 
 A fault is `{"kind": ..}` with any other field of `faults.Fault`.
 """
@@ -25,6 +26,7 @@ from engine.domain.units import format_price
 from engine.simulator.connections import connection_rows
 from engine.simulator.faults import Fault, FaultKind
 from engine.simulator.http_chain import chain_routes
+from engine.simulator.http_conduct import conduct_routes
 from engine.simulator.http_hands import hand_routes
 from engine.simulator.http_upheaval import upheaval_routes
 from engine.simulator.ledger import ledger
@@ -34,7 +36,7 @@ from engine.simulator.windows import HOLD_MS
 
 HOLD_MAX_MS = 600_000
 _FAULT_FIELDS = frozenset(field.name for field in fields(Fault))
-_WORDS = frozenset({"asset_id", "text"})
+_WORDS = frozenset({"asset_id", "text", "request", "retry_after"})
 
 
 def control_routes(venue: Venue) -> list[web.RouteDef]:
@@ -51,6 +53,7 @@ def control_routes(venue: Venue) -> list[web.RouteDef]:
         *upheaval_routes(venue),
         *hand_routes(venue),
         *chain_routes(venue),
+        *conduct_routes(venue),
     ]
 
 
