@@ -4,10 +4,10 @@ Fills first, then order states, then the balance. A partial read never arrives h
 order of the account that is not ours is found, counted and told.
 """
 
+from engine.core.gate_watch import read_completely, read_failed
 from engine.core.halt import kill_read
 from engine.core.orders import see_open, see_trades
 from engine.core.proof import absent
-from engine.core.resume_flow import resumed
 from engine.core.settling import review_flight
 from engine.core.state import Desk, fills_of, live_orders
 from engine.domain.account import OpenOrder
@@ -15,7 +15,7 @@ from engine.domain.effects import Audit, Count, Effect, RaiseAlert, ReadAccount
 from engine.domain.events import AccountRead, AccountReadFailed, LookUpFailed, OrderLookedUp
 from engine.domain.ids import OrderId, TicketId
 from engine.domain.units import FEE_STEP, Ms, Usdc, format_usdc
-from engine.domain.views import Alert, Gate, Severity
+from engine.domain.views import Alert, Severity
 
 OVERLAP_MS = 600_000
 """Trades are read again this far behind the oldest one that matters (reliability E4)."""
@@ -49,19 +49,13 @@ def account_read(desk: Desk, event: AccountRead) -> list[Effect]:
         if _fingerprint(desk, ticket_id) != seen_before:
             effects += review_flight(desk, ticket_id, event.at_ms)
     effects += _balance(desk, event)
-    if desk.gate is Gate.STARTING and event.asked_ms >= desk.starting_ms:
-        desk.gate, desk.gate_reason = Gate.RUN, "reconciled"
-        effects += [Audit(event.at_ms, None, "gate open", "", "reconciled"), *resumed(desk, event.at_ms)]
+    effects += read_completely(desk, event.asked_ms, event.at_ms)
     return [*effects, *kill_read(desk, event.account, event.asked_ms, event.at_ms)]
 
 
 def account_read_failed(desk: Desk, event: AccountReadFailed) -> list[Effect]:
     """Keep the gate as it is; a failed read proves nothing."""
-    desk.gate_reason = (
-        f"the venue could not be read ({event.reason}), trying again"
-        if desk.gate is Gate.STARTING
-        else desk.gate_reason
-    )
+    read_failed(desk, event.reason)
     return [Count("engine_errors", "account_read")]
 
 
