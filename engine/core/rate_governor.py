@@ -16,6 +16,8 @@ ORDER_RESERVE = 15
 """Order tokens that only repairs may take: one batch of the largest size."""
 CANCEL_RESERVE = 30
 """Cancel tokens that only a kill and repairs may take: a quarter of the lowest tier's burst."""
+READING_AGE_MS = 250
+"""How old a reading may be; the reserve bears what is refilled meanwhile, 10 tokens at the lowest tier."""
 CANCEL_IDS_MAX = 80
 """Ids in one cancel: a cost above the burst less the reserve would never be admitted at the lowest tier."""
 
@@ -88,14 +90,15 @@ class RateGovernor:
     def learn(self, reading: RateReading, at_ms: Ms) -> None:
         """Take over what an answer's headers tell.
 
-        An answer may be older than what left since: it lowers what we think is there, never raises it.
+        A reading is as old as its answer took, and knows nothing of what left since: it never raises what
+        we think is there, and lowers it only by more than such a while refills.
         """
         tier = next((t for t in TIERS if t.name.casefold() == reading.tier.casefold()), None)
         if tier is not None and tier is not self.tier:
             self._move_to(tier, at_ms)
         held = self._of(reading.bucket)
         held.refill(at_ms)
-        held.held = min(held.held, reading.remaining * MILLI)
+        held.held = min(held.held, reading.remaining * MILLI + held.rate * READING_AGE_MS)
 
     def limited(self, told: RetryAfter, at_ms: Ms) -> None:
         """Leave the venue alone after a 429 for as long as it said."""
