@@ -114,6 +114,7 @@ async def run_desk(
         jobs = settings.jobs
         table = jobs_table(
             reconcile_s=jobs.reconcile_s,
+            positions_s=jobs.positions_s,
             scan_s=jobs.scan_s,
             catalogue_s=jobs.catalogue_s,
             snapshots_s=jobs.snapshots_s,

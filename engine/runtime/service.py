@@ -21,6 +21,7 @@ from engine.domain.effects import Effect, RaiseAlert
 from engine.domain.events import Asked, BooksTouched, CardShown, Event, UserLink, UserTold, VenueNotice
 from engine.domain.frames import Frame
 from engine.domain.ids import ConnectionId, TicketId
+from engine.domain.rates import Bucket
 from engine.domain.ticket import Operator
 from engine.domain.views import Alert, Gate, Severity, View
 from engine.metrics import Metrics
@@ -130,6 +131,15 @@ class Service:
             self._metrics.read("feed_connections_by_pulse", pulse.value, partial(count, 0, pulse))
             self._metrics.read("feed_markets_by_pulse", pulse.value, partial(count, 1, pulse))
 
+    def _tell_tokens(self) -> None:
+        """Let every scrape ask what the venue's rate buckets still hold."""
+
+        def left(bucket: Bucket) -> int:
+            return self.desk.rates.remaining(bucket, self._clock.now_ms())
+
+        for bucket in Bucket:
+            self._metrics.read("relayer_tokens_remaining", bucket.value, partial(left, bucket))
+
     def post(self, event: Event) -> None:
         """Put an event into the mailbox; asserts that it is bounded. Strangers fill a part of it only."""
         if isinstance(event, VenueNotice):
@@ -144,6 +154,7 @@ class Service:
     async def run(self) -> None:
         """Restore, then step until cancelled; what is under way is ended in order before it returns."""
         self._tell_pulses()
+        self._tell_tokens()
         self.post(await self._store.load(self._clock.now_ms(), tuple(self.desk.settings.reviewed)))
         streams = [
             asyncio.create_task(keep_running(name, stream, self._metrics), name=name)
@@ -200,7 +211,7 @@ class Service:
             text=f"an invariant is broken: {type(error).__name__}; every order is being cancelled",
             next_step="start the desk again: it rebuilds from its ledger and reconciles before trading",
         )
-        self.desk.gate = Gate.HALTED
+        self.desk.standing.halted = alert.text
         self._chat.raise_alert(alert)
         await self._relayer.cancel_all()
 
