@@ -37,7 +37,8 @@ def tripped(run):
 def posted(run, kind, reason="invalid nonce"):
     """One more batch of two legs, of which each is answered alike."""
     legs = [order(leg=leg) for leg in range(2)]
-    run.desk.orders |= {leg.order_id: leg for leg in legs}
+    for leg in legs:
+        run.desk.orders[leg.order_id] = leg
     flight = Flight(TICKET, EventId("event-fed3"), tuple(leg.order_id for leg in legs), run.at_ms, None)
     run.desk.flights[TICKET] = flight
     run.desk.tickets[TICKET] = ticket()
