@@ -15,6 +15,7 @@ from engine.core import (
     halt,
     heartbeat,
     history,
+    order_flow,
     orders,
     proof,
     recheck,
@@ -28,7 +29,17 @@ from engine.core import (
 )
 from engine.core.settling import review_flight, settle_timer, take_up
 from engine.core.state import Desk, Flight, enter_fill, live_orders
-from engine.domain.commands import AskResume, AskReview, Kill, OpenDutch, Press, ScanDutch, ShowStatus
+from engine.domain.commands import (
+    AskCancel,
+    AskResume,
+    AskReview,
+    Kill,
+    OpenDutch,
+    PlaceOrder,
+    Press,
+    ScanDutch,
+    ShowStatus,
+)
 from engine.domain.effects import (
     CancelEverything,
     Count,
@@ -132,7 +143,7 @@ def _restore_flights(desk: Desk, event: Restored) -> None:
         mine = sorted(
             (o for o in event.orders if o.intent.ticket_id == sent.ticket_id), key=lambda o: o.intent.leg
         )
-        if sent.kind is TicketKind.DUTCH and mine and sent.plan is not None:
+        if sent.kind in (TicketKind.DUTCH, TicketKind.ORDER) and mine and sent.plan is not None:
             desk.flights[sent.ticket_id] = Flight(
                 ticket_id=sent.ticket_id,
                 event_id=sent.plan.event_id,
@@ -170,6 +181,10 @@ def asked(desk: Desk, event: Asked) -> list[Effect]:
             return resume_flow.ask_resume(desk, event, event.command)
         case AskReview():
             return review_flow.ask_review(desk, event, event.command)
+        case PlaceOrder():
+            return order_flow.place_order(desk, event, event.command)
+        case AskCancel():
+            return order_flow.ask_cancel(desk, event, event.command)
         case _:
             assert_never(event.command)
 
@@ -287,6 +302,7 @@ PRESSES: dict[TicketKind, Callable[[Desk, Asked, Press, Ticket], list[Effect]]] 
     TicketKind.DUTCH: dutch_flow.press_dutch,
     TicketKind.RESUME: resume_flow.press_resume,
     TicketKind.REVIEW: review_flow.press_review,
+    TicketKind.ORDER: order_flow.press_order,
 }
 
 TIMERS: dict[str, Callable[[Desk, str, Ms], list[Effect]]] = {

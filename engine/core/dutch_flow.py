@@ -10,6 +10,7 @@ from dataclasses import replace
 from engine.core import recheck
 from engine.core.dutch import plan_dutch, replan_within, tokens_of
 from engine.core.eligibility import ineligible
+from engine.core.order_terms import VENUE_GTD_MIN_MS
 from engine.core.risk import closed, event_busy, review, room
 from engine.core.rules_watch import rules_hold
 from engine.core.settling import view_of
@@ -26,9 +27,6 @@ from engine.domain.plan import Plan, PlanLeg
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import MOVES, Claim, Move, Ticket, TicketKind, TicketState
 from engine.domain.units import Ms, Size
-
-VENUE_GTD_MIN_MS = 180_000
-"""The venue takes no GTD order that expires sooner (protocol 4.3)."""
 
 
 def open_dutch(desk: Desk, asked: Asked, command: OpenDutch) -> list[Effect]:
@@ -252,7 +250,7 @@ def committed(desk: Desk, event: BatchCommitted) -> list[Effect]:
     ids = ", ".join(order.order_id for order in event.orders)
     return [
         Reply(desk.committing.pop(ticket.ticket_id).request, view_of(desk, ticket)),
-        Count("dutch_orders_placed", "", len(event.orders)),
+        *([Count("dutch_orders_placed", "", len(event.orders))] if ticket.kind is TicketKind.DUTCH else []),
         Audit(event.at_ms, ticket.owner, "ticket sending", ticket.ticket_id, f"{ticket.plan.plan_id}: {ids}"),
     ]
 

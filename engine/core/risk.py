@@ -9,10 +9,11 @@ from engine.core.rules_watch import rules_hold
 from engine.core.state import DAY_MS, Desk, fills_of
 from engine.domain.fees import outlay_bound
 from engine.domain.ids import EventId
+from engine.domain.market import Side
 from engine.domain.order import OrderRecord, Settlement
-from engine.domain.plan import Plan
+from engine.domain.plan import Plan, PlanKind
 from engine.domain.refusal import Refusal, RefusalKind
-from engine.domain.ticket import Approved
+from engine.domain.ticket import Approved, TicketKind
 from engine.domain.units import Ms, Rounding, Size, Usdc, format_cents
 from engine.domain.views import Gate
 
@@ -27,11 +28,11 @@ def reserved(desk: Desk) -> Usdc:
 
 
 def spent_today(desk: Desk, now_ms: Ms) -> Usdc:
-    """Return cash and fees of today's fills (UTC day), failed ones left out."""
+    """Return cash of today's purchases and all fees (UTC day), failed fills left out."""
     day = now_ms // DAY_MS
     return Usdc(
         sum(
-            fill.cash + fill.fee
+            fill.fee + (fill.cash if fill.side is Side.BUY else 0)
             for fill in desk.fills.values()
             if fill.matched_ms // DAY_MS == day and fill.settlement is not Settlement.FAILED
         )
@@ -50,7 +51,7 @@ def room(desk: Desk, now_ms: Ms) -> Room:
 
 def review(desk: Desk, plan: Plan, now_ms: Ms) -> Approved | Refusal:
     """Approve a plan for sending, or say which limit it breaks."""
-    refusal = closed(desk) or event_busy(desk, plan.event_id, plan.code)
+    refusal = closed(desk) or _held_back(desk, plan)
     if refusal is not None:
         return refusal
     if len(plan.legs) > BATCH_LEGS_MAX:
@@ -93,6 +94,30 @@ def closed(desk: Desk) -> Refusal | None:
             )
 
 
+def _held_back(desk: Desk, plan: Plan) -> Refusal | None:
+    """Return why the plan's event takes it not now. One order by itself may stand beside others like it.
+
+    What is frozen may still be sold: that is how the single shares of a broken ticket are got rid of.
+    """
+    if plan.kind is not PlanKind.ORDER:
+        return event_busy(desk, plan.event_id, plan.code)
+    sets = [
+        flight.ticket_id
+        for flight in desk.flights.values()
+        if flight.event_id == plan.event_id
+        and flight.ended_ms is None
+        and desk.tickets[flight.ticket_id].kind is TicketKind.DUTCH
+    ]
+    sets += [
+        key
+        for key, pending in desk.committing.items()
+        if pending.plan.event_id == plan.event_id and pending.plan.kind is not PlanKind.ORDER
+    ]
+    if sets and plan.spend_max:
+        return Refusal(RefusalKind.IN_FLIGHT, f"{sets[0]} is still in flight on {plan.code}: wait for it")
+    return None
+
+
 def event_busy(desk: Desk, event_id: EventId, code: str) -> Refusal | None:
     """Return why an event takes no new plan now: its rules, a freeze, or a plan of it still in flight."""
     held = rules_hold(desk, event_id, code)
@@ -115,6 +140,8 @@ def event_busy(desk: Desk, event_id: EventId, code: str) -> Refusal | None:
 
 def _worst_case(desk: Desk, order: OrderRecord) -> Usdc:
     """Return the bound for shares that may still be bought and for those bought but not yet read back."""
+    if order.intent.side is Side.SELL:
+        return Usdc(0)  # it can only bring money; its fee comes out of that
     booked = sum(fill.size for fill in fills_of(desk, order.order_id))
     open_size = 0 if order.state.is_final else order.remaining
     unbooked = Size(open_size + max(0, order.filled - booked))
