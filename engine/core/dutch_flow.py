@@ -10,7 +10,7 @@ from dataclasses import replace
 from engine.core import recheck
 from engine.core.dutch import plan_dutch, replan_within, tokens_of
 from engine.core.eligibility import ineligible
-from engine.core.order_terms import VENUE_GTD_MIN_MS
+from engine.core.order_plan import VENUE_GTD_MIN_MS
 from engine.core.risk import closed, event_busy, review, room
 from engine.core.rules_watch import rules_hold
 from engine.core.settling import view_of

@@ -1,10 +1,10 @@
 """One order by itself: opened, armed and sent in one step, because its asker has confirmed it already.
 
 It takes the way of every ticket: the same table of moves, the same caps, both witnesses, the same commit.
-What differs is the plan (`engine.core.order_terms`), and that a BUY must not meet an order of our own.
+What differs is the plan (`engine.core.order_plan`), and that a BUY must not meet an order of our own.
 """
 
-from engine.core.order_terms import (
+from engine.core.order_plan import (
     VENUE_GTD_EARLY_MS,
     VENUE_GTD_MIN_MS,
     Outcome,

@@ -1,7 +1,7 @@
 """A plan: the legs to send, what they pay together, what can go wrong, under one fingerprint.
 
 All money in micro-dollars, sizes in micro-shares, prices in 1e-4. Plans are made by `engine.core.dutch`
-and, for one order by itself, by `engine.core.order_terms`.
+and, for one order by itself, by `engine.core.order_plan`.
 """
 
 from dataclasses import dataclass

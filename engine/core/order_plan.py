@@ -94,8 +94,11 @@ def _unknown(text: str) -> Refusal:
 
 
 def plan_order(outcome: Outcome, book: LiveBook, wanted: PlaceOrder, *, now_ms: Ms) -> Plan | Refusal:
-    """Return the plan of one order whose every term the venue would take, or the first that it would not."""
-    refusal = type_refusal(wanted) or _market_refusal(outcome) or _term_refusal(outcome, wanted)
+    """Return the plan of one order whose every term the venue would take, or the first that it would not.
+
+    Which types this desk sends is asked apart: `type_refusal`.
+    """
+    refusal = _market_refusal(outcome) or _term_refusal(outcome, wanted)
     if refusal is not None:
         return refusal
     fee = outcome.market.terms.fee
