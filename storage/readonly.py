@@ -19,6 +19,7 @@ from engine.domain.order import OrderRecord
 from engine.domain.review import Review, RulesFreeze
 from engine.domain.units import Ms, Size, Usdc
 from engine.ports import StoreError
+from storage.anchor import AnchorUnreadableError, read_anchor
 from storage.audit import CHAIN, ChainBroken, ChainIntact, verify_chain
 from storage.codec import decode_audit
 from storage.db import translated
@@ -234,9 +235,16 @@ def read_named_markets(folder: Path, what: str) -> tuple[NamedMarket, ...]:
 
 
 def verify_audit(folder: Path) -> ChainIntact | ChainBroken:
-    """Walk the whole audit chain and name the first bad line; raises StoreError if it cannot be read."""
+    """Walk the whole audit chain and name the first bad line; raises StoreError if it cannot be read.
+
+    May run beside a desk: the anchor is read first, so that it is never newer than the chain.
+    """
+    try:
+        anchor = read_anchor(folder)
+    except AnchorUnreadableError as error:
+        return ChainBroken(1, f"{error}, found other text: no line can be trusted")
     with _reading(folder / LEDGER_FILE) as ledger:
-        return verify_chain(ledger.execute(CHAIN))
+        return verify_chain(ledger.execute(CHAIN), anchor)
 
 
 def read_audit_tail(folder: Path, lines: int) -> tuple[AuditLine, ...]:
