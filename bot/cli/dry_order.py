@@ -14,13 +14,7 @@ from config.modes import refusals
 from config.settings import Mode, Settings, SettingsError
 from engine.clock import Clock
 from engine.core.feed_table import Fault
-from engine.core.order_plan import (
-    VENUE_GTD_MIN_MS,
-    Outcome,
-    find_outcome,
-    plan_order,
-    type_refusal,
-)
+from engine.core.order_plan import Outcome, ends_ms, find_outcome, plan_order, type_refusal
 from engine.core.snapshot_check import checked_snapshot
 from engine.domain.book import LiveBook
 from engine.domain.commands import PlaceOrder
@@ -29,7 +23,7 @@ from engine.domain.fees import taker_fee
 from engine.domain.ids import TicketId
 from engine.domain.market import Side
 from engine.domain.order import OrderIntent, TimeInForce
-from engine.domain.plan import Plan, PlanLeg
+from engine.domain.plan import Plan
 from engine.domain.refusal import Refusal
 from engine.domain.units import Ms, Rounding, Usdc, format_cents
 from engine.ports import PreparedOrder, StoreError
@@ -75,11 +69,13 @@ async def dry_order(
     account = account_of(settings)
     outcome = stored_outcome(data_dir, wanted)
     book = await _book(settings, hosts, outcome, clock)
-    plan = plan_order(outcome, book, wanted, now_ms=clock.now_ms())
+    now_ms = clock.now_ms()
+    ends = ends_ms(wanted, now_ms, margin_ms=Ms(settings.relayer.gtd_margin_s * 1_000))
+    plan = plan_order(outcome, book, wanted, now_ms=now_ms, ends=ends)
     if isinstance(plan, Refusal):
         raise DryRefusedError(plan.text)
     leg = plan.legs[0]
-    intent = _intent(plan, leg, wanted, clock.now_ms())
+    intent = _intent(plan, wanted, now_ms, ends)
     prepared = prepare_order(intent, account, owner=OWNER, install_secret=secrets.token_bytes(32))
     return DryOrder(
         plan=plan,
@@ -88,7 +84,7 @@ async def dry_order(
         maker=account.wallet,
         signer=account.signer,
         fee_max=taker_fee(leg.fee, leg.limit, leg.size, Rounding.UP),
-        against=tuple(_against(settings, data_dir, wanted, plan, clock.now_ms())),
+        against=tuple(_against(settings, data_dir, wanted, plan, now_ms)),
         missing=tuple(_missing(settings, wanted)),
     )
 
@@ -155,8 +151,8 @@ async def _book(settings: Settings, hosts: VenueHosts, outcome: Outcome, clock: 
     )
 
 
-def _intent(plan: Plan, leg: PlanLeg, wanted: PlaceOrder, now_ms: Ms) -> OrderIntent:
-    timed = wanted.time_in_force is TimeInForce.GTD
+def _intent(plan: Plan, wanted: PlaceOrder, now_ms: Ms, ends: int) -> OrderIntent:
+    leg = plan.legs[0]
     return OrderIntent(
         plan_id=plan.plan_id,
         ticket_id=DRY_TICKET,
@@ -174,7 +170,7 @@ def _intent(plan: Plan, leg: PlanLeg, wanted: PlaceOrder, now_ms: Ms) -> OrderIn
         time_in_force=wanted.time_in_force,
         post_only=wanted.rests,
         created_ms=now_ms,
-        expiration_s=(now_ms + VENUE_GTD_MIN_MS + max(60_000, wanted.lasts_ms)) // 1_000 if timed else 0,
+        expiration_s=ends // 1_000,
         resend_until_ms=now_ms,
     )
 

@@ -4,14 +4,8 @@ It takes the way of every ticket: the same table of moves, the same caps, both w
 What differs is the plan (`engine.core.order_plan`), and that a BUY must not meet an order of our own.
 """
 
-from engine.core.order_plan import (
-    VENUE_GTD_EARLY_MS,
-    VENUE_GTD_MIN_MS,
-    Outcome,
-    find_outcome,
-    plan_order,
-    type_refusal,
-)
+from engine.core.order_plan import Outcome, ends_ms, find_outcome, plan_order, type_refusal
+from engine.core.order_terms import GTD_LEAD_MS
 from engine.core.orders import cancel
 from engine.core.risk import closed, review
 from engine.core.rules_watch import rules_hold
@@ -23,7 +17,7 @@ from engine.domain.effects import Audit, CancelEverything, Effect, Reply, SendBa
 from engine.domain.events import Asked
 from engine.domain.ids import OrderId, TokenId
 from engine.domain.market import Side
-from engine.domain.order import OrderIntent, OrderRecord, Settlement, TimeInForce
+from engine.domain.order import OrderIntent, OrderRecord, Settlement
 from engine.domain.plan import Plan
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import Claim, Move, Role, Ticket, TicketKind
@@ -76,7 +70,8 @@ def _planned(desk: Desk, asked: Asked, command: PlaceOrder) -> Plan | Refusal:
             f"expected a proven book for {outcome.name}, found: {book.value}; try again when the feed is live"
         )
         return Refusal(RefusalKind.BOOK_NOT_LIVE, text)
-    return plan_order(outcome, book, command, now_ms=asked.at_ms)
+    ends = ends_ms(command, asked.at_ms, margin_ms=desk.settings.orders.gtd_margin_ms)
+    return plan_order(outcome, book, command, now_ms=asked.at_ms, ends=ends)
 
 
 def _not_allowed(desk: Desk, outcome: Outcome, command: PlaceOrder) -> Refusal | None:
@@ -139,7 +134,7 @@ def sellable(desk: Desk, token_id: TokenId) -> Size:
 
 def _intent(desk: Desk, ticket: Ticket, plan: Plan, command: PlaceOrder, at_ms: Ms) -> OrderIntent:
     leg = plan.legs[0]
-    ends_ms = _ends_ms(desk, command, at_ms)
+    ends = ends_ms(command, at_ms, margin_ms=desk.settings.orders.gtd_margin_ms)
     return OrderIntent(
         plan_id=plan.plan_id,
         ticket_id=ticket.ticket_id,
@@ -157,24 +152,15 @@ def _intent(desk: Desk, ticket: Ticket, plan: Plan, command: PlaceOrder, at_ms: 
         time_in_force=command.time_in_force,
         post_only=command.rests,
         created_ms=Ms(at_ms + desk.venue_offset_ms),
-        expiration_s=(ends_ms + desk.venue_offset_ms) // 1_000 if ends_ms else 0,
-        resend_until_ms=_resend_until(desk, ends_ms, at_ms),
+        expiration_s=(ends + desk.venue_offset_ms) // 1_000 if ends else 0,
+        resend_until_ms=_resend_until(desk, ends, at_ms),
     )
 
 
-def _resend_until(desk: Desk, ends_ms: int, at_ms: Ms) -> Ms:
+def _resend_until(desk: Desk, ends: int, at_ms: Ms) -> Ms:
     """Return how long the same bytes may be sent again: never with less than the venue's minimum left."""
     aged = at_ms + desk.settings.dutch.max_book_age_ms
-    return Ms(min(aged, ends_ms - VENUE_GTD_MIN_MS) if ends_ms else aged)
-
-
-def _ends_ms(desk: Desk, command: PlaceOrder, at_ms: Ms) -> int:
-    """Return the expiration in whole seconds of desk time; 0 for a type that has none."""
-    if command.time_in_force is not TimeInForce.GTD:
-        return 0
-    shortest = VENUE_GTD_MIN_MS + desk.settings.orders.gtd_margin_ms
-    wanted = command.lasts_ms + VENUE_GTD_EARLY_MS if command.rests else 0
-    return (at_ms + max(shortest, wanted)) // 1_000 * 1_000
+    return Ms(min(aged, ends - GTD_LEAD_MS) if ends else aged)
 
 
 def ask_cancel(desk: Desk, asked: Asked, command: AskCancel) -> list[Effect]:

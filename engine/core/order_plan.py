@@ -8,8 +8,8 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from engine.core.draft import MARKETABLE_MIN
 from engine.core.ladder import LegFill, LegInput, fill_at
+from engine.core.order_terms import GTD_LEAD_MS, OrderTerms, order_problem
 from engine.domain.book import Level, LiveBook
 from engine.domain.commands import OutcomeRef, PlaceOrder
 from engine.domain.fees import FeeCurve, outlay_bound
@@ -25,17 +25,11 @@ from engine.domain.units import (
     Rounding,
     Size,
     Usdc,
-    format_cents,
     format_price,
-    format_scaled,
     format_size,
-    is_on_grid,
-    notional,
 )
 
 RESTING = (TimeInForce.GTC, TimeInForce.GTD)
-VENUE_GTD_MIN_MS = 180_000
-"""The venue takes no GTD order that expires sooner (protocol 4.3)."""
 VENUE_GTD_EARLY_MS = 60_000
 """It ends a GTD order this long before the expiration on the wire (protocol 4.3)."""
 NAMES_SHOWN = 12
@@ -93,12 +87,28 @@ def _unknown(text: str) -> Refusal:
     return Refusal(RefusalKind.UNKNOWN_CODE, text)
 
 
-def plan_order(outcome: Outcome, book: LiveBook, wanted: PlaceOrder, *, now_ms: Ms) -> Plan | Refusal:
+def ends_ms(wanted: PlaceOrder, at_ms: Ms, *, margin_ms: Ms) -> int:
+    """Return the expiration in whole seconds' ms, on the clock of `at_ms`; 0 for a type that has none."""
+    if wanted.time_in_force is not TimeInForce.GTD:
+        return 0
+    asked = wanted.lasts_ms + VENUE_GTD_EARLY_MS if wanted.rests else 0
+    return (at_ms + max(GTD_LEAD_MS + margin_ms, asked)) // 1_000 * 1_000
+
+
+def plan_order(
+    outcome: Outcome, book: LiveBook, wanted: PlaceOrder, *, now_ms: Ms, ends: int
+) -> Plan | Refusal:
     """Return the plan of one order whose every term the venue would take, or the first that it would not.
 
-    Which types this desk sends is asked apart: `type_refusal`.
+    `ends` is its expiration in ms on the clock of `now_ms`, 0 for none. Which types this desk sends is asked
+    apart: `type_refusal`.
     """
-    refusal = _market_refusal(outcome) or _term_refusal(outcome, wanted)
+    refusal = _market_refusal(outcome) or order_problem(
+        _terms_of(outcome, wanted, ends),
+        min_size=outcome.market.terms.min_size,
+        venue_ms=now_ms,
+        touch=_facing(book, wanted),
+    )
     if refusal is not None:
         return refusal
     fee = outcome.market.terms.fee
@@ -163,30 +173,22 @@ def _market_refusal(outcome: Outcome) -> Refusal | None:
     return None
 
 
-def _term_refusal(outcome: Outcome, wanted: PlaceOrder) -> Refusal | None:
-    """Judge price and size by what the venue refuses (protocol 4.2, 4.3)."""
-    terms = outcome.market.terms
-    if not is_on_grid(wanted.price, terms.tick):
-        below = Price(max(terms.tick, wanted.price // terms.tick * terms.tick))
-        return _terms(
-            f"expected a price on the tick {format_scaled(terms.tick, 4)}, found "
-            f"{format_price(wanted.price)}; nearest below is {format_price(below)}"
-        )
-    if wanted.size <= 0 or wanted.size % LOT:
-        return _terms(f"expected whole hundredths of a share, found {format_size(wanted.size)}")
-    if wanted.size < terms.min_size:
-        return Refusal(
-            RefusalKind.MIN_SIZE,
-            f"expected at least {format_size(terms.min_size)} shares, found {format_size(wanted.size)}",
-        )
-    cost = notional(wanted.price, wanted.size, Rounding.DOWN)
-    if wanted.side is Side.BUY and not wanted.rests and cost < MARKETABLE_MIN:
-        return Refusal(
-            RefusalKind.MIN_SIZE,
-            f"expected a BUY that matches at once to be worth "
-            f"{format_cents(MARKETABLE_MIN, Rounding.UP)} USDC, found {format_cents(cost, Rounding.DOWN)}",
-        )
-    return None
+def _terms_of(outcome: Outcome, wanted: PlaceOrder, ends: int) -> OrderTerms:
+    return OrderTerms(
+        side=wanted.side,
+        price=wanted.price,
+        size=wanted.size,
+        tick=outcome.market.terms.tick,
+        time_in_force=wanted.time_in_force,
+        post_only=wanted.rests,
+        expiration_s=ends // 1_000,
+    )
+
+
+def _facing(book: LiveBook, wanted: PlaceOrder) -> Price | None:
+    """Return the best price of the other side."""
+    levels = book.asks if wanted.side is Side.BUY else book.bids
+    return levels[0].price if levels else None
 
 
 def _within(book: LiveBook, wanted: PlaceOrder) -> tuple[Level, ...]:
@@ -199,12 +201,6 @@ def _within(book: LiveBook, wanted: PlaceOrder) -> tuple[Level, ...]:
 def _book_refusal(wanted: PlaceOrder, within: tuple[Level, ...]) -> Refusal | None:
     limit = format_price(wanted.price)
     offered = Size(sum(level.size for level in within))
-    if wanted.rests and within:
-        best = format_price(within[0].price)
-        return _terms(
-            f"expected a price that rests, found {limit} against {best}: post-only orders that would match "
-            "are refused by the venue"
-        )
     if not wanted.rests and not within:
         return _terms(
             f"expected something to match at {limit} or better, found nothing; ask for a resting order"
@@ -226,8 +222,7 @@ def _leg(
     walk = LegInput(wanted.side, within, market.terms.tick, fee, market.terms.min_size, None, Usdc(0))
     rounding = Rounding.UP if wanted.side is Side.BUY else Rounding.DOWN
     fill = fill_at(walk, taken, rounding) if taken else None
-    facing = book.asks if wanted.side is Side.BUY else book.bids
-    touch = facing[0].price if facing else wanted.price
+    touch = _facing(book, wanted) or wanted.price
     fill = fill or LegFill(touch, wanted.price, Usdc(0), Usdc(0))
     bound = outlay_bound(fee, wanted.price, wanted.size)
     return PlanLeg(

@@ -167,7 +167,7 @@ async def test_a_dry_run_signs_and_shows_what_is_missing_for_live(
 @pytest.mark.parametrize(
     ("changed", "why"),
     [
-        (("--price", "0.9999"), "tick"),
+        (("--price", "0.9999"), "in steps of"),
         (("--size", "0.5"), "at least"),
         (("--outcome", "MAYBE"), "by its name"),
         (("--event", "fed6"), "stored catalogue"),
