@@ -12,6 +12,7 @@ from engine.domain.ticket import Operator, Role, TicketState
 from engine.domain.views import (
     CancelView,
     KillView,
+    ReconcileView,
     RefusalView,
     ReviewsView,
     RulesView,
@@ -57,6 +58,8 @@ def answered(view: View | NoAnswer) -> tuple[int, Mapping[str, Any]]:
             return _ticket(view)
         case KillView():
             return 200, {"halted": True, "believed_open": view.asked, "still_held": list(view.still_held)}
+        case ReconcileView():
+            return 200, asdict(view)
         case CancelView():
             return 200, {"cancelling": list(view.order_ids), "everything": view.everything}
         case StatusView():

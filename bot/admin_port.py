@@ -20,7 +20,7 @@ from bot.admin_answers import NAMELESS, answered, operator_named, placed
 from bot.operations import DeskPort, NoAnswer, carry_out
 from bot.order_words import order_of, words_of
 from bot.wire import JsonObject, ShapeError, as_object, read_bool, read_str
-from engine.domain.commands import AskCancel, AskResume, Command, Kill, ShowStatus
+from engine.domain.commands import AskCancel, AskReconcile, AskResume, Command, Kill, ShowStatus
 from engine.domain.ids import OrderId, TicketId
 from engine.domain.order import OrderRecord, OrderState
 from engine.domain.ticket import Operator, TicketState
@@ -92,6 +92,10 @@ class AdminPort:
         """Tell the dashboard's facts."""
         return answered(await self._ask(NAMELESS, ShowStatus()))
 
+    async def reconcile(self, _fields: JsonObject) -> Answer:
+        """Read the account now, and tell what the complete read held and changed."""
+        return answered(await self._ask(NAMELESS, AskReconcile()))
+
     async def cancel(self, fields: JsonObject) -> Answer:
         """Cancel one order, those of an event, or all."""
         order_id, code = read_str(fields, "order", ""), read_str(fields, "event", "")
@@ -140,6 +144,7 @@ ROUTES: dict[str, Callable[[AdminPort, JsonObject], Awaitable[Answer]]] = {
     "/kill": AdminPort.kill,
     "/rearm": AdminPort.rearm,
     "/status": AdminPort.status,
+    "/reconcile": AdminPort.reconcile,
     "/cancel": AdminPort.cancel,
     "/place": AdminPort.place,
 }

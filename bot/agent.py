@@ -20,6 +20,7 @@ from config.settings import Mode
 from engine.clock import Clock
 from engine.domain.commands import (
     AskCancel,
+    AskReconcile,
     AskResume,
     AskReview,
     Command,
@@ -135,6 +136,7 @@ class BotAgent:
                 | AskReview()
                 | PlaceOrder()
                 | AskCancel()
+                | AskReconcile()
             ):
                 view = await self._ask(operator, chat_id, ask)
             case _:

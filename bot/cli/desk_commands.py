@@ -121,6 +121,19 @@ def cancel(
 @click.command()
 @DATA
 @JSON
+def reconcile(data_dir: Path, as_json: bool) -> None:  # noqa: FBT001 - an option of the command line
+    """Compare the running desk's ledger with the venue's account now, and print the counts."""
+    found = call_desk(data_dir, "/reconcile", {})
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    counts = ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in found.items() if name != "at_ms")
+    click.echo(f"reconciled with a complete read: {counts}")
+
+
+@click.command()
+@DATA
+@JSON
 def health(data_dir: Path, as_json: bool) -> None:  # noqa: FBT001 - an option of the command line
     """Tell whether the running desk may trade; status 1 if it may not, or does not answer."""
     found = call_desk(data_dir, "/status", {})

@@ -10,7 +10,7 @@ import click
 
 from bot import __version__
 from bot.cli.desk_call import DeskRefusedError, NoDeskError
-from bot.cli.desk_commands import cancel, health, kill, rearm
+from bot.cli.desk_commands import cancel, health, kill, rearm, reconcile
 from bot.cli.diag_markets import diag_markets
 from bot.cli.inspect import check_config, migrate, status
 from bot.cli.ledger_reads import audit, audit_tail, orders
@@ -67,6 +67,7 @@ COMMANDS = (
     run_service,
     kill,
     rearm,
+    reconcile,
     status,
     health,
     orders,

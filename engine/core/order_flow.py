@@ -4,6 +4,7 @@ It takes the way of every ticket: the same table of moves, the same caps, both w
 What differs is the plan (`engine.core.order_plan`), and that a BUY must not meet an order of our own.
 """
 
+from engine.core.inventory import sellable
 from engine.core.order_plan import Outcome, ends_ms, find_outcome, plan_order, type_refusal
 from engine.core.order_terms import GTD_LEAD_MS
 from engine.core.orders import cancel
@@ -15,13 +16,13 @@ from engine.domain.book import NotLive
 from engine.domain.commands import AskCancel, PlaceOrder, Press
 from engine.domain.effects import Audit, CancelEverything, Effect, Reply, SendBatch
 from engine.domain.events import Asked
-from engine.domain.ids import OrderId, TokenId
+from engine.domain.ids import OrderId
 from engine.domain.market import Side
-from engine.domain.order import OrderIntent, OrderRecord, Settlement
+from engine.domain.order import OrderIntent, OrderRecord
 from engine.domain.plan import Plan
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import Claim, Move, Role, Ticket, TicketKind
-from engine.domain.units import PRICE_ONE, Ms, Size, format_price, format_size
+from engine.domain.units import PRICE_ONE, Ms, format_price, format_size
 from engine.domain.views import CancelView
 
 ORDER_PREFIX_MIN = 8
@@ -114,22 +115,6 @@ def _self_trade(desk: Desk, outcome: Outcome, command: PlaceOrder) -> Refusal | 
                 f"{intent.ticket_id} at {format_price(intent.price)}: cancel it first",
             )
     return None
-
-
-def sellable(desk: Desk, token_id: TokenId) -> Size:
-    """Return the shares of a token that may be sold: confirmed purchases minus all that is or may be sold."""
-    bought = sold = 0
-    for fill in desk.fills.values():
-        if fill.token_id == token_id and fill.side is Side.BUY and fill.settlement is Settlement.CONFIRMED:
-            bought += fill.size
-        elif (
-            fill.token_id == token_id and fill.side is Side.SELL and fill.settlement is not Settlement.FAILED
-        ):
-            sold += fill.size
-    for order in live_orders(desk):
-        if order.intent.token_id == token_id and order.intent.side is Side.SELL:
-            sold += order.remaining
-    return Size(max(0, bought - sold))
 
 
 def _intent(desk: Desk, ticket: Ticket, plan: Plan, command: PlaceOrder, at_ms: Ms) -> OrderIntent:

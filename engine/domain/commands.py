@@ -97,4 +97,20 @@ class AskCancel:
     code: str = ""
 
 
-Command = ScanDutch | OpenDutch | Press | ShowStatus | Kill | AskResume | AskReview | PlaceOrder | AskCancel
+@dataclass(frozen=True, slots=True)
+class AskReconcile:
+    """Read the account now; answered when a complete read that began after this was compared."""
+
+
+Command = (
+    ScanDutch
+    | OpenDutch
+    | Press
+    | ShowStatus
+    | Kill
+    | AskResume
+    | AskReview
+    | AskReconcile
+    | PlaceOrder
+    | AskCancel
+)

@@ -188,8 +188,7 @@ async def test_resting_orders_are_listed_and_cancelled_by_the_beginning_of_their
     desk: RunningDesk, console: Console
 ) -> None:
     placed = await console.told("relayer-live-order", *RESTING, "--confirm-live", "--as-json")
-    if placed["statuses"] != {"live": 1}:
-        pytest.skip("orders that rest are cancelled at once until the order machine knows them")
+    assert placed == {"placed": 1, "accepted": 1, "statuses": {"live": 1}}
     (row,) = (await console.told("orders", "--json"))["open"]
     assert (row["state"], row["type"], row["post_only"]) == ("live", "GTC", True)
 
@@ -216,6 +215,13 @@ async def test_kill_halts_and_rearm_lifts_it_in_two_steps(desk: RunningDesk, con
     told = (await console.run("audit-tail", "-n", "50")).output
     assert "Ana: kill" in told
     assert "Ana: ticket sending" in told
+
+
+async def test_reconcile_reads_the_account_now_and_tells_counts(desk: RunningDesk, console: Console) -> None:
+    await console.told("relayer-live-order", *RESTING, "--confirm-live", "--as-json")
+    found = await console.told("reconcile", "--json")
+
+    assert (found["open_orders"], found["foreign"], found["unproven"]) == (1, 0, 1)
 
 
 async def test_rearm_of_a_desk_that_runs_is_a_refusal(desk: RunningDesk, console: Console) -> None:

@@ -19,6 +19,7 @@ from config.settings import Mode
 from engine.clock import Clock, ManualClock
 from engine.domain.commands import (
     AskCancel,
+    AskReconcile,
     AskResume,
     AskReview,
     Command,
@@ -78,7 +79,7 @@ class FakeDesk:
                 return SCAN
             case OpenDutch():
                 return self._open(operator, chat_id)
-            case ShowStatus():
+            case ShowStatus() | AskReconcile():
                 return STATUS
             case Kill():
                 return KillView(operator, self.clock.now_ms(), asked=2, open_now=None, still_held=())

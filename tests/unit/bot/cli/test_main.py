@@ -20,6 +20,7 @@ COMMANDS = (
     "run-service",
     "kill",
     "rearm",
+    "reconcile",
     "status",
     "health",
     "orders",
