@@ -19,12 +19,14 @@ from bot.payload import SAY, SAY_HERE, Sealer
 from config.settings import Mode
 from engine.clock import Clock
 from engine.domain.commands import (
+    AskCancel,
     AskReconcile,
     AskResume,
     AskReview,
     Command,
     Kill,
     OpenDutch,
+    PlaceOrder,
     Press,
     ScanDutch,
     ShowStatus,
@@ -132,6 +134,8 @@ class BotAgent:
                 | Kill()
                 | AskResume()
                 | AskReview()
+                | PlaceOrder()
+                | AskCancel()
                 | AskReconcile()
             ):
                 view = await self._ask(operator, chat_id, ask)

@@ -8,13 +8,15 @@ import asyncio
 import random
 import secrets
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from aiohttp import web
 
 from bot import __version__
+from bot.admin_port import AdminPort, remove_address, write_address
 from bot.agent import BotAgent
 from bot.auth import Allowlist
 from bot.payload import Sealer
@@ -27,6 +29,9 @@ from config.settings import FeedSection, Settings
 from engine.clock import Clock, SystemClock
 from engine.core.feed import Feeds
 from engine.core.state import Desk
+from engine.domain.ids import TicketId
+from engine.domain.order import OrderRecord
+from engine.domain.ticket import Operator
 from engine.domain.views import Gate
 from engine.metrics import Metrics
 from engine.runtime.jobs import jobs_table, start_jobs
@@ -102,6 +107,7 @@ async def run_desk(
         service, chat = await _build(parts)
         core = asyncio.create_task(service.run(), name="desk")
         stack.push_async_callback(_ended, core)
+        await open_admin_port(stack, lock.folder, operators_of(settings), service)
         webhook = Webhook(
             secrets=[parts.webhook_secret], inbox=storage.inbox, desk=chat, clock=clock, metrics=metrics
         )
@@ -126,6 +132,21 @@ async def run_desk(
         stack.push_async_callback(_ended, user)
         await asyncio.wait({core, user}, return_when=asyncio.FIRST_COMPLETED)
         webhook.drain()
+
+
+async def open_admin_port(
+    stack: AsyncExitStack, folder: Path, operators: Sequence[Operator], service: Service
+) -> None:
+    """Serve the commands that need this process; also while it starts, because a kill waits for nothing."""
+
+    def orders_of(ticket_id: TicketId) -> tuple[OrderRecord, ...]:
+        return tuple(o for o in service.desk.orders.values() if o.intent.ticket_id == ticket_id)
+
+    port = AdminPort(service, operators, orders_of)
+    listener = _bind("127.0.0.1", 0)
+    await _serve(stack, port.app(), listener)
+    write_address(folder, f"http://127.0.0.1:{listener.getsockname()[1]}", port.token)
+    stack.callback(remove_address, folder)
 
 
 @dataclass(frozen=True, slots=True)

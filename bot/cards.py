@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from bot.card import Button, Card, CommandAct, Look, headline
+from bot.cards_order import cancel_card, order_card
 from bot.cards_result import broken_card, done_card, sending_card
 from bot.cards_resume import resume_card
 from bot.cards_review import review_card, reviews_card, rules_card
@@ -22,6 +23,7 @@ from engine.domain.refusal import RefusalKind
 from engine.domain.ticket import Operator, TicketKind, TicketState
 from engine.domain.units import Ms
 from engine.domain.views import (
+    CancelView,
     KillView,
     ReconcileView,
     RefusalView,
@@ -69,6 +71,8 @@ def render(view: View, look: Look) -> Card:
             return rules_card(view, look)
         case ReviewsView():
             return reviews_card(view, look)
+        case CancelView():
+            return cancel_card(view, look)
         case _:
             assert_never(view)
 
@@ -80,6 +84,8 @@ def ticket_card(view: TicketView, look: Look) -> Card:
         return resume_card(view, look)
     if ticket.kind is TicketKind.REVIEW:
         return review_card(view, look)
+    if ticket.kind is TicketKind.ORDER:
+        return order_card(view, look)
     match ticket.state:
         case TicketState.DRY | TicketState.ARMED:
             assert ticket.plan is not None, (

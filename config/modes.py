@@ -11,38 +11,66 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 NOT_BUILT: dict[Mode, tuple[str, ...]] = {
     Mode.LOCAL: (),
     Mode.PAPER: ("the paper venue (queue position and latency on production streams)",),
-    Mode.LIVE: (
-        "the desk's own user socket and heartbeat",
-        "the rate governor and the venue-state machine",
-        "start-up checks of geoblock, allowances, balance and clock",
-        "repair of broken plans",
-    ),
+    Mode.LIVE: (),
 }
 """Parts that must exist before a mode may run; the roadmap tells which comes when."""
 
 
 def refusals(settings: Settings) -> list[str]:
-    """Return why this configuration may not start, empty if it may."""
+    """Return why this configuration may not start, all at once; empty if it may."""
     missing = NOT_BUILT[settings.mode]
     if missing:
         listed = "; ".join(missing)
         return [
             f'mode = "{settings.mode.value}" is refused, still missing: {listed}. Use mode = "local" for now'
         ]
+    if settings.mode is Mode.LIVE:
+        return [*_addresses_inside(settings), *_key(settings), *_wallet(settings), *_real_telegram(settings)]
     return [*addresses_outside(settings), *_wallet(settings), *_telegram(settings)]
 
 
-def addresses_outside(settings: Settings) -> list[str]:
-    """Return which addresses of the TOML local mode refuses because they are not on this machine."""
+def _venue_urls(settings: Settings) -> list[tuple[str, str]]:
+    """Return name and value of every address of the venue that the TOML gives."""
     urls = (
         ("relayer.base_url", settings.relayer.base_url),
         ("venue.gamma_url", settings.venue.gamma_url),
         ("venue.market_ws_url", settings.venue.market_ws_url),
     )
+    return [(name, url) for name, url in urls if url]
+
+
+def _addresses_inside(settings: Settings) -> list[str]:
+    """Return which addresses live mode refuses: this machine's own, and those without TLS."""
+    return [
+        f"{name}: expected nothing or the venue's own https or wss address in live mode, found {url}"
+        for name, url in _venue_urls(settings)
+        if is_loopback(url) or urlsplit(url).scheme not in ("https", "wss")
+    ]
+
+
+def _key(settings: Settings) -> list[str]:
+    if settings.relayer.private_key.get_secret_value():
+        return []
+    return ["relayer.private_key: expected a key in the secrets file in live mode, found none"]
+
+
+def _real_telegram(settings: Settings) -> list[str]:
+    """Return what keeps live mode from its chat: it needs the real Telegram, never a stand-in."""
+    if uses_telegram(settings):
+        return _telegram(settings)
+    found = ["telegram.token: expected a bot's token in the secrets file in live mode, found none"]
+    base_url = settings.telegram.base_url
+    if base_url and not _is_telegram(base_url):
+        found.append(f"telegram.base_url: expected Telegram's own address in live mode, found {base_url}")
+    return found
+
+
+def addresses_outside(settings: Settings) -> list[str]:
+    """Return which addresses of the TOML local mode refuses because they are not on this machine."""
     return [
         f"{name}: expected a loopback address or nothing in local mode, found {url}"
-        for name, url in urls
-        if url and not is_loopback(url)
+        for name, url in _venue_urls(settings)
+        if not is_loopback(url)
     ]
 
 
@@ -58,12 +86,13 @@ def _telegram(settings: Settings) -> list[str]:
     telegram = settings.telegram
     if not uses_telegram(settings):
         return []
-    if telegram.base_url and urlsplit(telegram.base_url).hostname != TELEGRAM_HOST:
-        expected = "telegram.base_url: expected nothing or Telegram's own address beside a real token, "
-        return [
-            expected + f"found {telegram.base_url}; take the token out of the secrets file to use a stand-in"
-        ]
     found: list[str] = []
+    if telegram.base_url and not _is_telegram(telegram.base_url):
+        advice = (
+            "" if settings.mode is Mode.LIVE else "; take the token out of the secrets file to use a stand-in"
+        )
+        expected = "telegram.base_url: expected nothing or Telegram's own https address beside a real token, "
+        found.append(f"{expected}found {telegram.base_url}{advice}")
     if not telegram.webhook_url.startswith("https://"):
         found.append(
             "telegram.webhook_url: expected the public https address of /tg, because a token is set; "
@@ -75,6 +104,11 @@ def _telegram(settings: Settings) -> list[str]:
             "secrets file, found fewer"
         )
     return found
+
+
+def _is_telegram(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "https" and parts.hostname == TELEGRAM_HOST
 
 
 def uses_telegram(settings: Settings) -> bool:

@@ -11,19 +11,23 @@ from pathlib import Path
 from urllib.parse import quote
 
 from engine.domain.catalogue import NamedMarket
+from engine.domain.effects import Audit
 from engine.domain.history import KeptSnapshot, Pruned
 from engine.domain.ids import ConditionId, TokenId
 from engine.domain.market import EventGroup
+from engine.domain.order import OrderRecord
 from engine.domain.review import Review, RulesFreeze
 from engine.domain.units import Ms, Size, Usdc
 from engine.ports import StoreError
 from storage.anchor import AnchorUnreadableError, read_anchor
 from storage.audit import CHAIN, ChainBroken, ChainIntact, verify_chain
+from storage.codec import decode_audit
 from storage.db import translated
 from storage.files import LEDGER_FILE, MARKET_FILE
 from storage.fills import DAY_SUMS, day_of
 from storage.market_search import find_markets
 from storage.migrate import shipped
+from storage.orders import order_of
 from storage.profile import BUSY_TIMEOUT_MS
 from storage.retention import count_old
 from storage.reviews import EVENT_BY_CODE, FREEZE_OF, MARKETS, NEWEST_OF, event_of, freeze_of, review_of
@@ -38,6 +42,11 @@ FROM outcomes AS o
 JOIN markets AS m USING (condition_id)
 JOIN events AS e USING (event_id)
 ORDER BY e.code, m.position, o.answer DESC
+"""
+_TAIL = "SELECT seq, payload FROM audit ORDER BY seq DESC LIMIT ?"
+_OPEN_ORDERS = """
+SELECT o.*, i.payload FROM orders AS o JOIN intents AS i USING (intent_key)
+WHERE o.is_final = 0 ORDER BY o.seq
 """
 
 
@@ -86,6 +95,14 @@ class LedgerStatus:
     fills_today: int
     spent_today: Usdc
     """Cash of purchases and fees of this UTC day, micro-dollars."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLine:
+    """One line of the audit with its number in the chain."""
+
+    seq: int
+    line: Audit
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +245,19 @@ def verify_audit(folder: Path) -> ChainIntact | ChainBroken:
         return ChainBroken(1, f"{error}, found other text: no line can be trusted")
     with _reading(folder / LEDGER_FILE) as ledger:
         return verify_chain(ledger.execute(CHAIN), anchor)
+
+
+def read_audit_tail(folder: Path, lines: int) -> tuple[AuditLine, ...]:
+    """Return the newest lines of the audit, oldest of them first; raises StoreError."""
+    with _reading(folder / LEDGER_FILE) as ledger:
+        rows = ledger.execute(_TAIL, (lines,)).fetchall()
+    return tuple(AuditLine(row["seq"], decode_audit(row["payload"])) for row in reversed(rows))
+
+
+def read_open_orders(folder: Path) -> tuple[OrderRecord, ...]:
+    """Return every order that may still execute, unknown ones included, oldest first; raises StoreError."""
+    with _reading(folder / LEDGER_FILE) as ledger:
+        return tuple(order_of(row) for row in ledger.execute(_OPEN_ORDERS).fetchall())
 
 
 def _schema(path: Path, name: str) -> SchemaLine:

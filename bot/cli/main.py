@@ -9,11 +9,15 @@ import sys
 import click
 
 from bot import __version__
+from bot.cli.desk_call import DeskRefusedError, NoDeskError
+from bot.cli.desk_commands import cancel, health, kill, rearm, reconcile
 from bot.cli.diag_markets import diag_markets
 from bot.cli.inspect import check_config, migrate, status
+from bot.cli.ledger_reads import audit, audit_tail, orders
 from bot.cli.live_market import NoMarketsError
 from bot.cli.markets import MarketsUnreadError, markets_resolve, markets_sync
 from bot.cli.mock_ws import mock_ws
+from bot.cli.order_commands import relayer_dry_run, relayer_live_order
 from bot.cli.prune import prune
 from bot.cli.record import ingest_ws, record
 from bot.cli.replay import replay
@@ -30,7 +34,15 @@ from storage.recorder import RecordingError
 EXIT_LOCKED = 75
 EXIT_CONFIG = 78
 
-KNOWN_FAULTS = (StoreError, NoExchangeError, MarketsUnreadError, NoMarketsError, RecordingError)
+KNOWN_FAULTS = (
+    StoreError,
+    NoExchangeError,
+    MarketsUnreadError,
+    NoMarketsError,
+    RecordingError,
+    NoDeskError,
+    DeskRefusedError,
+)
 """What ends a command with a sentence for the operator and status 1."""
 
 EPILOG = """
@@ -53,7 +65,17 @@ def cli() -> None:
 COMMANDS = (
     local,
     run_service,
+    kill,
+    rearm,
+    reconcile,
     status,
+    health,
+    orders,
+    cancel,
+    relayer_dry_run,
+    relayer_live_order,
+    audit_tail,
+    audit,
     review,
     check_config,
     migrate,

@@ -13,7 +13,7 @@ import aiohttp
 
 from bot.local.chat_event import ChatEvent
 from bot.local.people import Person
-from bot.local.wire import Json, JsonObject, ShapeError, as_list, as_object, read_int, read_str
+from bot.wire import Json, JsonObject, ShapeError, as_list, as_object, read_int, read_str
 
 REQUEST_WITHIN_S = 10.0
 LOOK_WAIT_S = 20.0

@@ -7,7 +7,7 @@ Offsets and lengths of marks count UTF-16 code units, as everywhere in the Bot A
 from dataclasses import dataclass
 from enum import Enum
 
-from bot.local.wire import Json, JsonObject, as_list, as_object, read_bool, read_int, read_str
+from bot.wire import Json, JsonObject, as_list, as_object, read_bool, read_int, read_str
 
 
 class MarkKind(Enum):

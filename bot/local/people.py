@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from bot.local.wire import JsonObject
+from bot.wire import JsonObject
 
 LOCAL_TOKEN = "1:LOCAL"  # noqa: S105 - a constant that is published on purpose
 """The bot token of the stand-in; every other token is unauthorised."""

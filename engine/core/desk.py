@@ -17,6 +17,7 @@ from engine.core import (
     halt,
     heartbeat,
     history,
+    order_flow,
     orders,
     proof,
     recheck,
@@ -35,11 +36,13 @@ from engine.core.inventory import shares
 from engine.core.settling import review_flight, settle_timer, take_up
 from engine.core.state import Desk, Flight, live_orders
 from engine.domain.commands import (
+    AskCancel,
     AskReconcile,
     AskResume,
     AskReview,
     Kill,
     OpenDutch,
+    PlaceOrder,
     Press,
     ScanDutch,
     ShowStatus,
@@ -148,7 +151,7 @@ def _restore_flights(desk: Desk, event: Restored) -> None:
         mine = sorted(
             (o for o in event.orders if o.intent.ticket_id == sent.ticket_id), key=lambda o: o.intent.leg
         )
-        if sent.kind is TicketKind.DUTCH and mine and sent.plan is not None:
+        if sent.kind in (TicketKind.DUTCH, TicketKind.ORDER) and mine and sent.plan is not None:
             desk.flights[sent.ticket_id] = Flight(
                 ticket_id=sent.ticket_id,
                 event_id=sent.plan.event_id,
@@ -186,10 +189,22 @@ def asked(desk: Desk, event: Asked) -> list[Effect]:
             return resume_flow.ask_resume(desk, event, event.command)
         case AskReview():
             return review_flow.ask_review(desk, event, event.command)
-        case AskReconcile():
-            return reconcile.ask_reconcile(desk, event)
+        case PlaceOrder() | AskCancel() | AskReconcile():
+            return _asked_on_the_command_line(desk, event, event.command)
         case _:
             assert_never(event.command)
+
+
+def _asked_on_the_command_line(
+    desk: Desk, event: Asked, command: PlaceOrder | AskCancel | AskReconcile
+) -> list[Effect]:
+    match command:
+        case PlaceOrder():
+            return order_flow.place_order(desk, event, command)
+        case AskCancel():
+            return order_flow.ask_cancel(desk, event, command)
+        case AskReconcile():
+            return reconcile.ask_reconcile(desk, event)
 
 
 def _press(desk: Desk, event: Asked, press: Press) -> list[Effect]:
@@ -314,6 +329,7 @@ PRESSES: dict[TicketKind, Callable[[Desk, Asked, Press, Ticket], list[Effect]]] 
     TicketKind.DUTCH: dutch_flow.press_dutch,
     TicketKind.RESUME: resume_flow.press_resume,
     TicketKind.REVIEW: review_flow.press_review,
+    TicketKind.ORDER: order_flow.press_order,
 }
 
 TIMERS: dict[str, Callable[[Desk, str, Ms], list[Effect]]] = {

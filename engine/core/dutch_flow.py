@@ -270,7 +270,7 @@ def committed(desk: Desk, event: BatchCommitted) -> list[Effect]:
     ids = ", ".join(order.order_id for order in event.orders)
     return [
         Reply(desk.committing.pop(ticket.ticket_id).request, view_of(desk, ticket)),
-        Count("dutch_orders_placed", "", len(event.orders)),
+        *([Count("dutch_orders_placed", "", len(event.orders))] if ticket.kind is TicketKind.DUTCH else []),
         Audit(event.at_ms, ticket.owner, "ticket sending", ticket.ticket_id, f"{ticket.plan.plan_id}: {ids}"),
     ]
 

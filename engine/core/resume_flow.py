@@ -5,7 +5,7 @@ The end of a halt waits for a complete read of the account; a thawed event takes
 
 from engine.core.settling import view_of
 from engine.core.state import Desk
-from engine.core.ticket import may_open, moved, open_ticket, refuse
+from engine.core.ticket import may_open, moved, new_ticket, refuse
 from engine.core.watches import Tally
 from engine.domain.commands import AskResume, Press
 from engine.domain.effects import Effect, ReadAccount, Reply, SaveFreeze, SaveHalt, ShowTicket
@@ -23,12 +23,14 @@ def ask_resume(desk: Desk, asked: Asked, command: AskResume) -> list[Effect]:
     refusal = may_open(desk, asked) or _nothing_to_lift(desk, command.code)
     if refusal is not None:
         return refuse(asked, subject, refusal)
+    note = _what_stands(desk)
     if command.code:
-        why = desk.frozen[desk.codes[command.code]]
-        return open_ticket(
-            desk, asked, TicketKind.RESUME, subject=command.code, note=f"{command.code} is frozen: {why}"
-        )
-    return open_ticket(desk, asked, TicketKind.RESUME, note=_what_stands(desk))
+        note = f"{command.code} is frozen: {desk.frozen[desk.codes[command.code]]}"
+    opened, effects = new_ticket(desk, asked, TicketKind.RESUME, subject=command.code, note=note)
+    if not command.confirmed:
+        return [*effects, Reply(asked.request, view_of(desk, opened))]
+    armed, more = moved(desk, opened, Move.CONFIRM, asked.at_ms, note="confirmed on the command line")
+    return [*effects, *more, *_lift(desk, asked, armed)]
 
 
 def _what_stands(desk: Desk) -> str:
@@ -75,6 +77,11 @@ def press_resume(desk: Desk, asked: Asked, press: Press, ticket: Ticket) -> list
         note = f"dropped by {asked.operator.name}" if press.move is Move.DROP else ticket.note
         after, effects = moved(desk, ticket, press.move, asked.at_ms, note=note)
         return [*effects, Reply(asked.request, view_of(desk, after))]
+    return _lift(desk, asked, ticket)
+
+
+def _lift(desk: Desk, asked: Asked, ticket: Ticket) -> list[Effect]:
+    """Carry out a confirmed resume."""
     if ticket.subject:
         return _thaw(desk, asked, ticket)
     after, effects = moved(desk, ticket, Move.SEND, asked.at_ms, note="reconciling with the venue")

@@ -14,9 +14,9 @@ from engine.domain.fees import outlay_bound
 from engine.domain.ids import ConditionId, EventId
 from engine.domain.market import Side
 from engine.domain.order import OrderRecord
-from engine.domain.plan import Plan
+from engine.domain.plan import Plan, PlanKind
 from engine.domain.refusal import Refusal, RefusalKind
-from engine.domain.ticket import Approved
+from engine.domain.ticket import Approved, TicketKind
 from engine.domain.units import Ms, Rounding, Size, Usdc, format_cents, notional
 from engine.domain.views import Gate
 
@@ -88,7 +88,7 @@ def room(desk: Desk, now_ms: Ms) -> Room:
 
 def review(desk: Desk, plan: Plan, now_ms: Ms) -> Approved | Refusal:
     """Approve a plan for sending, or say which limit it breaks."""
-    refusal = closed(desk) or event_busy(desk, plan.event_id, plan.code)
+    refusal = closed(desk) or _held_back(desk, plan)
     if refusal is not None:
         return refusal
     if len(plan.legs) > BATCH_LEGS_MAX:
@@ -134,6 +134,30 @@ def closed(desk: Desk, *, reduces: bool = False) -> Refusal | None:
             return Refusal(
                 RefusalKind.HALTED, f"the desk is halted: {desk.gate_reason}; an operator can /resume it"
             )
+
+
+def _held_back(desk: Desk, plan: Plan) -> Refusal | None:
+    """Return why the plan's event takes it not now. One order by itself may stand beside others like it.
+
+    What is frozen may still be sold: that is how the single shares of a broken ticket are got rid of.
+    """
+    if plan.kind is not PlanKind.ORDER:
+        return event_busy(desk, plan.event_id, plan.code)
+    sets = [
+        flight.ticket_id
+        for flight in desk.flights.values()
+        if flight.event_id == plan.event_id
+        and flight.ended_ms is None
+        and desk.tickets[flight.ticket_id].kind is TicketKind.DUTCH
+    ]
+    sets += [
+        key
+        for key, pending in desk.committing.items()
+        if pending.plan.event_id == plan.event_id and pending.plan.kind is not PlanKind.ORDER
+    ]
+    if sets and plan.spend_max:
+        return Refusal(RefusalKind.IN_FLIGHT, f"{sets[0]} is still in flight on {plan.code}: wait for it")
+    return None
 
 
 def event_busy(desk: Desk, event_id: EventId, code: str) -> Refusal | None:

@@ -22,7 +22,7 @@ from engine.domain.effects import (
 from engine.domain.ids import TicketId
 from engine.domain.order import OrderRecord, OrderState, Settlement
 from engine.domain.plan import LegRisk
-from engine.domain.ticket import MOVES, Claim, Move, Ticket, TicketState
+from engine.domain.ticket import MOVES, Claim, Move, Ticket, TicketKind, TicketState
 from engine.domain.units import LOT, Ms, Rounding, Size, Usdc, format_cents
 from engine.domain.views import Alert, LegResult, Severity, TicketResult, TicketView
 
@@ -174,7 +174,9 @@ def _end(desk: Desk, flight: Flight, orders: list[OrderRecord], at_ms: Ms) -> li
     held = [held_of(desk, order) for order in orders]
     whole = all(size >= order.intent.size for size, order in zip(held, orders, strict=True))
     some = any(held)
-    move = Move.COMPLETE if whole else Move.SHORT if some else Move.NOTHING
+    # An order by itself has no other legs to miss: whatever it got is what it came to.
+    alone = ticket.kind is TicketKind.ORDER
+    move = Move.COMPLETE if whole or (some and alone) else Move.SHORT if some else Move.NOTHING
     state = MOVES.get((ticket.state, move))
     if flight.ended_ms is None:
         flight.ended_ms = at_ms

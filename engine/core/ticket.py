@@ -74,6 +74,23 @@ def open_ticket(
     rules: RulesView | None = None,
 ) -> list[Effect]:
     """Open a dry ticket and answer with its card; `rules` are what a review is about."""
+    ticket, effects = new_ticket(desk, asked, kind, plan=plan, wanted=wanted, note=note, subject=subject)
+    if rules is not None:
+        desk.readings[ticket.ticket_id] = rules
+    return [*effects, Reply(asked.request, view_of(desk, ticket))]
+
+
+def new_ticket(
+    desk: Desk,
+    asked: Asked,
+    kind: TicketKind,
+    *,
+    plan: Plan | None = None,
+    wanted: Size | None = None,
+    note: str = "",
+    subject: str = "",
+) -> tuple[Ticket, list[Effect]]:
+    """Open a dry ticket; the caller answers."""
     entropy = asked.entropy
     while ticket_id(entropy) in desk.tickets:
         entropy += ENTROPY_STEP
@@ -95,13 +112,10 @@ def open_ticket(
         subject=subject,
     )
     desk.tickets[ticket.ticket_id] = ticket
-    if rules is not None:
-        desk.readings[ticket.ticket_id] = rules
-    return [
+    return ticket, [
         *_saved(ticket, None),
         Audit(asked.at_ms, asked.operator, "ticket opened", ticket.ticket_id, kind.value),
         SetTimer(f"ticket:{ticket.ticket_id}", ticket.expires_ms),
-        Reply(asked.request, view_of(desk, ticket)),
     ]
 
 
@@ -226,6 +240,10 @@ def taken_up(desk: Desk, ticket: Ticket, at_ms: Ms) -> list[Effect]:
 
     So a press that was on its way when the last process ended finds an older version, and sends nothing.
     """
+    if ticket.kind is TicketKind.ORDER:
+        # Its press and its Send are one step: a ticket found open was cut off before anything left.
+        after, effects = moved(desk, ticket, Move.DROP, at_ms, note="the desk stopped before it was sent")
+        return [*effects, ShowTicket(view_of(desk, after), aloud=False)]
     if ticket.state is TicketState.SENDING:
         if not ticket.subject and desk.gate is not Gate.HALTED:
             return []  # its halt was lifted: the first complete read closes it

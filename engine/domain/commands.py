@@ -2,9 +2,13 @@
 
 from dataclasses import dataclass
 
-from engine.domain.ids import TicketId
+from engine.domain.ids import OrderId, TicketId, TokenId
+from engine.domain.market import Side
+from engine.domain.order import TimeInForce
 from engine.domain.ticket import Move
-from engine.domain.units import Size
+from engine.domain.units import Ms, Price, Size
+
+NOT_TIMED = Ms(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,8 @@ class AskResume:
     """Open the ticket that lifts a halt, or with a code the freeze of one event."""
 
     code: str = ""
+    confirmed: bool = False
+    """Both presses are made by the asker in the same breath: the command line has asked beforehand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +61,56 @@ class AskReview:
 
 
 @dataclass(frozen=True, slots=True)
+class OutcomeRef:
+    """Which token is meant: by its id alone, or by its event's code and the outcome's name."""
+
+    token_id: TokenId | None = None
+    code: str = ""
+    name: str = ""
+    """Name of the outcome inside its event; of a lone market YES or NO, or its question."""
+    is_no: bool = False
+    """The NO token of the outcome that is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceOrder:
+    """Send one order whose terms the asker has confirmed: dry, armed and sent in one step."""
+
+    outcome: OutcomeRef
+    side: Side
+    price: Price
+    """Hard limit."""
+    size: Size
+    time_in_force: TimeInForce
+    rests: bool
+    """Post-only: it is to stay on the book, and is refused where it would match."""
+    lasts_ms: Ms = NOT_TIMED
+    """How long a resting GTD order shall stay; 0 for every other type."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskCancel:
+    """Cancel one order of this desk, all of one event, or (with neither) every order of the account."""
+
+    order_id: OrderId | None = None
+    """May be the beginning of an id, if it is the beginning of one only."""
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AskReconcile:
     """Read the account now; answered when a complete read that began after this was compared."""
 
 
-Command = ScanDutch | OpenDutch | Press | ShowStatus | Kill | AskResume | AskReview | AskReconcile
+Command = (
+    ScanDutch
+    | OpenDutch
+    | Press
+    | ShowStatus
+    | Kill
+    | AskResume
+    | AskReview
+    | AskReconcile
+    | PlaceOrder
+    | AskCancel
+)

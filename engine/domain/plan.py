@@ -1,6 +1,7 @@
-"""A Dutch plan: the legs to buy, what they pay together, what can go wrong, under one fingerprint.
+"""A plan: the legs to send, what they pay together, what can go wrong, under one fingerprint.
 
-All money in micro-dollars, sizes in micro-shares, prices in 1e-4. Plans are made by `engine.core.dutch`.
+All money in micro-dollars, sizes in micro-shares, prices in 1e-4. Plans are made by `engine.core.dutch`
+and, for one order by itself, by `engine.core.order_plan`.
 """
 
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ class PlanKind(Enum):
     """YES and NO of one market: pays 1 whatever happens."""
     BUY_SET = "buy_set"
     """YES of every outcome of an exclusive and exhaustive event: exactly one pays 1."""
+    ORDER = "order"
+    """One order by itself (`engine.core.order_flow`): no set, no margin, its limit is all it promises."""
 
 
 @dataclass(frozen=True, slots=True)

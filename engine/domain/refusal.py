@@ -46,6 +46,10 @@ class RefusalKind(Enum):
     TOO_FAST = "too_fast"
     EXPIRED = "expired"
     TICKET_LIMIT = "ticket_limit"
+    ORDER_TERMS = "order_terms"
+    INVENTORY = "inventory"
+    SELF_TRADE = "self_trade"
+    UNKNOWN_ORDER = "unknown_order"
     ROLE = "role"
 
 

@@ -40,6 +40,8 @@ class TicketKind(Enum):
     DUTCH = "dutch"
     RESUME = "resume"
     REVIEW = "review"
+    ORDER = "order"
+    """One order, asked for and confirmed on the command line."""
 
     @property
     def is_stored(self) -> bool:

@@ -218,7 +218,27 @@ class RefusalView:
     refusal: Refusal
 
 
-View = TicketView | ScanView | StatusView | KillView | ReconcileView | RefusalView | RulesView | ReviewsView
+@dataclass(frozen=True, slots=True)
+class CancelView:
+    """Cancels that are on their way; what became of each order is proven afterwards."""
+
+    order_ids: tuple[OrderId, ...]
+    """Orders of this desk that may still execute."""
+    everything: bool
+    """Every order of the account was asked to be cancelled, foreign ones too."""
+
+
+View = (
+    TicketView
+    | ScanView
+    | StatusView
+    | KillView
+    | ReconcileView
+    | CancelView
+    | RefusalView
+    | RulesView
+    | ReviewsView
+)
 
 
 class Severity(Enum):

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from bot.agent import BotAgent
-from bot.app import socket_rules
+from bot.app import open_admin_port, socket_rules
 from bot.auth import Allowlist
 from bot.card import Card, MoveAct
 from bot.payload import Sealer
@@ -218,6 +218,7 @@ async def running_desk(
         )
         running = RunningDesk(service, agent, chat, metrics, exchange)
         core = asyncio.create_task(service.run(), name="desk")
+        await open_admin_port(stack, folder, operators_of(settings), service)
         try:
             await running.until(lambda: core.done() or _is_ready(service))
             yield running

@@ -16,7 +16,7 @@ from bot.local.standin.bell import Bell
 from bot.local.standin.methods import METHODS, Answer
 from bot.local.standin.refusal import Params, Refusal, bad_request
 from bot.local.standin.world import World
-from bot.local.wire import Json
+from bot.wire import Json
 
 POLL_MAX_S = 50
 GET_UPDATES = "getupdates"

@@ -16,7 +16,7 @@ from bot.local.standin.chats import Message
 from bot.local.standin.odd_updates import OddKind
 from bot.local.standin.refusal import Refusal
 from bot.local.standin.world import World
-from bot.local.wire import JsonObject, as_object, read_bool, read_int, read_str
+from bot.wire import JsonObject, as_object, read_bool, read_int, read_str
 
 KEY_HEADER = "X-Chat-Key"
 WAIT_MAX_S = 30

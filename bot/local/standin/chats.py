@@ -11,7 +11,7 @@ from bot.local.people import Person, bot_json, person_of
 from bot.local.standin.html import Formatted
 from bot.local.standin.keyboard import Keyboard, keyboard_json
 from bot.local.standin.refusal import bad_request, forbidden
-from bot.local.wire import JsonObject
+from bot.wire import JsonObject
 from engine.clock import Clock
 
 MESSAGES_PER_CHAT_MAX = 5_000

@@ -5,7 +5,7 @@ import re
 
 from bot.local.standin.chats import Chats
 from bot.local.standin.refusal import Params, bad_request
-from bot.local.wire import Json, JsonObject
+from bot.wire import Json, JsonObject
 
 COMMANDS_MAX = 100
 DESCRIPTION_MAX = 256

@@ -7,7 +7,7 @@ about thirty a second overall, spec/telegram.md (b)); the real limits are unspec
 from dataclasses import dataclass
 
 from bot.local.standin.refusal import Refusal, too_many_requests
-from bot.local.wire import JsonObject, as_object, read_bool, read_int
+from bot.wire import JsonObject, as_object, read_bool, read_int
 from engine.clock import Clock
 
 CHAT_INTERVAL_MS, CHAT_BURST = 1_000, 5

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bot.local.chat_event import ButtonFace, ButtonStyle
 from bot.local.standin.refusal import Params, Refusal, bad_request
-from bot.local.wire import Json, JsonObject
+from bot.wire import Json, JsonObject
 
 BUTTONS_MAX = 100
 DATA_BYTES_MAX = 64

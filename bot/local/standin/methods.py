@@ -14,7 +14,7 @@ from bot.local.standin.keyboard import read_keyboard
 from bot.local.standin.refusal import Params, bad_request
 from bot.local.standin.text import read_text
 from bot.local.standin.world import World
-from bot.local.wire import Json
+from bot.wire import Json
 
 CHAT_ACTIONS = frozenset(
     {

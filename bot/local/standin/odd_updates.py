@@ -10,7 +10,7 @@ from typing import assert_never
 from bot.local.people import Person
 from bot.local.standin.text import typed_by_person
 from bot.local.standin.updates import Update
-from bot.local.wire import JsonObject
+from bot.wire import JsonObject
 
 GROUP_ID = -1_001_000_000_001
 CHANNEL_ID = -1_001_000_000_002

@@ -6,7 +6,7 @@ Pure state on a clock. The webhook delivery and getUpdates both take from here. 
 from dataclasses import dataclass
 
 from bot.local.standin.updates import KINDS_ON_REQUEST, Update
-from bot.local.wire import JsonObject
+from bot.wire import JsonObject
 from engine.clock import Clock
 
 KEPT_MS = 24 * 3600 * 1_000

@@ -7,7 +7,7 @@ The texts are Telegram's own (spec/telegram.md (b), (e)); a wrong text here woul
 import json
 from collections.abc import Mapping
 
-from bot.local.wire import Json, JsonObject
+from bot.wire import Json, JsonObject
 
 
 class Refusal(Exception):  # noqa: N818 - a refusal is an answer of the API, not a fault of the program

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bot.local.chat_event import BOT_SENDER, ButtonFace, ChatEvent, EventKind, Mark
 from bot.local.standin.chats import Message
 from bot.local.standin.keyboard import faces
-from bot.local.wire import Json, JsonObject
+from bot.wire import Json, JsonObject
 from engine.clock import Clock
 
 EVENTS_MAX = 20_000

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bot.local.people import Person, bot_json
 from bot.local.standin.chats import Message
-from bot.local.wire import Json, JsonObject
+from bot.wire import Json, JsonObject
 
 OTHER_LANE = 0
 """Lane of updates that name no chat."""

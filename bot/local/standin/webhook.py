@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from bot.local.standin.pending import PendingUpdates
 from bot.local.standin.refusal import Params, Refusal, bad_request
 from bot.local.standin.updates import KINDS
-from bot.local.wire import JsonObject
+from bot.wire import JsonObject
 from engine.clock import Clock
 
 HTTPS_PORTS = frozenset({80, 88, 443, 8443})

@@ -16,7 +16,7 @@ from bot.local.standin.text import typed_by_person
 from bot.local.standin.transcript import Calls, Transcript
 from bot.local.standin.updates import Update, membership_update, message_update, press_update, raw_update
 from bot.local.standin.webhook import Webhook
-from bot.local.wire import JsonObject
+from bot.wire import JsonObject
 from engine.clock import Clock
 
 

@@ -18,12 +18,14 @@ from bot.payload import Sealer
 from config.settings import Mode
 from engine.clock import Clock, ManualClock
 from engine.domain.commands import (
+    AskCancel,
     AskReconcile,
     AskResume,
     AskReview,
     Command,
     Kill,
     OpenDutch,
+    PlaceOrder,
     Press,
     ScanDutch,
     ShowStatus,
@@ -69,6 +71,9 @@ class FakeDesk:
         if self.slow is not None and not isinstance(command, Kill):
             await self.slow.wait()
         await asyncio.sleep(0)  # like a mailbox: others may come between
+        return self._answer(operator, chat_id, command)
+
+    def _answer(self, operator: Operator, chat_id: int, command: Command) -> View:
         match command:
             case ScanDutch():
                 return SCAN
@@ -84,6 +89,8 @@ class FakeDesk:
                 return self._review(operator, chat_id, command.code)
             case Press():
                 return self._press(operator, command)
+            case PlaceOrder() | AskCancel():
+                raise AssertionError(f"expected a command of the chat, was {command}")
 
     def _review(self, operator: Operator, chat_id: int, code: str) -> View:
         if not code:

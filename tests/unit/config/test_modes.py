@@ -16,11 +16,10 @@ def settings(**telegram: Any) -> Settings:
     return parse(changed("telegram", **telegram), source="t")
 
 
-@pytest.mark.parametrize("mode", ["paper", "live"])
-def test_unbuilt_mode_is_refused_with_what_is_missing(mode: str) -> None:
-    (told,) = refusals(parse(example() | {"mode": mode}, source="t"))
+def test_unbuilt_mode_is_refused_with_what_is_missing() -> None:
+    (told,) = refusals(parse(example() | {"mode": "paper"}, source="t"))
 
-    assert f'mode = "{mode}" is refused, still missing:' in told
+    assert 'mode = "paper" is refused, still missing:' in told
     assert 'Use mode = "local"' in told
 
 
@@ -62,8 +61,54 @@ def test_token_with_address_and_secret_may_start() -> None:
 def test_real_token_is_never_given_to_a_stand_in() -> None:
     told = refusals(settings(token=TOKEN, base_url="http://127.0.0.1:8081"))
 
-    assert len(told) == 1
     assert "take the token out" in told[0]
+
+
+def live(telegram: dict[str, Any] | None = None, **tables: dict[str, Any]) -> Settings:
+    """A configuration that live mode takes, but for what is changed."""
+    ready = {"token": TOKEN, "webhook_url": "https://desk.example/tg", "webhook_secret": SECRET}
+    values = example() | {"mode": "live"}
+    values["telegram"] = {**values.get("telegram", {}), **ready, **(telegram or {})}
+    values["relayer"] = {**values["relayer"], "private_key": "0x" + "11" * 32, **tables.get("relayer", {})}
+    values["venue"] = {**values.get("venue", {}), **tables.get("venue", {})}
+    return parse(values, source="t")
+
+
+def test_live_with_key_telegram_and_caps_may_start() -> None:
+    assert refusals(live()) == []
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9001", "https://localhost", "http://venue.example"])
+def test_live_refuses_a_venue_on_this_machine_or_without_tls(url: str) -> None:
+    (told,) = refusals(live(relayer={"base_url": url}))
+
+    assert told.startswith("relayer.base_url: expected nothing or the venue's own https")
+
+
+@pytest.mark.parametrize("url", ["https://telegram.example", "http://api.telegram.org", "http://127.0.0.1:1"])
+def test_live_refuses_every_telegram_but_telegrams_own(url: str) -> None:
+    (told,) = refusals(live({"base_url": url}))
+
+    assert told.startswith("telegram.base_url: expected")
+
+
+def test_live_names_everything_that_is_missing_at_once() -> None:
+    bare = parse(
+        example()
+        | {
+            "mode": "live",
+            "telegram": {"base_url": "http://127.0.0.1:1"},
+            "venue": {"gamma_url": "http://x.y"},
+        },
+        source="t",
+    )
+
+    assert [line.split(":")[0] for line in refusals(bare)] == [
+        "venue.gamma_url",
+        "relayer.private_key",
+        "telegram.token",
+        "telegram.base_url",
+    ]
 
 
 def test_without_a_token_the_chat_is_the_stand_in() -> None:

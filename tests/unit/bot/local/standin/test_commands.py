@@ -7,7 +7,7 @@ from bot.local.standin.chats import Chats
 from bot.local.standin.commands import CommandMenus
 from bot.local.standin.html import Formatted
 from bot.local.standin.refusal import Params, Refusal
-from bot.local.wire import JsonObject
+from bot.wire import JsonObject
 from engine.clock import ManualClock
 
 KILL: JsonObject = {"command": "kill", "description": "Stop everything"}

@@ -7,7 +7,7 @@ from bot.local.standin.methods import METHODS
 from bot.local.standin.odd_updates import OddKind
 from bot.local.standin.refusal import Params, Refusal
 from bot.local.standin.world import ButtonError, World
-from bot.local.wire import Json
+from bot.wire import Json
 from engine.clock import ManualClock
 
 ROWS: Json = [

@@ -1,4 +1,4 @@
-"""JSON at the edges of the stand-in and its chat: the types, and readers that say what they expected.
+"""JSON at the edges of our own small servers: the types, and readers that say what they expected.
 
 Everything that arrives as JSON passes one of these readers once and is a value of its own type after it.
 This module may not do I/O.

@@ -1,6 +1,6 @@
 import pytest
 
-from bot.local.wire import JsonObject, ShapeError, as_list, as_object, read_bool, read_int, read_str
+from bot.wire import JsonObject, ShapeError, as_list, as_object, read_bool, read_int, read_str
 
 
 def test_wire_values_of_the_right_shape_pass_unchanged():
