@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from bot.card import Button, Card, CommandAct, Look, headline
+from bot.cards_approve import allowances_card
 from bot.cards_result import broken_card, done_card, sending_card
 from bot.cards_resume import resume_card
 from bot.cards_review import review_card, reviews_card, rules_card
@@ -22,6 +23,7 @@ from engine.domain.refusal import RefusalKind
 from engine.domain.ticket import Operator, TicketKind, TicketState
 from engine.domain.units import Ms
 from engine.domain.views import (
+    AllowancesView,
     KillView,
     RefusalView,
     ReviewsView,
@@ -66,6 +68,8 @@ def render(view: View, look: Look) -> Card:
             return rules_card(view, look)
         case ReviewsView():
             return reviews_card(view, look)
+        case AllowancesView():
+            return allowances_card(view, look)
         case _:
             assert_never(view)
 

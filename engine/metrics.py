@@ -42,6 +42,7 @@ METRICS: tuple[Row, ...] = (
     Row("relayer_cancel_count", Kind.COUNTER, "", "cancel requests"),
     Row("relayer_cancel_ms", Kind.SUMMARY, "", "duration of cancel requests"),
     Row("relayer_cancel_errors_total", Kind.COUNTER, "", "cancels without a usable answer"),
+    Row("relayer_allowance_success", Kind.COUNTER, "kind", "approvals that the chain confirmed"),
     Row("dutch_orders_placed", Kind.COUNTER, "", "orders committed for Dutch plans"),
     Row("dutch_rulehash_changed", Kind.COUNTER, "", "changes of an event's rules"),
     Row(

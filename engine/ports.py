@@ -118,6 +118,10 @@ class Relayer(Protocol):
         """Ask for one order by id and for the trades of its market since then."""
         ...
 
+    async def read_allowances(self) -> tuple[Allowance, ...] | VenueFailure:
+        """Read what every contract of the pinned table may move of the account's wallet, in its order."""
+        ...
+
     async def read_account(self, since_ms: Ms, tokens: Sequence[TokenId] = ()) -> AccountState | VenueFailure:
         """Read every page of open orders and trades, and the balance; a partial read is a failure.
 

@@ -9,6 +9,8 @@ import sys
 import click
 
 from bot import __version__
+from bot.cli.approve import approve_outcome, approve_usdc
+from bot.cli.chain_access import ChainAccessError
 from bot.cli.diag_markets import diag_markets
 from bot.cli.inspect import check_config, migrate, status
 from bot.cli.live_market import NoMarketsError
@@ -30,7 +32,14 @@ from storage.recorder import RecordingError
 EXIT_LOCKED = 75
 EXIT_CONFIG = 78
 
-KNOWN_FAULTS = (StoreError, NoExchangeError, MarketsUnreadError, NoMarketsError, RecordingError)
+KNOWN_FAULTS = (
+    StoreError,
+    NoExchangeError,
+    MarketsUnreadError,
+    NoMarketsError,
+    RecordingError,
+    ChainAccessError,
+)
 """What ends a command with a sentence for the operator and status 1."""
 
 EPILOG = """
@@ -66,6 +75,8 @@ COMMANDS = (
     replay,
     ingest_ws,
     mock_ws,
+    approve_usdc,
+    approve_outcome,
     exchange,
     standin,
 )

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, assert_never
 
 from engine.core import (
+    allowances,
     breakers,
     catalogue_retry,
     dutch_flow,
@@ -28,7 +29,16 @@ from engine.core import (
 )
 from engine.core.settling import review_flight, settle_timer, take_up
 from engine.core.state import Desk, Flight, enter_fill, live_orders
-from engine.domain.commands import AskResume, AskReview, Kill, OpenDutch, Press, ScanDutch, ShowStatus
+from engine.domain.commands import (
+    AskApprove,
+    AskResume,
+    AskReview,
+    Kill,
+    OpenDutch,
+    Press,
+    ScanDutch,
+    ShowStatus,
+)
 from engine.domain.effects import (
     CancelEverything,
     Count,
@@ -41,6 +51,7 @@ from engine.domain.effects import (
 from engine.domain.events import (
     AccountRead,
     AccountReadFailed,
+    AllowancesRead,
     Asked,
     BatchCommitted,
     BatchRefused,
@@ -170,6 +181,8 @@ def asked(desk: Desk, event: Asked) -> list[Effect]:
             return resume_flow.ask_resume(desk, event, event.command)
         case AskReview():
             return review_flow.ask_review(desk, event, event.command)
+        case AskApprove():
+            return allowances.ask_approve(desk, event, event.command)
         case _:
             assert_never(event.command)
 
@@ -327,6 +340,7 @@ HANDLERS: dict[type, Callable[[Desk, Any], list[Effect]]] = {
     HeartbeatMismatched: heartbeat.mismatched,
     HeartbeatFailed: heartbeat.failed,
     HostTold: breakers.host_told,
+    AllowancesRead: allowances.allowances_read,
     StoreFailed: store_failed,
     SnapshotsKept: history.snapshots_kept,
     SnapshotsLost: history.snapshots_lost,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from engine.domain.ids import TicketId
 from engine.domain.ticket import Move
-from engine.domain.units import Size
+from engine.domain.units import Size, Usdc
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,4 +54,12 @@ class AskReview:
     code: str = ""
 
 
-Command = ScanDutch | OpenDutch | Press | ShowStatus | Kill | AskResume | AskReview
+@dataclass(frozen=True, slots=True)
+class AskApprove:
+    """Show what contracts may move of the wallet; with a label and an amount, what allowing it would mean."""
+
+    label: str = ""
+    amount: Usdc | None = None
+
+
+Command = ScanDutch | OpenDutch | Press | ShowStatus | Kill | AskResume | AskReview | AskApprove
