@@ -54,6 +54,7 @@ METRICS: tuple[Row, ...] = (
     Row("gate_holds_total", Kind.COUNTER, "hold", "holds that began, by reason"),
     Row("breaker_trips_total", Kind.COUNTER, "breaker", "breakers tripped"),
     Row("heartbeats_total", Kind.COUNTER, "outcome", "heartbeats sent, missed, mismatched"),
+    Row("relayer_allowance_success", Kind.COUNTER, "kind", "approvals that the chain confirmed"),
     Row("dutch_orders_placed", Kind.COUNTER, "", "orders committed for Dutch plans"),
     Row("dutch_rulehash_changed", Kind.COUNTER, "", "changes of an event's rules"),
     Row(

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, assert_never
 
 from engine.core import (
+    allowances,
     booking,
     breakers,
     catalogue_retry,
@@ -36,6 +37,7 @@ from engine.core.inventory import shares
 from engine.core.settling import review_flight, settle_timer, take_up
 from engine.core.state import Desk, Flight, live_orders
 from engine.domain.commands import (
+    AskApprove,
     AskCancel,
     AskReconcile,
     AskResume,
@@ -58,6 +60,7 @@ from engine.domain.effects import (
 from engine.domain.events import (
     AccountRead,
     AccountReadFailed,
+    AllowancesRead,
     Asked,
     BatchCommitted,
     BatchRefused,
@@ -191,6 +194,8 @@ def asked(desk: Desk, event: Asked) -> list[Effect]:
             return review_flow.ask_review(desk, event, event.command)
         case PlaceOrder() | AskCancel() | AskReconcile():
             return _asked_on_the_command_line(desk, event, event.command)
+        case AskApprove():
+            return allowances.ask_approve(desk, event, event.command)
         case _:
             assert_never(event.command)
 
@@ -378,6 +383,7 @@ HANDLERS: dict[type, Callable[[Desk, Any], list[Effect]]] = {
     HeartbeatMismatched: heartbeat.mismatched,
     HeartbeatFailed: heartbeat.failed,
     HostTold: breakers.host_told,
+    AllowancesRead: allowances.allowances_read,
     StoreFailed: store_failed,
     SnapshotsKept: history.snapshots_kept,
     SnapshotsLost: history.snapshots_lost,
