@@ -128,7 +128,8 @@ def restored(desk: Desk, event: Restored) -> list[Effect]:
     desk.frozen = dict(event.frozen_events)
     desk.rules_frozen = {freeze.event_id: freeze for freeze in event.rules_freezes}
     reviewed = rules_watch.restore_reviews(desk, event.reviews, event.last_rules, event.at_ms)
-    desk.standing.halted = event.halted
+    if event.halted is not None:
+        desk.standing.halted = event.halted
     effects: list[Effect] = reviewed if event.halted is None else [CancelEverything(), *reviewed]
     effects += orders.take_up(desk, event.at_ms)
     _restore_flights(desk, event)
