@@ -52,8 +52,10 @@ from engine.venue.relayer import ClobRelayer
 from engine.venue.signing import SignatureType
 from engine.venue.user_ws import UserSocket
 from storage.files import Storage, open_storage
+from storage.health import Grade
 from storage.lock import FolderLock
 
+LOG = logging.getLogger(__name__)
 READY_WITHIN_S = 30.0
 CRASH_LOOP_STARTS = 5
 """So many starts within ten minutes without a stop in order: the desk starts halted (reliability B 39)."""
@@ -107,6 +109,9 @@ async def run_desk(
     async with AsyncExitStack() as stack:
         account = _account(settings, outside)
         storage = await stack.enter_async_context(open_storage(lock, clock, wallet=account.wallet))
+        for finding in storage.findings:
+            if finding.grade is not Grade.OK:
+                LOG.warning("%s: %s; %s", finding.subject, finding.found, finding.next_step)
         http = HttpClient(timeout_s=settings.relayer.timeout_s)
         stack.push_async_callback(http.close)
         listener = _bind(settings.telegram.webhook_host, settings.telegram.webhook_port)

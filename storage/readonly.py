@@ -20,7 +20,7 @@ from engine.domain.review import Review, RulesFreeze
 from engine.domain.units import Ms, Size, Usdc
 from engine.ports import StoreError
 from storage.anchor import AnchorUnreadableError, read_anchor
-from storage.audit import CHAIN, ChainBroken, ChainIntact, verify_chain
+from storage.audit import CHAIN, ChainBroken, ChainIntact, as_stored, verify_chain
 from storage.codec import decode_audit
 from storage.db import translated
 from storage.files import LEDGER_FILE, MARKET_FILE
@@ -244,6 +244,7 @@ def verify_audit(folder: Path) -> ChainIntact | ChainBroken:
     except AnchorUnreadableError as error:
         return ChainBroken(1, f"{error}, found other text: no line can be trusted")
     with _reading(folder / LEDGER_FILE) as ledger:
+        ledger.text_factory = as_stored
         return verify_chain(ledger.execute(CHAIN), anchor)
 
 
