@@ -10,6 +10,7 @@ from engine.domain.ids import UserId
 from engine.domain.order import OrderRecord, OrderState
 from engine.domain.ticket import Operator, Role, TicketState
 from engine.domain.views import (
+    AllowancesView,
     CancelView,
     KillView,
     ReconcileView,
@@ -64,7 +65,7 @@ def answered(view: View | NoAnswer) -> tuple[int, Mapping[str, Any]]:
             return 200, {"cancelling": list(view.order_ids), "everything": view.everything}
         case StatusView():
             return 200, {**asdict(view), "gate": view.gate.value}
-        case ScanView() | RulesView() | ReviewsView():
+        case ScanView() | RulesView() | ReviewsView() | AllowancesView():
             raise AssertionError(f"expected no {type(view).__name__}: no route of the port asks for one")
         case _:
             assert_never(view)

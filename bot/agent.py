@@ -19,6 +19,7 @@ from bot.payload import SAY, SAY_HERE, Sealer
 from config.settings import Mode
 from engine.clock import Clock
 from engine.domain.commands import (
+    AskApprove,
     AskCancel,
     AskReconcile,
     AskResume,
@@ -137,6 +138,7 @@ class BotAgent:
                 | PlaceOrder()
                 | AskCancel()
                 | AskReconcile()
+                | AskApprove()
             ):
                 view = await self._ask(operator, chat_id, ask)
             case _:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from bot.card import Button, Card, CommandAct, Look, headline
+from bot.cards_approve import allowances_card
 from bot.cards_order import cancel_card, order_card
 from bot.cards_result import broken_card, done_card, sending_card
 from bot.cards_resume import resume_card
@@ -23,6 +24,7 @@ from engine.domain.refusal import RefusalKind
 from engine.domain.ticket import Operator, TicketKind, TicketState
 from engine.domain.units import Ms
 from engine.domain.views import (
+    AllowancesView,
     CancelView,
     KillView,
     ReconcileView,
@@ -52,7 +54,7 @@ _WORLDS = {
 }
 
 
-def render(view: View, look: Look) -> Card:
+def render(view: View, look: Look) -> Card:  # noqa: C901 - one row for each view
     """Return the card of a view."""
     match view:
         case TicketView():
@@ -71,6 +73,8 @@ def render(view: View, look: Look) -> Card:
             return rules_card(view, look)
         case ReviewsView():
             return reviews_card(view, look)
+        case AllowancesView():
+            return allowances_card(view, look)
         case CancelView():
             return cancel_card(view, look)
         case _:

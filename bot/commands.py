@@ -8,9 +8,19 @@ import difflib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from engine.domain.commands import AskResume, AskReview, Command, Kill, OpenDutch, ScanDutch, ShowStatus
+from engine.domain.chain import CONTRACTS, contract
+from engine.domain.commands import (
+    AskApprove,
+    AskResume,
+    AskReview,
+    Command,
+    Kill,
+    OpenDutch,
+    ScanDutch,
+    ShowStatus,
+)
 from engine.domain.ticket import Role
-from engine.domain.units import LOT, Size, format_size, parse_size
+from engine.domain.units import LOT, Size, format_size, parse_size, parse_usdc
 
 TEXT_MAX = 200
 """Characters of a message that are looked at."""
@@ -137,6 +147,19 @@ def _dutch_sets(code: str, typed: str) -> Ask | Usage:
     return OpenDutch(code, size)
 
 
+def _approve(words: tuple[str, ...]) -> Ask | Usage:
+    if not words:
+        return AskApprove()
+    label = words[0].lower()
+    if len(words) != 2 or contract(label) is None:
+        named = label if contract(label) is not None else CONTRACTS[0].label
+        return Usage("", "expected nothing, or a contract's label and an amount", f"/approve {named} 500")
+    try:
+        return AskApprove(label, parse_usdc(words[1]))
+    except ValueError:
+        return Usage("", "the amount is dollars such as 500 or 250.50", f"/approve {label} 500")
+
+
 COMMANDS: tuple[Spec, ...] = (
     Spec("status", (), "", Role.VIEWER, "gate, feeds, orders, money", "/status", _bare(ShowStatus())),
     Spec(
@@ -156,6 +179,11 @@ COMMANDS: tuple[Spec, ...] = (
         "review", (), "[code]", Role.TRADER,
         "which rules wait to be read; with a code, the text and what changed", "/review",
         _with_code("review", AskReview),
+    ),
+    Spec(
+        "approve", (), "[label] [USDC]", Role.ADMIN,
+        "what contracts may move of the wallet; with a label and an amount, how to allow it",
+        "/approve exchange 500", _approve,
     ),
     Spec("help", (), "[command]", Role.VIEWER, "all commands, or one explained", "/help dutch", _help),
     Spec("whoami", (), "", Role.VIEWER, "your id and role", "/whoami", _bare(WhoAmI())),

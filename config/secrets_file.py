@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 SECRETS_NAME = "secrets.local.toml"
-SECRET_KEYS = {"telegram": {"token", "webhook_secret"}, "relayer": {"private_key"}}
+SECRET_KEYS = {"telegram": {"token", "webhook_secret"}, "relayer": {"private_key", "gas_key"}}
 
 
 class SecretsError(Exception):

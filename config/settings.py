@@ -151,8 +151,14 @@ class RelayerSection(Section):
     wallet: Annotated[str, Field(pattern="^(0x[0-9a-fA-F]{40})?$")] = ""
     """Address that holds the funds; empty: the key's own address."""
     wallet_type: Annotated[int, Field(ge=0, le=3)] = 0
+    gas_key: SecretStr = SecretStr("")
+    """Key of the venue's gas relayer, for approvals of a wallet of type 1 to 3."""
+    gas_key_address: Annotated[str, Field(pattern="^(0x[0-9a-fA-F]{40})?$")] = ""
     gtd_margin_s: Annotated[int, Field(ge=10, le=600)] = 40
     horizon_s: Annotated[int, Field(ge=1, le=600)] = 60
+    relayer_max_retries: Annotated[int, Field(ge=0, le=4)] = 4
+    """A cap below the desk's own: it never sends an order more than five times."""
+    relayer_retry_sleep_ms: Annotated[int, Field(ge=1, le=8_000)] = 8_000
 
 
 class VenueSection(Section):
@@ -184,6 +190,7 @@ class JobsSection(Section):
     """Periods of the JOBS table in seconds."""
 
     reconcile_s: Annotated[int, Field(ge=1, le=600)] = 10
+    positions_s: Annotated[int, Field(ge=1, le=600)] = 30
     scan_s: Annotated[int, Field(ge=1, le=600)] = 5
     catalogue_s: Annotated[int, Field(ge=10, le=3_600)] = 300
     snapshots_s: Annotated[int, Field(ge=0, le=86_400)] = 60

@@ -8,6 +8,7 @@ from typing import Protocol
 from engine.core.feed_inlet import FeedInput
 from engine.domain.account import AccountState, CancelReply, OpenOrder, UserOrder, VenueTrade
 from engine.domain.catalogue import Catalogue
+from engine.domain.chain import ActOutcome, Allowance, Contract
 from engine.domain.effects import Audit
 from engine.domain.events import Restored
 from engine.domain.failure import LegAnswer, VenueFailure
@@ -19,7 +20,7 @@ from engine.domain.order import Fill, OrderIntent, OrderRecord
 from engine.domain.plan import Plan
 from engine.domain.review import Review, RulesFreeze
 from engine.domain.ticket import Approved, Claim, Grant, Ticket
-from engine.domain.units import Ms
+from engine.domain.units import Ms, Size, Usdc
 from engine.domain.venue_state import NO_NOTE, VenueNote
 from engine.domain.views import Alert, TicketView, View
 
@@ -122,11 +123,46 @@ class Relayer(Protocol):
         """Ask for one order by id and for the trades of its market since then."""
         ...
 
+    async def read_allowances(self) -> tuple[Allowance, ...] | VenueFailure:
+        """Read what every contract of the pinned table may move of the account's wallet, in its order."""
+        ...
+
     async def read_account(self, since_ms: Ms, tokens: Sequence[TokenId] = ()) -> AccountState | VenueFailure:
         """Read every page of open orders and trades, and the balance; a partial read is a failure.
 
         Also the share balance of every token of `tokens`.
         """
+        ...
+
+
+class Chain(Protocol):
+    """Acts on chain of one wallet. No method raises for what chain, gas relayer or network did.
+
+    Every act waits for its end, which takes seconds to minutes; the caller bounds nothing.
+    """
+
+    async def allowances(self) -> tuple[Allowance, ...] | VenueFailure:
+        """Read what every contract of the pinned table may move, in the table's order."""
+        ...
+
+    async def approve_collateral(self, spender: Contract, amount: Usdc) -> ActOutcome:
+        """Let `spender` move at most `amount` of collateral from now on; 0 takes the permission back."""
+        ...
+
+    async def approve_outcomes(self, operator: Contract, *, allowed: bool) -> ActOutcome:
+        """Let `operator` move outcome tokens, or take the permission back."""
+        ...
+
+    async def split(self, condition_id: ConditionId, amount: Usdc) -> ActOutcome:
+        """Turn collateral into as many YES and NO of one market."""
+        ...
+
+    async def merge(self, condition_id: ConditionId, size: Size) -> ActOutcome:
+        """Turn `size` YES and as many NO of one market into collateral."""
+        ...
+
+    async def redeem(self, condition_id: ConditionId) -> ActOutcome:
+        """Turn every share of a resolved market into what it pays."""
         ...
 
 

@@ -9,6 +9,8 @@ import sys
 import click
 
 from bot import __version__
+from bot.cli.approve import approve_outcome, approve_usdc
+from bot.cli.chain_access import ChainAccessError
 from bot.cli.desk_call import DeskRefusedError, NoDeskError
 from bot.cli.desk_commands import cancel, health, kill, rearm, reconcile
 from bot.cli.diag_markets import diag_markets
@@ -43,6 +45,7 @@ KNOWN_FAULTS = (
     RecordingError,
     NoDeskError,
     DeskRefusedError,
+    ChainAccessError,
 )
 """What ends a command with a sentence for the operator and status 1."""
 
@@ -90,6 +93,8 @@ COMMANDS = (
     replay,
     ingest_ws,
     mock_ws,
+    approve_usdc,
+    approve_outcome,
     exchange,
     standin,
 )

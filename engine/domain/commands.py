@@ -6,7 +6,7 @@ from engine.domain.ids import OrderId, TicketId, TokenId
 from engine.domain.market import Side
 from engine.domain.order import TimeInForce
 from engine.domain.ticket import Move
-from engine.domain.units import Ms, Price, Size
+from engine.domain.units import Ms, Price, Size, Usdc
 
 NOT_TIMED = Ms(0)
 
@@ -102,6 +102,14 @@ class AskReconcile:
     """Read the account now; answered when a complete read that began after this was compared."""
 
 
+@dataclass(frozen=True, slots=True)
+class AskApprove:
+    """Show what contracts may move of the wallet; with a label and an amount, what allowing it would mean."""
+
+    label: str = ""
+    amount: Usdc | None = None
+
+
 Command = (
     ScanDutch
     | OpenDutch
@@ -113,4 +121,5 @@ Command = (
     | AskReconcile
     | PlaceOrder
     | AskCancel
+    | AskApprove
 )

@@ -6,6 +6,7 @@ are started and answer with an event.
 
 from dataclasses import dataclass
 
+from engine.domain.commands import AskApprove
 from engine.domain.frames import MarketResolved, NewMarket
 from engine.domain.history import KeptSnapshot
 from engine.domain.ids import ConditionId, ConnectionId, EventId, OrderId, TokenId
@@ -135,6 +136,14 @@ class ReadAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadAllowances:
+    """Read what the contracts of the pinned table may move; answers the command with this request number."""
+
+    request: int
+    asked: AskApprove
+
+
+@dataclass(frozen=True, slots=True)
 class SaveProgress:
     """Store what was learned about orders and fills, in one commit."""
 
@@ -245,6 +254,7 @@ Effect = (
     | SendHeartbeat
     | LookUpOrder
     | ReadAccount
+    | ReadAllowances
     | SaveProgress
     | SaveHalt
     | SaveFreeze

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from engine.domain.account import AccountState, CancelReply, OpenOrder, UserOrder, VenueTrade
-from engine.domain.commands import Command
+from engine.domain.chain import Allowance
+from engine.domain.commands import AskApprove, Command
 from engine.domain.failure import LegAnswer
 from engine.domain.frames import BookSnapshot, MarketResolved, NewMarket
 from engine.domain.history import Pruned
@@ -25,6 +26,8 @@ class Job(Enum):
     DUTCH_SCAN = "dutch_scan"
     CATALOGUE_REFRESH = "catalogue_refresh"
     SNAPSHOTS = "snapshots"
+    POSITIONS = "positions"
+    """The account with the share balance of everything held."""
     RETENTION = "retention"
 
 
@@ -190,6 +193,8 @@ class CancelFailed:
     order_ids: tuple[OrderId, ...]
     reason: str
     note: VenueNote = NO_NOTE
+    asked_ms: Ms = field(default=Ms(0))
+    """When the cancel left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +290,17 @@ class AccountReadFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class AllowancesRead:
+    """Answer to ReadAllowances: the allowances, or why they could not be read."""
+
+    at_ms: Ms
+    request: int
+    asked: AskApprove
+    allowances: tuple[Allowance, ...]
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StoreFailed:
     """The ledger refused a commit: what it was to hold is not durable."""
 
@@ -368,6 +384,7 @@ Event = (
     | LookUpFailed
     | AccountRead
     | AccountReadFailed
+    | AllowancesRead
     | StoreFailed
     | SnapshotsKept
     | SnapshotsLost

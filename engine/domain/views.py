@@ -228,6 +228,42 @@ class CancelView:
     """Every order of the account was asked to be cancelled, foreign ones too."""
 
 
+class Permission(Enum):
+    """How one permission stands to what this desk needs."""
+
+    FINE = "ok"
+    MISSING = "missing"
+    TOO_LARGE = "too large"
+    """More than the bound of an approval: take it back to a bounded one."""
+    UNUSED = "not used"
+    """Nothing this desk does needs it, and it is not given."""
+
+
+@dataclass(frozen=True, slots=True)
+class AllowanceRow:
+    """What one contract may move, against what is needed."""
+
+    label: str
+    purpose: str
+    collateral: int
+    """Micro-dollars; `engine.domain.chain.UNLIMITED` for everything."""
+    needed: Usdc
+    spending: Permission
+    outcomes: bool
+    moving: Permission
+
+
+@dataclass(frozen=True, slots=True)
+class AllowancesView:
+    """Every contract of the pinned table, in its order."""
+
+    rows: tuple[AllowanceRow, ...]
+    bound: Usdc
+    """The most that may be approved for one contract."""
+    asked: tuple[str, Usdc] | None = None
+    """Label and amount somebody wants to approve: shown, not done."""
+
+
 View = (
     TicketView
     | ScanView
@@ -238,6 +274,7 @@ View = (
     | RefusalView
     | RulesView
     | ReviewsView
+    | AllowancesView
 )
 
 

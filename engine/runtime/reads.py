@@ -5,10 +5,11 @@ import secrets
 from collections.abc import Callable
 
 from engine.clock import Clock
-from engine.domain.effects import FetchBooks, LookUpOrder, ReadAccount
+from engine.domain.effects import FetchBooks, LookUpOrder, ReadAccount, ReadAllowances
 from engine.domain.events import (
     AccountRead,
     AccountReadFailed,
+    AllowancesRead,
     BooksRead,
     BooksReadFailed,
     CatalogueFailed,
@@ -122,6 +123,18 @@ class Reads:
         following, self._account_next = self._account_next, None
         if following is not None:
             self.read_account(following)
+
+    def read_allowances(self, effect: ReadAllowances) -> None:
+        """Start reading what contracts may move."""
+        self._tasks.spawn("allowances", self._read_allowances(effect))
+
+    async def _read_allowances(self, effect: ReadAllowances) -> None:
+        told = await self._relayer.read_allowances()
+        now = self._clock.now_ms()
+        if isinstance(told, VenueFailure):
+            self._post(AllowancesRead(now, effect.request, effect.asked, (), told.reason))
+        else:
+            self._post(AllowancesRead(now, effect.request, effect.asked, told))
 
     def read_catalogue(self) -> None:
         """Start reading the catalogue; a read asked for meanwhile begins when this one ends.

@@ -10,6 +10,9 @@
 | POST `/_local/calm` | disarms faults and lifts holds: those of a `kind`, or all |
 | POST `/_local/window` | `{"event_slug": "..", "hold_ms": 60000}` opens a Dutch window, answers its asks |
 | POST `/_local/tick`, `outcome`, `resolve`, `rules`, `disagree` | change what is listed |
+| POST `/_local/order`, `counterparty`, `withdraw`, `game`, `settlement` | others act (`http_hands.py`) |
+| `/_local/chain/...` | approvals, split, merge, redeem (`http_chain.py`) |
+| POST `/_local/chances` | seeded faults of requests |
 
 A fault is `{"kind": ..}` with any other field of `faults.Fault`.
 """
@@ -22,6 +25,9 @@ from aiohttp import web
 from engine.domain.units import format_price
 from engine.simulator.connections import connection_rows
 from engine.simulator.faults import Fault, FaultKind
+from engine.simulator.http_chain import chain_routes
+from engine.simulator.http_conduct import conduct_routes
+from engine.simulator.http_hands import hand_routes
 from engine.simulator.http_upheaval import upheaval_routes
 from engine.simulator.ledger import ledger
 from engine.simulator.replies import decode
@@ -30,7 +36,7 @@ from engine.simulator.windows import HOLD_MS
 
 HOLD_MAX_MS = 600_000
 _FAULT_FIELDS = frozenset(field.name for field in fields(Fault))
-_WORDS = frozenset({"asset_id", "text"})
+_WORDS = frozenset({"asset_id", "text", "request", "retry_after"})
 
 
 def control_routes(venue: Venue) -> list[web.RouteDef]:
@@ -45,6 +51,9 @@ def control_routes(venue: Venue) -> list[web.RouteDef]:
         web.post("/_local/calm", control.calm),
         web.post("/_local/window", control.window),
         *upheaval_routes(venue),
+        *hand_routes(venue),
+        *chain_routes(venue),
+        *conduct_routes(venue),
     ]
 
 
@@ -109,6 +118,8 @@ class _Control:
             return _bad(str(error))
         self._venue.faults.disarm(kind)
         self._venue.connections.lift(kind)
+        if kind is None:
+            self._venue.exchange.settlements.calm()
         return web.json_response({"calm": True})
 
     async def window(self, request: web.Request) -> web.Response:

@@ -58,7 +58,7 @@ async def obtain_credentials(*, private_key: str, wallet: str, hosts: VenueHosts
     """
     try:
         async with asyncio.timeout(CREDENTIALS_TIMEOUT_S):
-            with _proxies_ignored():
+            with proxies_ignored():
                 client = await AsyncSecureClient.create(
                     private_key=private_key, wallet=wallet, environment=sdk_environment(hosts)
                 )
@@ -73,7 +73,7 @@ async def obtain_credentials(*, private_key: str, wallet: str, hosts: VenueHosts
 
 
 @contextlib.contextmanager
-def _proxies_ignored() -> Iterator[None]:
+def proxies_ignored() -> Iterator[None]:
     """Keep the client's HTTP library from the proxies of the environment: it reads them and has no switch."""
     before = {name: os.environ.get(name) for name in ("NO_PROXY", "no_proxy")}
     os.environ.update(dict.fromkeys(before, "*"))

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from engine.clock import Clock, perf_us
 from engine.domain.account import AccountState, CancelReply
+from engine.domain.chain import Allowance
 from engine.domain.failure import VenueFailure
 from engine.domain.ids import ConditionId, OrderId, TokenId
 from engine.domain.order import OrderIntent
@@ -28,6 +29,7 @@ from engine.ports import (
 from engine.venue import account_reads
 from engine.venue.account_wire import read_cancels, read_heartbeat
 from engine.venue.answer_notes import merged, with_legs
+from engine.venue.approvals import read_allowances
 from engine.venue.auth import ApiCredentials, L2Signer
 from engine.venue.endpoints import CANCELS_PER_REQUEST, ORDERS_PER_POST, VenueHosts
 from engine.venue.http_client import HttpClient
@@ -50,6 +52,8 @@ class ClobRelayer:
         clock: Clock,
     ) -> None:
         assert len(install_secret) >= 16, "expected an install secret of at least 16 bytes"
+        self._http = http
+        self._data_host = hosts.data
         self._account = account
         self._owner = credentials.key
         self._install_secret = install_secret
@@ -126,6 +130,10 @@ class ClobRelayer:
     ) -> FoundOrder | VenueFailure:
         """Ask for one order by id and for the trades of its market since then."""
         return await account_reads.look_up(self._calls, order_id, condition_id, since_ms)
+
+    async def read_allowances(self) -> tuple[Allowance, ...] | VenueFailure:
+        """Read what every contract of the pinned table may move of the account's wallet, in its order."""
+        return await read_allowances(self._http, self._data_host, self._account.wallet)
 
     async def read_account(self, since_ms: Ms, tokens: Sequence[TokenId] = ()) -> AccountState | VenueFailure:
         """Read every page of open orders and trades, and the balances; a partial read is a failure."""

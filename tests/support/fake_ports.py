@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.domain.account import AccountState, CancelReply
 from engine.domain.catalogue import Catalogue, SkippedEvent
+from engine.domain.chain import Allowance
 from engine.domain.effects import Audit
 from engine.domain.events import Restored
 from engine.domain.failure import LegAnswer, VenueFailure
@@ -45,6 +46,7 @@ class FakeRelayer:
         self.cancel_reply: tuple[tuple[OrderId, CancelReply], ...] | VenueFailure | None = None
         self.heartbeat_answer: HeartbeatTaken | HeartbeatRefused | VenueFailure = HeartbeatTaken("hb-1")
         self.found: FoundOrder | VenueFailure = FoundOrder(None, ())
+        self.allowances: tuple[Allowance, ...] | VenueFailure = ()
         self.account: AccountState | VenueFailure = account()
         self.submitted = asyncio.Event()
         self.let_submit = asyncio.Event()
@@ -107,6 +109,10 @@ class FakeRelayer:
         await self.let_look_up.wait()
         self.look_ups_at_once -= 1
         return self.found
+
+    async def read_allowances(self) -> tuple[Allowance, ...] | VenueFailure:
+        self.log.append(("read_allowances", None))
+        return self.allowances
 
     async def read_account(self, since_ms: Ms, tokens: Sequence[TokenId] = ()) -> AccountState | VenueFailure:
         self.log.append(("read_account", since_ms))

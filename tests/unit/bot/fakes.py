@@ -18,6 +18,7 @@ from bot.payload import Sealer
 from config.settings import Mode
 from engine.clock import Clock, ManualClock
 from engine.domain.commands import (
+    AskApprove,
     AskCancel,
     AskReconcile,
     AskResume,
@@ -33,8 +34,8 @@ from engine.domain.commands import (
 from engine.domain.ids import TicketId
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import MOVES, Operator, Ticket, TicketKind, TicketState
-from engine.domain.units import Ms
-from engine.domain.views import KillView, RefusalView, TicketView, View
+from engine.domain.units import Ms, Usdc
+from engine.domain.views import AllowancesView, KillView, RefusalView, TicketView, View
 from engine.metrics import Metrics
 from tests.unit.bot.builders import (
     ANA,
@@ -66,14 +67,12 @@ class FakeDesk:
 
     async def ask(self, operator: Operator, chat_id: int, command: Command) -> View:
         self.asked.append((operator, chat_id, command))
-        if self.silent:
-            await asyncio.Event().wait()
-        if self.slow is not None and not isinstance(command, Kill):
-            await self.slow.wait()
-        await asyncio.sleep(0)  # like a mailbox: others may come between
+        await self._wait(command)
         return self._answer(operator, chat_id, command)
 
     def _answer(self, operator: Operator, chat_id: int, command: Command) -> View:
+        if isinstance(command, AskApprove):
+            return AllowancesView((), Usdc(3_000_000_000))
         match command:
             case ScanDutch():
                 return SCAN
@@ -91,6 +90,13 @@ class FakeDesk:
                 return self._press(operator, command)
             case PlaceOrder() | AskCancel():
                 raise AssertionError(f"expected a command of the chat, was {command}")
+
+    async def _wait(self, command: Command) -> None:
+        if self.silent:
+            await asyncio.Event().wait()
+        if self.slow is not None and not isinstance(command, Kill):
+            await self.slow.wait()
+        await asyncio.sleep(0)  # like a mailbox: others may come between
 
     def _review(self, operator: Operator, chat_id: int, code: str) -> View:
         if not code:

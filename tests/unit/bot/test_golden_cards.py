@@ -17,6 +17,8 @@ from bot.cards_status import kill_card
 from bot.commands import Usage, find
 from bot.operations import NoAnswer
 from config.settings import Mode
+from engine.core.allowances import judged
+from engine.domain.chain import CONTRACTS, UNLIMITED, Allowance, approval_bound
 from engine.domain.order import OrderState
 from engine.domain.plan import LegRisk
 from engine.domain.refusal import Refusal, RefusalKind
@@ -24,6 +26,7 @@ from engine.domain.ticket import TicketState
 from engine.domain.units import Ms, Price, Size, Usdc
 from engine.domain.views import (
     Alert,
+    AllowancesView,
     Gate,
     KillView,
     ReconcileView,
@@ -145,6 +148,13 @@ def review(state: S = S.DRY, *, note: str = "", standing: RulesStanding = RulesS
     )
 
 
+def allowances(collateral: int, *, outcomes: bool) -> AllowancesView:
+    """Return what every contract of the table may move, all alike."""
+    cap = Usdc(1_000_000_000)
+    rows = judged(tuple(Allowance(row, collateral, outcomes) for row in CONTRACTS), cap)
+    return AllowancesView(rows, approval_bound(cap))
+
+
 CARDS: dict[str, Callable[[], Card]] = {
     "hello": lambda: cards.hello_card(BEN, "0.1.0", replace(LOOK, mode=Mode.PAPER)),
     "whoami": lambda: cards.whoami_card(ANA, LOOK),
@@ -167,6 +177,11 @@ CARDS: dict[str, Callable[[], Card]] = {
     "status_unknown": lambda: cards.render(replace(STATUS, unknown_orders=1), LOOK),
     "status_feeds": lambda: cards.render(
         replace(STATUS, feeds_live=9, feed_problems=("fed4: resync in progress",) * 5), LOOK
+    ),
+    "allowances_fine": lambda: cards.render(allowances(1_000_000_000, outcomes=True), LOOK),
+    "allowances_missing": lambda: cards.render(allowances(0, outcomes=False), LOOK),
+    "allowances_unlimited_and_asked": lambda: cards.render(
+        replace(allowances(UNLIMITED, outcomes=True), asked=("exchange", Usdc(500_000_000))), LOOK
     ),
     "reviews": lambda: cards.render(WAITING, LOOK),
     "reviews_none": lambda: cards.render(ReviewsView((), 2), LOOK),

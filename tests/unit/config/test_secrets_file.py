@@ -79,4 +79,7 @@ def test_shipped_secrets_example_holds_every_allowed_key_and_loads(tmp_path: Pat
 
     values = read_secrets(path, parse=read_toml)
 
-    assert values == {"telegram": {"token": "", "webhook_secret": ""}, "relayer": {"private_key": ""}}
+    assert values == {
+        "telegram": {"token": "", "webhook_secret": ""},
+        "relayer": {"private_key": "", "gas_key": ""},
+    }

@@ -1,15 +1,19 @@
 """Whatever is traded, nothing appears and nothing vanishes."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.domain.fees import FeeCurve
-from engine.domain.units import Price
+from engine.domain.units import Ms, Price, Size, Usdc
+from engine.simulator.chain import Approve, BusyError, Chain, Deed, Merge, Operate, Redeem, Split
+from engine.simulator.contracts import CONDITIONAL_TOKENS, adapter_of, exchange_of
 from engine.simulator.exchange import Placed
 from engine.simulator.market import BookSide, Side
-from engine.simulator.orders import OrderState, OrderType
+from engine.simulator.orders import OrderState, OrderType, TradeStatus
+from engine.simulator.settlement import Odds
 from tests.unit.simulator.bench_market import Bench
 
 orders = st.tuples(
@@ -23,6 +27,17 @@ orders = st.tuples(
 cancels = st.tuples(st.just("cancel"), st.integers(0, 40))
 waits = st.tuples(st.just("wait"), st.integers(0, 3_000))
 curves = st.builds(FeeCurve, rate=st.integers(0, 250_000), exponent=st.sampled_from([1, 2]))
+who = st.sampled_from(["ann", "ben", "cat"])
+deeds = st.tuples(
+    st.just("deed"),
+    who,
+    st.sampled_from(["approve", "operator", "split", "merge", "redeem"]),
+    st.integers(1, 200_000_000),
+    st.booleans(),
+)
+upsets = st.one_of(
+    st.tuples(st.just("withdraw"), who, st.integers(1, 100)), st.tuples(st.just("resolve"), st.booleans())
+)
 Step = tuple[object, ...]
 
 
@@ -36,6 +51,72 @@ def test_random_trading_conserves_cash_and_shares(steps: Sequence[Step], curve: 
         bench.check_books()
         _check_reservations(bench)
         _check_uncrossed(bench)
+
+
+@given(
+    steps=st.lists(st.one_of(orders, cancels, waits), max_size=45),
+    curve=curves,
+    odds=st.builds(
+        Odds,
+        seed=st.text("abc", max_size=3),
+        failed=st.integers(0, 60),
+        retrying=st.integers(0, 40),
+        delay_min_ms=st.just(1),
+        delay_max_ms=st.integers(1, 2_000),
+    ),
+)
+@settings(max_examples=150, deadline=None)
+def test_failing_trades_conserve_cash_and_shares_and_leave_what_was_confirmed(
+    steps: Sequence[Step], curve: FeeCurve, odds: Odds
+):
+    bench = Bench(fee=curve)
+    bench.exchange.settlements.odds = odds
+    ids: list[tuple[str, str]] = []
+    for step in steps:
+        _act(bench, step, ids)
+        bench.check_books()
+        _check_reservations(bench)
+        _check_holds(bench)
+    bench.now_ms = Ms(bench.now_ms + 100_000)
+    bench.exchange.settle(bench.now_ms)
+
+    bench.check_books()
+    assert all(trade.status.is_final for trade in bench.exchange.trades)
+    for name in ("ann", "ben", "cat"):
+        cash, shares = _recomputed(bench, name)
+        assert bench.usdc(name) == cash
+        assert [bench.shares(name, index) for index in (0, 1)] == shares
+
+
+@given(
+    steps=st.lists(st.one_of(orders, cancels, waits, deeds, upsets), max_size=45),
+    curve=curves,
+    failed=st.integers(0, 50),
+)
+@settings(max_examples=150, deadline=None)
+def test_chain_acts_withdrawals_and_results_conserve_cash_and_shares(
+    steps: Sequence[Step], curve: FeeCurve, failed: int
+):
+    bench = Bench(fee=curve)
+    bench.exchange.settlements.odds = Odds("acts", failed, 20, 1, 1_000)
+    chain = Chain(bench.exchange, id_seed="acts")
+    ids: list[tuple[str, str]] = []
+    for step in steps:
+        if step[0] == "deed":
+            _do(bench, chain, step)
+        elif step[0] == "withdraw":
+            _withdraw(bench, step)
+        elif step[0] == "resolve":
+            if bench.market.condition_id not in bench.exchange.resolutions:
+                bench.exchange.resolve(bench.market, 1 if step[1] else 0, bench.now_ms)
+        elif len(step) == 2 or bench.market.condition_id not in bench.exchange.resolutions:
+            _act(bench, step, ids)
+        chain.advance(bench.now_ms)
+        bench.check_books()
+        _check_reservations(bench)
+        _check_holds(bench)
+        for account in bench.exchange.bank.accounts.values():
+            assert min(account.allowances.values()) >= 0
 
 
 @given(steps=st.lists(orders, min_size=1, max_size=30))
@@ -67,6 +148,32 @@ def test_nobody_pays_more_than_the_limit(steps: Sequence[Step]):
                 assert fill.price <= terms.price
             else:
                 assert fill.price >= terms.price
+
+
+def _do(bench: Bench, chain: Chain, step: Step) -> None:
+    """Begin an act on chain, if the wallet is free for one."""
+    _, name, kind, amount, allowed = step
+    assert isinstance(amount, int)
+    exchange = exchange_of(bench.market)
+    choices: dict[str, Deed] = {
+        "approve": Approve(exchange if allowed else adapter_of(bench.market), amount),
+        "operator": Operate(CONDITIONAL_TOKENS, exchange, bool(allowed)),
+        "split": Split(bench.market, Size(amount)),
+        "merge": Merge(bench.market, Size(amount)),
+        "redeem": Redeem(bench.market),
+    }
+    with suppress(BusyError):
+        chain.submit(bench.exchange.bank.accounts[str(name)], choices[str(kind)], bench.now_ms)
+
+
+def _withdraw(bench: Bench, step: Step) -> None:
+    """Take a share of what is settled out of an account."""
+    _, name, percent = step
+    assert isinstance(percent, int)
+    amount = Usdc(bench.exchange.bank.accounts[str(name)].settled_usdc * percent // 100)
+    if amount:
+        bench.exchange.bank.withdraw(str(name), amount, bench.now_ms)
+        bench.exchange.end_uncovered(str(name), bench.now_ms)
 
 
 def _act(bench: Bench, step: Step, ids: list[tuple[str, str]]) -> bool:
@@ -117,6 +224,35 @@ def _check_reservations(bench: Bench) -> None:
         assert {token: account.reserved_shares[token] for token in expected_shares} == expected_shares
         assert account.free_usdc >= 0
         assert all(account.free_shares(token) >= 0 for token in bench.market.tokens)
+
+
+def _check_holds(bench: Bench) -> None:
+    """Recompute from the trades on their way what may not be used yet; nobody may ever be below it."""
+    for name, account in bench.exchange.bank.accounts.items():
+        cash, shares = 0, dict.fromkeys(bench.market.tokens, 0)
+        for trade in bench.exchange.trades:
+            for fill in (*trade.takers, *trade.makers) if not trade.status.is_final else ():
+                if fill.account_id == name and fill.side is Side.SELL:
+                    cash += fill.cash - fill.fee
+                elif fill.account_id == name:
+                    shares[bench.market.tokens[fill.token_index]] += fill.size
+        assert account.unconfirmed_usdc == cash
+        assert {token: account.unconfirmed_shares[token] for token in shares} == shares
+        assert account.settled_usdc >= 0
+        assert all(account.settled_shares(token) >= 0 for token in shares)
+
+
+def _recomputed(bench: Bench, name: str) -> tuple[int, list[int]]:
+    """Add up the start and every confirmed trade."""
+    cash, shares = 1_000_000_000, [100_000_000, 100_000_000]
+    for trade in bench.exchange.trades:
+        for fill in (*trade.takers, *trade.makers):
+            if fill.account_id != name or trade.status is not TradeStatus.CONFIRMED:
+                continue
+            sign = 1 if fill.side is Side.BUY else -1
+            cash -= sign * fill.cash + fill.fee
+            shares[fill.token_index] += sign * fill.size
+    return cash, shares
 
 
 def _check_uncrossed(bench: Bench) -> None:

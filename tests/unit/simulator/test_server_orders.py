@@ -114,9 +114,10 @@ async def test_matched_order_answers_what_it_executed_and_the_ledger_agrees(exch
     assert set(reply.record["tradeIDs"]) == {fill["trade"] for fill in ledger["trades"]}
 
 
-async def test_sale_answers_shares_made_and_cash_taken(exchange, trader):
+async def test_sale_answers_shares_made_and_cash_taken(exchange, trader, clock):
     market = market_of(exchange, COIN)
     await trader.place(trader.limit(market, "BUY", "0.6", "20"))
+    clock.advance(2_000)
 
     reply = await trader.place(trader.limit(market, "SELL", "0.5", "20", order_type="FAK"))
 
@@ -358,9 +359,10 @@ async def test_ledger_logs_every_order_entry_request_in_order(exchange, trader):
     ]
     text = json.dumps(body, separators=(",", ":")).encode()
     assert requests[0]["body_sha256"] == requests[1]["body_sha256"] == hashlib.sha256(text).hexdigest()
-    assert requests[0]["legs"] == [{"order": number, "outcome": "live"}]
+    sent = requests[0]["body_sha256"]
+    assert requests[0]["legs"] == [{"order": number, "outcome": "live", "body_sha256": sent}]
     assert "Duplicated" in requests[1]["legs"][0]["outcome"]
-    assert requests[3]["legs"] == [{"order": number, "outcome": "canceled"}]
+    assert requests[3]["legs"] == [{"order": number, "outcome": "canceled", "body_sha256": ""}]
 
 
 async def test_ledger_keeps_unauthorized_attempts_too(exchange, trader):
