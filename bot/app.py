@@ -5,6 +5,7 @@ it down in the opposite order. It knows no mode: what differs between modes is i
 """
 
 import asyncio
+import logging
 import random
 import secrets
 import socket
@@ -37,10 +38,12 @@ from engine.domain.views import Gate
 from engine.metrics import Metrics
 from engine.runtime.jobs import jobs_table, start_jobs
 from engine.runtime.service import Service
+from engine.venue.account_checks import sdk_version
 from engine.venue.clob import VenueReads
 from engine.venue.credentials import obtain_credentials
 from engine.venue.endpoints import VenueHosts
 from engine.venue.http_client import HttpClient
+from engine.venue.keys import SlowCryptoError, crypto_backend
 from engine.venue.market_sockets import MarketSockets
 from engine.venue.market_ws import SocketRules
 from engine.venue.relayer import ClobRelayer
@@ -49,6 +52,7 @@ from storage.files import Storage, open_storage
 from storage.lock import FolderLock
 
 READY_WITHIN_S = 30.0
+LOG = logging.getLogger(__name__)
 
 
 class NotReadyError(Exception):
@@ -169,6 +173,10 @@ class Parts:
 async def _build(parts: Parts) -> tuple[Service, TelegramChat]:
     outside, settings = parts.outside, parts.settings
     account = trading_account(settings, outside.private_key)
+    try:
+        LOG.info("signing with %s; official client %s", crypto_backend(), sdk_version().found)
+    except SlowCryptoError as error:
+        raise NotReadyError(str(error)) from None
     credentials = await obtain_credentials(
         private_key=outside.private_key, wallet=account.wallet, hosts=outside.hosts
     )

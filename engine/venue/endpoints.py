@@ -25,7 +25,9 @@ EVENTS_PER_PAGE = 100
 """Most events on one page of /events/keyset."""
 
 CONNECT_TIMEOUT_S = 2.0
-"""Longest wait for a connection (reliability E11)."""
+"""Longest wait for a new connection (reliability E11)."""
+POOL_TIMEOUT_S = 1.0
+"""Longest wait for a free connection of a full pool, beside that."""
 REQUEST_TIMEOUT_S = 5.0
 """Longest wait for a whole answer unless the settings say otherwise (reliability E11)."""
 
@@ -41,6 +43,8 @@ class VenueHosts:
     rpc: str
     market_ws: str
     user_ws: str
+    geoblock: str
+    """The one question that is asked of the website: may this address trade."""
 
     @classmethod
     def loopback(cls, http: str, ws: str) -> Self:
@@ -54,6 +58,7 @@ class VenueHosts:
             rpc=f"{http}/rpc",
             market_ws=f"{ws}/ws/market",
             user_ws=f"{ws}/ws/user",
+            geoblock=f"{http}/api/geoblock",
         )
 
 
@@ -65,5 +70,6 @@ PRODUCTION = VenueHosts(
     rpc="https://polygon.drpc.org",
     market_ws="wss://ws-subscriptions-clob.polymarket.com/ws/market",
     user_ws="wss://ws-subscriptions-clob.polymarket.com/ws/user",
+    geoblock="https://polymarket.com/api/geoblock",
 )
 """The real venue, as `polymarket-client` 0.14.0 names it (read 2026-11-22)."""

@@ -10,8 +10,13 @@ from typing import Final
 from coincurve import PrivateKey, PublicKey
 from Crypto.Hash import keccak
 
+from engine.clock import perf_us
+
 _ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
 """Order of the curve secp256k1: a private key lies between 1 and one less."""
+SIGNING_MAX_US = 1_000
+"""Fifteen legs would take 15 ms of the loop; libsecp256k1 takes some 40 us, pure Python some 5,000."""
+_MEASURED = 15
 _RECOVERY_OFFSET = 27
 """Ethereum writes the recovery id 0 or 1 as 27 or 28."""
 
@@ -81,3 +86,23 @@ def _proven_backend() -> str:
 
 SIGNING_BACKEND: Final = _proven_backend()
 """What signs, for the line a start-up prints."""
+
+
+class SlowCryptoError(Exception):
+    """Signing works and is too slow to trade with; the text says what to do."""
+
+
+def crypto_backend(slowest_us: int = SIGNING_MAX_US) -> str:
+    """Return what signs and how fast, measured now; raises SlowCryptoError above `slowest_us` a signature."""
+    key, taken_us = SigningKey("0x" + "1".rjust(64, "0")), []
+    for number in range(_MEASURED):
+        digest, began_us = keccak256(number.to_bytes(2, "big")), perf_us()
+        key.sign(digest)
+        taken_us.append(perf_us() - began_us)
+    median_us = sorted(taken_us)[_MEASURED // 2]
+    if median_us > slowest_us:
+        raise SlowCryptoError(
+            f"expected a signature within {slowest_us} us, found {median_us} us with {SIGNING_BACKEND}; "
+            "install coincurve with libsecp256k1 for this machine"
+        )
+    return f"{SIGNING_BACKEND}, {median_us} us a signature"

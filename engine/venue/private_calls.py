@@ -8,7 +8,7 @@ from engine.domain.rates import Bucket
 from engine.domain.venue_state import NO_NOTE, VenueNote
 from engine.venue.answer_notes import Asked, note_of
 from engine.venue.auth import L2Signer
-from engine.venue.http_client import HttpAnswer, HttpClient, HttpFailure
+from engine.venue.http_client import HttpAnswer, HttpClient, HttpFailure, Lane
 
 _REASON_MAX = 200
 
@@ -24,11 +24,19 @@ class PrivateCalls:
         self.venue_offset_ms = 0
 
     async def send(
-        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        lane: Lane = Lane.READS,
     ) -> HttpAnswer | HttpFailure:
         """Send one request; the signature covers method, bare path and exact body bytes."""
         headers = self._signer.headers(self._venue_s(), method, path, body or b"")
-        return await self._http.request(method, self._clob + path, query=query, headers=headers, body=body)
+        return await self._http.request(
+            method, self._clob + path, query=query, headers=headers, body=body, lane=lane
+        )
 
     async def read(
         self, method: str, path: str, *, query: Mapping[str, str] | None = None

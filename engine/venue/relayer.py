@@ -32,7 +32,7 @@ from engine.venue.answer_notes import merged, with_legs
 from engine.venue.approvals import read_allowances
 from engine.venue.auth import ApiCredentials, L2Signer
 from engine.venue.endpoints import CANCELS_PER_REQUEST, ORDERS_PER_POST, VenueHosts
-from engine.venue.http_client import HttpClient
+from engine.venue.http_client import HttpClient, Lane
 from engine.venue.order_body import TradingAccount, prepare_order
 from engine.venue.order_wire import judge
 from engine.venue.private_calls import PrivateCalls, body_of
@@ -83,7 +83,7 @@ class ClobRelayer:
             assert intent.ticket_id == grant.ticket_id, f"expected ticket {grant.ticket_id}, {intent.key}"
         started_us = perf_us()
         body = b"[" + b",".join(order.body for order in prepared) + b"]"
-        answer = await self._calls.send("POST", "/orders", body=body)
+        answer = await self._calls.send("POST", "/orders", body=body, lane=Lane.ORDERS)
         answers = judge(prepared, answer)
         return SubmitReport(
             answers=answers,
@@ -123,7 +123,8 @@ class ClobRelayer:
     async def heartbeat(self, heartbeat_id: str) -> HeartbeatTaken | HeartbeatRefused | VenueFailure:
         """Send one heartbeat; nothing is repeated."""
         body = json.dumps({"heartbeat_id": heartbeat_id}, separators=(",", ":")).encode()
-        return read_heartbeat(await self._calls.send("POST", "/v1/heartbeats", body=body))
+        answer = await self._calls.send("POST", "/v1/heartbeats", body=body, lane=Lane.ORDERS)
+        return read_heartbeat(answer)
 
     async def look_up(
         self, order_id: OrderId, condition_id: ConditionId, since_ms: Ms
@@ -140,7 +141,7 @@ class ClobRelayer:
         return await account_reads.read_account(self._calls, self._account.signature_type, since_ms, tokens)
 
     async def _cancel(self, path: str, body: bytes | None) -> CancelReport:
-        answer = await self._calls.send("DELETE", path, body=body)
+        answer = await self._calls.send("DELETE", path, body=body, lane=Lane.CANCELS)
         note = self._calls.note_of(answer, Bucket.CANCELS)
         raw = body_of(answer, f"DELETE {path}", note)
         if isinstance(raw, VenueFailure):

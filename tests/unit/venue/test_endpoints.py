@@ -31,6 +31,7 @@ def test_production_hosts_are_those_of_the_pinned_client():
             rpc=config.rpc_url,
             market_ws=config.clob_market_ws_url,
             user_ws=config.clob_user_ws_url,
+            geoblock="https://polymarket.com/api/geoblock",
         )
         == PRODUCTION
     )

@@ -5,7 +5,7 @@ import socket
 import pytest
 from aiohttp import web
 
-from engine.venue.http_client import FailureKind, HttpAnswer, HttpClient, HttpFailure
+from engine.venue.http_client import CONNECTIONS, FailureKind, HttpAnswer, HttpClient, HttpFailure, Lane
 from tests.support.scripted_venue import cut_after, hangs_up, says, scripted_venue
 
 
@@ -242,3 +242,34 @@ async def test_cancelled_request_is_let_through(http, venue):
 )
 def test_page_of_a_front_is_told_from_an_answer(body, content_type, html):
     assert HttpAnswer(200, body, {"content-type": content_type}).is_html is html
+
+
+async def test_cancel_waits_behind_no_read_and_no_order(venue):
+    """Every connection of the other lanes hangs; a cancel goes through all the same."""
+    http = HttpClient(timeout_s=5)
+    stuck, all_in = asyncio.Event(), asyncio.Event()
+    waiting = CONNECTIONS[Lane.READS] + CONNECTIONS[Lane.ORDERS]
+    entered: list[str] = []
+
+    async def silent(request: web.Request) -> web.StreamResponse:
+        entered.append(request.path)
+        if len(entered) == waiting:
+            all_in.set()
+        await stuck.wait()
+        return web.Response()
+
+    venue.answers("GET", "/slow", silent)
+    venue.answers("DELETE", "/cancel-all", says("{}"))
+    others = [
+        asyncio.create_task(http.request("GET", f"{venue.url}/slow", lane=lane), name="slow")
+        for lane in (Lane.READS, Lane.ORDERS)
+        for _ in range(CONNECTIONS[lane])
+    ]
+    await all_in.wait()
+
+    answer = await http.request("DELETE", f"{venue.url}/cancel-all", lane=Lane.CANCELS)
+
+    assert isinstance(answer, HttpAnswer)
+    stuck.set()
+    await asyncio.gather(*others)
+    await http.close()

@@ -7,7 +7,9 @@ from eth_utils.crypto import keccak as reference_keccak
 from engine.venue.keys import (
     SIGNING_BACKEND,
     SigningKey,
+    SlowCryptoError,
     checksum_address,
+    crypto_backend,
     keccak256,
     recover_address,
 )
@@ -80,3 +82,10 @@ def test_checksum_address_restores_the_case():
 def test_checksum_address_refuses_what_is_no_address(bad):
     with pytest.raises(ValueError, match="40 hex digits"):
         checksum_address(bad)
+
+
+def test_backend_is_told_with_its_speed_and_a_slow_one_is_refused():
+    assert crypto_backend().startswith("coincurve ")
+    assert "us a signature" in crypto_backend()
+    with pytest.raises(SlowCryptoError, match="install coincurve"):
+        crypto_backend(slowest_us=-1)
