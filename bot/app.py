@@ -24,6 +24,7 @@ from bot.payload import Sealer
 from bot.probes import probes_app
 from bot.telegram import TelegramChat
 from bot.telegram_build import TelegramSettings
+from bot.trading_account import trading_account
 from bot.webhook import Webhook
 from config.desk_settings import desk_settings, operators_of
 from config.settings import FeedSection, Settings
@@ -44,12 +45,10 @@ from engine.venue.clob import VenueReads
 from engine.venue.credentials import obtain_credentials
 from engine.venue.endpoints import VenueHosts
 from engine.venue.http_client import HttpClient
-from engine.venue.keys import SigningKey, SlowCryptoError, checksum_address, crypto_backend
+from engine.venue.keys import SlowCryptoError, crypto_backend
 from engine.venue.market_sockets import MarketSockets
 from engine.venue.market_ws import SocketRules
-from engine.venue.order_body import TradingAccount
 from engine.venue.relayer import ClobRelayer
-from engine.venue.signing import SignatureType
 from engine.venue.user_ws import UserSocket
 from storage.files import Storage, open_storage
 from storage.health import Grade
@@ -107,7 +106,7 @@ async def run_desk(
     clock = SystemClock()
     metrics = Metrics()
     async with AsyncExitStack() as stack:
-        account = _account(settings, outside)
+        account = trading_account(settings, outside.private_key)
         storage = await stack.enter_async_context(open_storage(lock, clock, wallet=account.wallet))
         for finding in storage.findings:
             if finding.grade is not Grade.OK:
@@ -189,7 +188,7 @@ class Parts:
 
 async def _build(parts: Parts) -> tuple[Service, TelegramChat]:
     outside, settings = parts.outside, parts.settings
-    account = _account(settings, outside)
+    account = trading_account(settings, outside.private_key)
     try:
         LOG.info("signing with %s; official client %s", crypto_backend(), sdk_version().found)
     except SlowCryptoError as error:
@@ -270,15 +269,6 @@ def _chat(parts: Parts, service: Service) -> TelegramChat:
         clock=parts.clock,
         metrics=parts.metrics,
     )
-
-
-def _account(settings: Settings, outside: Outside) -> TradingAccount:
-    try:
-        key = SigningKey(outside.private_key)
-        wallet = checksum_address(settings.relayer.wallet or key.address)
-        return TradingAccount(key, wallet, SignatureType(settings.relayer.wallet_type))
-    except ValueError as error:
-        raise NotReadyError(f"[relayer] cannot be used: {error}") from None
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.local.world import LOCAL_PRIVATE_KEY
+from bot.trading_account import trading_account
 from config.modes import refusals
 from config.settings import Mode, Settings, SettingsError
 from engine.clock import Clock
@@ -31,9 +32,7 @@ from engine.venue.amounts import Amounts, limit_amounts
 from engine.venue.clob import VenueReads
 from engine.venue.endpoints import VenueHosts
 from engine.venue.http_client import HttpClient
-from engine.venue.keys import SigningKey, checksum_address
 from engine.venue.order_body import TradingAccount, prepare_order
-from engine.venue.signing import SignatureType
 from storage.readonly import read_outcomes, read_rules, read_status
 
 DRY_TICKET = TicketId("T-DRYRUN")
@@ -91,17 +90,10 @@ async def dry_order(
 
 def account_of(settings: Settings) -> TradingAccount:
     """Return who trades; local mode without a key takes the published one. Raises SettingsError."""
-    relayer = settings.relayer
-    secret = relayer.private_key.get_secret_value()
+    secret = settings.relayer.private_key.get_secret_value()
     if not secret and settings.mode is not Mode.LOCAL:
         raise SettingsError("relayer.private_key: expected a key in secrets.local.toml, found none")
-    try:
-        key = SigningKey(secret or LOCAL_PRIVATE_KEY)
-        return TradingAccount(
-            key, checksum_address(relayer.wallet or key.address), SignatureType(relayer.wallet_type)
-        )
-    except ValueError as error:
-        raise SettingsError(f"[relayer] cannot be used: {error}") from None
+    return trading_account(settings, secret or LOCAL_PRIVATE_KEY)
 
 
 def stored_outcome(data_dir: Path, wanted: PlaceOrder) -> Outcome:

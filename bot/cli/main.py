@@ -14,6 +14,7 @@ from bot.cli.chain_access import ChainAccessError
 from bot.cli.desk_call import DeskRefusedError, NoDeskError
 from bot.cli.desk_commands import cancel, health, kill, rearm, reconcile
 from bot.cli.diag_markets import diag_markets
+from bot.cli.doctor import doctor
 from bot.cli.inspect import check_config, migrate, status
 from bot.cli.ledger_reads import audit, audit_tail, orders
 from bot.cli.live_market import NoMarketsError
@@ -81,6 +82,7 @@ COMMANDS = (
     audit,
     review,
     check_config,
+    doctor,
     migrate,
     markets_sync,
     markets_resolve,

@@ -12,7 +12,10 @@ from typing import Any
 
 import click
 
-from bot.app import NotReadyError, RunningDesk, run_desk
+from bot.app import NotReadyError, Outside, RunningDesk, run_desk
+from bot.doctor import DoctorRefusedError, Line, Verdict, examine, in_words, refuse_start
+from bot.doctor_reads import read_facts
+from bot.live_world import live_outside
 from bot.local.children import ChildError
 from bot.local.folder import fresh_folder, prepare
 from bot.local.play import play
@@ -20,15 +23,27 @@ from bot.local.standin.process import run_standin
 from bot.local.tour import TourFailed
 from bot.local.world import LOCAL_PRIVATE_KEY, LOCAL_TOKEN, World, local_world
 from bot.telegram_build import WebhookTaken
+from bot.trading_account import trading_account
 from config.modes import refusals
-from config.settings import Settings, SettingsError, load
+from config.settings import Mode, Settings, SettingsError, load
+from engine.clock import SystemClock
 from engine.log import Redactor, configure
 from engine.ports import StoreError
 from engine.simulator.process import run_exchange
 from engine.venue.credentials import CredentialsError
 from storage.lock import FolderLock, hold_folder
 
-EXPECTED_FAULTS = (ChildError, NotReadyError, CredentialsError, WebhookTaken, StoreError, TourFailed)
+LOG = logging.getLogger(__name__)
+LOG_LEVELS = {Verdict.OK: logging.INFO, Verdict.WARN: logging.WARNING, Verdict.REFUSED: logging.ERROR}
+EXPECTED_FAULTS = (
+    DoctorRefusedError,
+    ChildError,
+    NotReadyError,
+    CredentialsError,
+    WebhookTaken,
+    StoreError,
+    TourFailed,
+)
 """What ends a desk with a sentence for the operator; anything else is a fault of ours and shows its trace."""
 
 PORT = click.option(
@@ -88,7 +103,7 @@ def run_service(config_path: Path, data_dir: Path) -> None:
     settings = _checked(config_path)
     with hold_folder(data_dir) as lock:
         configure(_redactor(settings))
-        run_until_stopped(_local_desk(settings, lock, _until_stopped))
+        run_until_stopped(_service(settings, config_path, lock))
 
 
 @click.command()
@@ -147,9 +162,41 @@ async def _local_desk(settings: Settings, lock: FolderLock, use: Any) -> None:
         await run_desk(settings, lock, world.outside, use=lambda desk: use(desk, world))
 
 
-async def _until_stopped(desk: RunningDesk, _world: World) -> None:
+async def _service(settings: Settings, config_path: Path, lock: FolderLock) -> None:
+    """Run the desk of the mode; live does not start on any refusal of the start-up checks."""
+    if settings.mode is Mode.LIVE:
+        outside = live_outside(settings)
+        refuse_start(await _examined(settings, config_path, lock, outside))
+        await run_desk(settings, lock, outside, use=_until_stopped)
+        return
+    async with local_world(settings, lock.folder) as world:
+        await _examined(settings, config_path, lock, world.outside)
+        await run_desk(settings, lock, world.outside, use=_until_stopped)
+
+
+async def _examined(
+    settings: Settings, config_path: Path, lock: FolderLock, outside: Outside
+) -> tuple[Line, ...]:
+    """Run the start-up checks and log every line."""
+    facts = await read_facts(
+        settings,
+        config_path,
+        lock.folder,
+        outside.hosts,
+        account=trading_account(settings, outside.private_key),
+        private_key=outside.private_key,
+        is_ours=True,
+        clock=SystemClock(),
+    )
+    lines = examine(facts)
+    for line in lines:
+        LOG.log(LOG_LEVELS[line.verdict], in_words(line))
+    return lines
+
+
+async def _until_stopped(desk: RunningDesk) -> None:
     """Run until cancelled from outside, by SIGTERM or Ctrl-C."""
-    logging.getLogger(__name__).info("ready", extra={"fields": {"probes": desk.probes_url}})
+    LOG.info("ready", extra={"fields": {"probes": desk.probes_url}})
     await asyncio.Event().wait()
 
 

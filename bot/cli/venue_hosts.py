@@ -5,14 +5,14 @@ the data folder, or the loopback addresses of the TOML; paper and live read prod
 """
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
+from bot.live_world import hosts_inside
 from bot.local.world import hosts_named
 from config.modes import addresses_outside
 from config.settings import Mode, Settings, SettingsError
 from engine.simulator.process import ADDRESS_FILE
-from engine.venue.endpoints import PRODUCTION, VenueHosts
+from engine.venue.endpoints import VenueHosts
 
 
 class NoExchangeError(Exception):
@@ -26,14 +26,7 @@ def hosts_of(settings: Settings, data_dir: Path) -> VenueHosts:
     none and no exchange has written its address into the folder.
     """
     if settings.mode is not Mode.LOCAL:
-        named = settings.relayer.base_url, settings.venue.gamma_url, settings.venue.market_ws_url
-        clob, gamma, market_ws = (url.rstrip("/") for url in named)
-        return replace(
-            PRODUCTION,
-            clob=clob or PRODUCTION.clob,
-            gamma=gamma or PRODUCTION.gamma,
-            market_ws=market_ws or PRODUCTION.market_ws,
-        )
+        return hosts_inside(settings)
     if problems := addresses_outside(settings):
         raise SettingsError("\n".join(problems))
     if settings.relayer.base_url:

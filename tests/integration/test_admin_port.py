@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bot.admin_port import ADMIN_FILE
+from bot.cli.desk_call import NoDeskError
 from bot.cli.main import KNOWN_FAULTS, cli
 from engine.clock import SystemClock
 from engine.domain.order import OrderState
@@ -38,13 +39,13 @@ class Console:
 
     async def run(self, *line: str) -> Result:
         """Run a command in a thread: the desk lives on this loop."""
-        needs_toml = line[0].startswith("relayer-")
+        needs_toml = line[0].startswith("relayer-") or line[0] == "doctor"
         where = ["--data", str(self.folder), *(["--config", str(self.toml)] if needs_toml else [])]
         return await asyncio.to_thread(CliRunner().invoke, cli, [*line, *where])
 
     async def told(self, *line: str) -> dict[str, Any]:
         result = await self.run(*line)
-        assert result.exit_code == 0, (result.output, result.exception)
+        assert result.exit_code == 0, result.output
         found: dict[str, Any] = json.loads(result.stdout)
         return found
 
@@ -243,3 +244,51 @@ async def test_the_audit_of_a_running_desk_is_proven(desk: RunningDesk, console:
 
     assert found["intact"] is True
     assert found["lines"] >= 3
+
+
+async def test_the_doctor_finds_nothing_against_a_desk_at_the_local_exchange(
+    desk: RunningDesk, console: Console
+) -> None:
+    found = await console.told("doctor", "--json")
+
+    verdicts = {line["name"]: line["verdict"] for line in found["lines"]}
+    assert found["starts"] is True
+    assert verdicts.pop("lock") == "WARN", "this very desk holds the folder"
+    assert {verdicts[name] for name in ("closed-only", "clock", "balance", "allowances", "API key")} == {"OK"}
+    assert "REFUSED" not in verdicts.values()
+
+
+async def test_a_configuration_that_cannot_start_is_refused_without_asking_anybody(
+    desk: RunningDesk, console: Console
+) -> None:
+    text = console.toml.read_text(encoding="utf-8")
+    console.toml.write_text(text.replace('mode = "local"', 'mode = "live"'), encoding="utf-8")
+
+    result = await console.run("doctor")
+
+    assert result.exit_code == 1
+    assert "REFUSED configuration: relayer.private_key" in result.output
+
+
+@pytest.mark.parametrize("command", ["rearm", "reconcile", "health", "cancel --all"])
+async def test_without_a_desk_a_command_is_a_sentence(tmp_path: Path, command: str) -> None:
+    line = [*command.split(), "--data", str(tmp_path)]
+    result = await asyncio.to_thread(CliRunner().invoke, cli, line)
+
+    assert isinstance(result.exception, NoDeskError)
+    assert "expected a running desk" in str(result.exception)
+
+
+async def test_a_kill_without_a_desk_leaves_the_flag_file_and_says_so(tmp_path: Path) -> None:
+    result = await asyncio.to_thread(CliRunner().invoke, cli, ["kill", "--data", str(tmp_path)])
+
+    assert result.exit_code == 0
+    assert "no desk answered" in result.output
+    assert (tmp_path / "KILL").exists()
+
+
+async def test_a_kill_without_a_folder_leaves_nothing(tmp_path: Path) -> None:
+    result = await asyncio.to_thread(CliRunner().invoke, cli, ["kill", "--data", str(tmp_path / "none")])
+
+    assert isinstance(result.exception, NoDeskError)
+    assert not (tmp_path / "none").exists()
