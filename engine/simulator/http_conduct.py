@@ -5,13 +5,13 @@ from aiohttp import web
 from engine.simulator.chances import Chances
 from engine.simulator.faults import FaultKind
 from engine.simulator.gamma import Json
-from engine.simulator.scripts import Act, scripted
+from engine.simulator.scripts import Act, flag, scripted, whole, word
 from engine.simulator.venue import Venue
 
 
 def conduct_routes(venue: Venue) -> list[web.RouteDef]:
     """Return the routes of the venue's conduct."""
-    acts: dict[str, Act] = {"chances": _chances}
+    acts: dict[str, Act] = {"chances": _chances, "switch": _switch}
     return [web.post(f"/_local/{name}", scripted(venue, act)) for name, act in acts.items()]
 
 
@@ -28,6 +28,25 @@ def _chances(venue: Venue, script: Json) -> Json:
         request=str(script.get("request", "")),
     )
     return {"rates": {kind.value: rate for kind, rate in chosen.items()}}
+
+
+def _switch(venue: Venue, script: Json) -> Json:
+    """Turn what the script names; the rest stays as it is."""
+    unknown = script.keys() - {"balance_lag_ms", "tells_takers", "closed_only", "geoblocked", "country"}
+    if unknown:
+        raise ValueError(f"unknown switches: {sorted(unknown)}")
+    venue.user_stream.tells_takers = flag(script, "tells_takers", default=venue.user_stream.tells_takers)
+    venue.entry.closed_only = flag(script, "closed_only", default=venue.entry.closed_only)
+    venue.geoblocked = flag(script, "geoblocked", default=venue.geoblocked)
+    venue.country = word(script, "country", venue.country)
+    if "balance_lag_ms" in script:
+        venue.exchange.balances.set_lag(whole(script, "balance_lag_ms"), venue.now_ms())
+    return {
+        "tells_takers": venue.user_stream.tells_takers,
+        "closed_only": venue.entry.closed_only,
+        "geoblocked": venue.geoblocked,
+        "country": venue.country,
+    }
 
 
 def _whole(value: object, name: str) -> int:
