@@ -19,12 +19,12 @@ def _chances(venue: Venue, script: Json) -> Json:
     """Meet every request with seeded faults from now on; no rates end them."""
     rates = script.get("rates", {})
     if not isinstance(rates, dict):
-        raise ValueError(f"expected rates to be an object, was {rates!r}")  # noqa: TRY004 - 400 for any bad script
-    chosen = {FaultKind(kind): _whole(rate, str(kind)) for kind, rate in rates.items()}
+        raise ValueError(f"expected rates to be an object, was {rates!r}")  # noqa: TRY004 - one kind of no
+    chosen = {FaultKind(kind): whole(rates, kind) for kind in rates}
     venue.faults.chances = Chances(
-        _whole(script.get("seed", 0), "seed"),
+        whole(script, "seed", 0),
         chosen,
-        delay_max_ms=_whole(script.get("delay_max_ms", 5_000), "delay_max_ms"),
+        delay_max_ms=whole(script, "delay_max_ms", 5_000),
         request=str(script.get("request", "")),
     )
     return {"rates": {kind.value: rate for kind, rate in chosen.items()}}
@@ -47,9 +47,3 @@ def _switch(venue: Venue, script: Json) -> Json:
         "geoblocked": venue.geoblocked,
         "country": venue.country,
     }
-
-
-def _whole(value: object, name: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"expected {name} to be a whole number, was {value!r}")  # noqa: TRY004 - as above
-    return value
