@@ -35,15 +35,18 @@ def _switch(venue: Venue, script: Json) -> Json:
     unknown = script.keys() - {"balance_lag_ms", "tells_takers", "closed_only", "geoblocked", "country"}
     if unknown:
         raise ValueError(f"unknown switches: {sorted(unknown)}")
-    venue.user_stream.tells_takers = flag(script, "tells_takers", default=venue.user_stream.tells_takers)
-    venue.entry.closed_only = flag(script, "closed_only", default=venue.entry.closed_only)
-    venue.geoblocked = flag(script, "geoblocked", default=venue.geoblocked)
-    venue.country = word(script, "country", venue.country)
+    stream, entry = venue.user_stream, venue.entry
+    tells_takers = flag(script, "tells_takers", default=stream.tells_takers)
+    closed_only = flag(script, "closed_only", default=entry.closed_only)
+    geoblocked = flag(script, "geoblocked", default=venue.geoblocked)
+    country = word(script, "country", venue.country)
     if "balance_lag_ms" in script:
         venue.exchange.balances.set_lag(whole(script, "balance_lag_ms"), venue.now_ms())
+    stream.tells_takers, entry.closed_only = tells_takers, closed_only
+    venue.geoblocked, venue.country = geoblocked, country
     return {
-        "tells_takers": venue.user_stream.tells_takers,
-        "closed_only": venue.entry.closed_only,
-        "geoblocked": venue.geoblocked,
-        "country": venue.country,
+        "tells_takers": tells_takers,
+        "closed_only": closed_only,
+        "geoblocked": geoblocked,
+        "country": country,
     }
