@@ -124,6 +124,8 @@ def restored(desk: Desk, event: Restored) -> list[Effect]:
     """Take up where the last process stopped: nothing is re-sent, the unproven is cancelled and proven."""
     desk.tickets = {t.ticket_id: t for t in event.tickets}
     desk.orders.update({o.order_id: o for o in event.orders})
+    desk.past = event.past
+    desk.positions.enter_past(event.past, event.past_spent, event.at_ms)
     fills = booking.take_up_fills(desk, event.fills, event.at_ms)
     desk.frozen = dict(event.frozen_events)
     desk.rules_frozen = {freeze.event_id: freeze for freeze in event.rules_freezes}
