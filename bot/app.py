@@ -49,8 +49,10 @@ from engine.venue.market_ws import SocketRules
 from engine.venue.relayer import ClobRelayer
 from engine.venue.user_ws import UserSocket
 from storage.files import Storage, open_storage
+from storage.health import Grade
 from storage.lock import FolderLock
 
+LOG = logging.getLogger(__name__)
 READY_WITHIN_S = 30.0
 LOG = logging.getLogger(__name__)
 
@@ -102,6 +104,9 @@ async def run_desk(
     async with AsyncExitStack() as stack:
         account = trading_account(settings, outside.private_key)
         storage = await stack.enter_async_context(open_storage(lock, clock, wallet=account.wallet))
+        for finding in storage.findings:
+            if finding.grade is not Grade.OK:
+                LOG.warning("%s: %s; %s", finding.subject, finding.found, finding.next_step)
         http = HttpClient(timeout_s=settings.relayer.timeout_s)
         stack.push_async_callback(http.close)
         listener = _bind(settings.telegram.webhook_host, settings.telegram.webhook_port)

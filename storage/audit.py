@@ -6,7 +6,7 @@ that its newest lines were cut off is seen by the head kept apart from it (`stor
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from engine.domain.effects import Audit
@@ -17,6 +17,7 @@ from storage.db import Transaction
 GENESIS = "0" * 64
 """`prev_hash` of the first line."""
 CHAIN = "SELECT seq, prev_hash, payload, hash FROM audit ORDER BY seq"
+CHAIN_FROM = "SELECT seq, prev_hash, payload, hash FROM audit WHERE seq >= ? ORDER BY seq"
 HEAD = "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1"
 
 
@@ -37,8 +38,13 @@ class ChainBroken:
 
 
 def link(seq: int, prev_hash: str, payload: str) -> str:
-    """Return the hash of one line."""
-    return hashlib.sha256(f"{seq}\n{prev_hash}\n{payload}".encode()).hexdigest()
+    """Return the hash of one line; text that is not UTF-8 (`as_stored`) is hashed byte by byte."""
+    return hashlib.sha256(f"{seq}\n{prev_hash}\n{payload}".encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def as_stored(raw: bytes) -> str:
+    """Return a text of the database as it stands there: a changed byte must be judged, not refused."""
+    return raw.decode("utf-8", "surrogateescape")
 
 
 async def append_line(transaction: Transaction, line: Audit) -> Anchor:
@@ -59,8 +65,20 @@ def verify_chain(rows: Iterable[sqlite3.Row], anchor: Anchor | None) -> ChainInt
 
     The anchor may be older than the chain, never newer; a chain with lines has one.
     """
-    lines, head = 0, GENESIS
-    anchored = anchor is None or anchor == Anchor(0, GENESIS)
+    return _walk(rows, anchor, lines=0, head=GENESIS)
+
+
+def verify_tail(rows: Sequence[sqlite3.Row], anchor: Anchor | None) -> ChainIntact | ChainBroken:
+    """Judge the newest lines alone, taking for granted what the first of them says about the line before."""
+    if not rows or rows[0]["seq"] <= 1:
+        return verify_chain(rows, anchor)
+    return _walk(rows, anchor, lines=rows[0]["seq"] - 1, head=rows[0]["prev_hash"])
+
+
+def _walk(
+    rows: Iterable[sqlite3.Row], anchor: Anchor | None, *, lines: int, head: str
+) -> ChainIntact | ChainBroken:
+    anchored = anchor is not None and anchor.seq <= lines
     for row in rows:
         seq = row["seq"]
         if seq != lines + 1:
@@ -74,13 +92,12 @@ def verify_chain(rows: Iterable[sqlite3.Row], anchor: Anchor | None) -> ChainInt
             if anchor.hash != head:
                 return ChainBroken(seq, "it is another line than the anchor names: it was written anew")
             anchored = True
-    if not anchored:
-        assert anchor is not None, "only an anchor can be missed"
-        return ChainBroken(
-            lines + 1, f"expected lines up to {anchor.seq} as the anchor says: the newest are missing"
-        )
     if anchor is None and lines:
         return ChainBroken(
             lines + 1, f"the anchor `{ANCHOR_FILE}` is missing: newer lines may have been cut off"
+        )
+    if anchor is not None and not anchored:
+        return ChainBroken(
+            lines + 1, f"expected lines up to {anchor.seq} as the anchor says: the newest are missing"
         )
     return ChainIntact(lines, head)

@@ -18,6 +18,7 @@ from engine.ports import StoreError
 from storage.anchor import Anchor, write_anchor
 from storage.audit import HEAD
 from storage.db import Database, to_the_end
+from storage.health import Finding, examine_start
 from storage.inbox import Inbox
 from storage.lease import count_unclean, end_lease, take_lease
 from storage.local_disk import refuse_network_disk
@@ -47,6 +48,8 @@ class Storage:
     """The lease of this opening: attempts are stored under it, and refused once another has a newer one."""
     unclean_starts: int
     """Desks that began on this ledger within the last ten minutes and did not stop in order."""
+    findings: tuple[Finding, ...]
+    """What else is to be told about the ledger at a start that was not refused."""
 
 
 @asynccontextmanager
@@ -79,6 +82,7 @@ async def open_storage(lock: FolderLock, clock: Clock, *, wallet: str = "") -> A
                     migrated=migrated,
                     epoch=epoch,
                     unclean_starts=unclean,
+                    findings=examine_start(ledger.path, unclean),
                 )
         finally:
             await market.close()

@@ -20,7 +20,7 @@ from engine.domain.review import Review, RulesFreeze
 from engine.domain.units import Ms, Size, Usdc
 from engine.ports import StoreError
 from storage.anchor import AnchorUnreadableError, read_anchor
-from storage.audit import CHAIN, ChainBroken, ChainIntact, verify_chain
+from storage.audit import CHAIN, ChainBroken, ChainIntact, as_stored, verify_chain
 from storage.codec import decode_audit
 from storage.db import translated
 from storage.files import LEDGER_FILE, MARKET_FILE
@@ -244,6 +244,7 @@ def verify_audit(folder: Path) -> ChainIntact | ChainBroken:
     except AnchorUnreadableError as error:
         return ChainBroken(1, f"{error}, found other text: no line can be trusted")
     with _reading(folder / LEDGER_FILE) as ledger:
+        ledger.text_factory = as_stored
         return verify_chain(ledger.execute(CHAIN), anchor)
 
 
@@ -258,13 +259,6 @@ def read_open_orders(folder: Path) -> tuple[OrderRecord, ...]:
     """Return every order that may still execute, unknown ones included, oldest first; raises StoreError."""
     with _reading(folder / LEDGER_FILE) as ledger:
         return tuple(order_of(row) for row in ledger.execute(_OPEN_ORDERS).fetchall())
-
-
-def read_soundness(folder: Path) -> str:
-    """Walk every page of the ledger; return what is damaged, empty if nothing is. Raises StoreError."""
-    with _reading(folder / LEDGER_FILE) as ledger:
-        found = ledger.execute("PRAGMA quick_check(1)").fetchone()[0]
-    return "" if found == "ok" else f"{LEDGER_FILE} is damaged: {str(found)[:120]}"
 
 
 def _schema(path: Path, name: str) -> SchemaLine:

@@ -11,8 +11,12 @@ from hypothesis import strategies as st
 
 from engine.domain.effects import Audit
 from engine.domain.units import Ms
-from storage.audit import GENESIS, ChainBroken, ChainIntact, link, verify_chain
+from storage.anchor import ANCHOR_FILE, Anchor, read_anchor, write_anchor
+from storage.audit import GENESIS, ChainBroken, ChainIntact, append_line, link, verify_chain
 from storage.codec import decode_audit
+from storage.files import open_storage
+from storage.migrate import migrate, shipped
+from storage.profile import Durability, open_database
 from storage.readonly import verify_audit
 from storage.store import LedgerStore
 from tests.unit.storage.builders import BEN, NOW
@@ -147,6 +151,85 @@ def test_link_tells_its_parts_apart(seq, a, b, c, d):
     same = link(seq, one[0], texts[0]) == link(seq, other[0], texts[1])
 
     assert same == ((one[0], texts[0]) == (other[0], texts[1]))
+
+
+async def test_anchor_names_the_newest_line_after_every_append(storage, lock):
+    assert read_anchor(lock.folder) is None
+    for lines in (1, 2, 3):
+        await storage.store.append_audit(line(lines))
+        newest = read(lock.folder / "ledger.db", "SELECT seq, hash FROM v_audit ORDER BY seq DESC")[0]
+        assert read_anchor(lock.folder) == Anchor(lines, newest["hash"])
+    assert sorted(p.name for p in lock.folder.iterdir() if "audit" in p.name) == [ANCHOR_FILE]
+
+
+@pytest.mark.parametrize("kept", range(LINES))
+async def test_cut_tail_is_found_by_the_anchor(storage, lock, kept):
+    path = await write(storage.store, lock.folder)
+    unguarded(path, ("DELETE FROM audit WHERE seq > ?", (kept,)))
+
+    assert verify_audit(lock.folder) == ChainBroken(
+        kept + 1, f"expected lines up to {LINES} as the anchor says: the newest are missing"
+    )
+
+
+async def test_anchor_older_than_the_chain_is_no_fault(storage, lock):
+    """A power cut may take the newest anchor: the ledger is synced, the anchor is not."""
+    await write(storage.store, lock.folder, 3)
+    old = read_anchor(lock.folder)
+    assert old is not None
+    await write(storage.store, lock.folder, 3)
+    write_anchor(lock.folder, old)
+
+    assert isinstance(verify_audit(lock.folder), ChainIntact)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "6", "6 abc\n", f"{6} {'a' * 64}", f"06 {'a' * 64}\n", f"-6 {'a' * 64}\n", "\udcff"]
+)
+async def test_anchor_that_cannot_be_read_is_told(storage, lock, text):
+    await write(storage.store, lock.folder)
+    (lock.folder / ANCHOR_FILE).write_bytes(text.encode("utf-8", "surrogateescape"))
+
+    verdict = verify_audit(lock.folder)
+
+    assert isinstance(verdict, ChainBroken)
+    assert "one number and one hash" in verdict.problem
+
+
+async def test_anchor_taken_away_is_told(storage, lock):
+    await write(storage.store, lock.folder)
+    (lock.folder / ANCHOR_FILE).unlink()
+
+    verdict = verify_audit(lock.folder)
+
+    assert isinstance(verdict, ChainBroken)
+    assert verdict.seq == LINES + 1
+    assert "the anchor `audit.head` is missing" in verdict.problem
+
+
+async def test_line_is_durable_even_if_the_anchor_cannot_be_written(storage, lock, caplog):
+    (lock.folder / f"{ANCHOR_FILE}.new").mkdir()
+
+    await storage.store.append_audit(line(0))
+
+    assert len(read(lock.folder / "ledger.db", "SELECT seq FROM v_audit")) == 1
+    assert "the audit's anchor was not written" in caplog.text
+
+
+async def test_audit_begun_before_there_were_anchors_gets_one_at_its_migration(lock, clock):
+    ledger = await open_database(lock.folder / "ledger.db", Durability.FULL)
+    await migrate(ledger, shipped("ledger")[:3], NOW)
+    async with ledger.transaction() as transaction:
+        head = await append_line(transaction, line(0))
+    await ledger.close()
+
+    async with open_storage(lock, clock):
+        assert read_anchor(lock.folder) == head
+    assert verify_audit(lock.folder) == ChainIntact(1, head.hash)
+    (lock.folder / ANCHOR_FILE).unlink()
+
+    async with open_storage(lock, clock):
+        assert isinstance(verify_audit(lock.folder), ChainBroken), "a later start must not mend it"
 
 
 def test_verdict_needs_the_first_line():
