@@ -10,16 +10,14 @@ from enum import Enum
 from config.settings import Mode
 from engine.domain.failure import VenueFailure
 from engine.domain.units import Rounding, Usdc, format_cents
+from engine.venue.account_checks import Collateral, Geoblock, SdkVersion
 from engine.venue.endpoints import NEG_RISK_EXCHANGE, STANDARD_EXCHANGE
 from engine.venue.signing import SignatureType
-from engine.venue.start_checks import VenueFindings
+from storage.health import Finding
 
 CLOCK_WARN_MS = 2_000
 CLOCK_REFUSED_MS = 10_000
 """Signed requests carry our time; the venue's tolerance is not documented (protocol 3.2)."""
-SDK_PINNED = "0.14.0"
-"""The official client whose private factory the desk relies on (ADR 1)."""
-DISK_WARN_PCT = 5
 ALLOWED_CONTRACTS = {"standard exchange": STANDARD_EXCHANGE, "neg-risk exchange": NEG_RISK_EXCHANGE}
 
 
@@ -52,15 +50,15 @@ class SecretsFile:
 
 
 @dataclass(frozen=True, slots=True)
-class LedgerHealth:
-    """What a read-only look at the data folder found."""
+class VenueFindings:
+    """What the venue said, or why it did not. `geoblock` is None where it was not asked."""
 
-    fault: str
-    """Why the ledger cannot be used; empty for none."""
-    warning: str
-    lines: int
-    """Audit lines proven; 0 for a new folder."""
-    disk_free_pct: int
+    geoblock: Geoblock | VenueFailure | None
+    clock_ahead_ms: int | VenueFailure
+    """The venue's clock minus ours, right to a second."""
+    closed_only: bool | VenueFailure
+    key_listed: bool | VenueFailure
+    collateral: Collateral | VenueFailure
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +67,13 @@ class Facts:
 
     mode: Mode
     venue: VenueFindings
-    api_key: str
-    """Ours; empty if none was obtained."""
     cap_day: Usdc
     signature_type: SignatureType
     wallet: str
-    sdk: str
+    sdk: SdkVersion
     backend: str
-    ledger: LedgerHealth
+    """What signs and how fast; empty if too slow."""
+    ledger: tuple[Finding, ...]
     held_by: str
     """Who holds the folder's lock beside us; empty for nobody."""
     secrets: SecretsFile
@@ -92,8 +89,13 @@ _AGAIN = "see that the venue can be reached from here, then try again"
 
 
 def examine(facts: Facts) -> tuple[Line, ...]:
-    """Return every line, in the order of the table."""
-    return tuple(Line(name, *check(facts)) for name, check in CHECKS)
+    """Return every line: those of the table in its order, then what the storage found of its ledger."""
+    lines = [Line(name, *check(facts)) for name, check in CHECKS]
+    return (*lines, *(_of_ledger(finding) for finding in facts.ledger))
+
+
+def _of_ledger(finding: Finding) -> Line:
+    return Line(f"database, {finding.subject}", Verdict[finding.grade.name], finding.found, finding.next_step)
 
 
 def is_refused(lines: tuple[Line, ...]) -> bool:
@@ -157,28 +159,28 @@ def clock(facts: Facts) -> Found:
 
 def balance(facts: Facts) -> Found:
     """Warn of an empty wallet."""
-    told = facts.venue.funds
+    told = facts.venue.collateral
     if isinstance(told, VenueFailure):
         return _unread(told)
-    amount = format_cents(told.balance, Rounding.DOWN)
     if told.balance == 0:
         return Verdict.WARN, "0.00 USDC: nothing can be bought", "deposit to the wallet"
-    return Verdict.OK, f"{amount} USDC", ""
+    return Verdict.OK, f"{format_cents(told.balance, Rounding.DOWN)} USDC", ""
 
 
 def allowances(facts: Facts) -> Found:
     """Demand that both exchange contracts may take what a day may spend."""
-    told = facts.venue.funds
+    told = facts.venue.collateral
     if isinstance(told, VenueFailure):
         return _unread(told)
-    lower = {name: told.allowances.get(contract.lower()) for name, contract in ALLOWED_CONTRACTS.items()}
-    none = [name for name, allowed in lower.items() if allowed == 0]
+    known = dict(told.allowances)
+    allowed = {name: known.get(contract) for name, contract in ALLOWED_CONTRACTS.items()}
+    none = [name for name, amount in allowed.items() if amount == 0]
     if none:
         return Verdict.REFUSED, f"nothing approved for: {', '.join(none)}", "approve collateral for it first"
-    untold = [name for name, allowed in lower.items() if allowed is None]
+    untold = [name for name, amount in allowed.items() if amount is None]
     if untold:
         return Verdict.WARN, f"the venue tells nothing of: {', '.join(untold)}", "look at the approvals"
-    short = [name for name, allowed in lower.items() if allowed is not None and allowed < facts.cap_day]
+    short = [name for name, amount in allowed.items() if amount is not None and amount < facts.cap_day]
     if short:
         found = f"less than caps.day_usdc approved for: {', '.join(short)}"
         return Verdict.WARN, found, "orders beyond it are refused by the venue: approve more"
@@ -187,16 +189,12 @@ def allowances(facts: Facts) -> Found:
 
 def api_key(facts: Facts) -> Found:
     """Demand that the venue knows our key."""
-    told = facts.venue.api_keys
-    if isinstance(told, VenueFailure):
-        return _unread(told)
-    if facts.api_key not in told:
-        return (
-            Verdict.REFUSED,
-            f"ours is not among the {len(told)} the venue knows",
-            "start again, it is derived anew",
-        )
-    return Verdict.OK, f"{facts.api_key[:8]}… is known to the venue", ""
+    listed = facts.venue.key_listed
+    if isinstance(listed, VenueFailure):
+        return _unread(listed)
+    if not listed:
+        return Verdict.REFUSED, "the venue does not list ours", "start again: it is derived anew"
+    return Verdict.OK, "the venue lists ours", ""
 
 
 def wallet_type(facts: Facts) -> Found:
@@ -211,39 +209,17 @@ def wallet_type(facts: Facts) -> Found:
 
 def sdk(facts: Facts) -> Found:
     """Demand the one version of the official client that the desk was proven with."""
-    if facts.sdk != SDK_PINNED:
-        return (
-            Verdict.REFUSED,
-            f"polymarket-client {facts.sdk}, expected {SDK_PINNED}",
-            "install the hash lock",
-        )
-    return Verdict.OK, f"polymarket-client {facts.sdk}", ""
+    found = f"polymarket-client {facts.sdk.found}"
+    if not facts.sdk.fits:
+        return Verdict.REFUSED, f"{found}, expected {facts.sdk.tested}", "install the hash lock"
+    return Verdict.OK, found, ""
 
 
 def backend(facts: Facts) -> Found:
     """Demand the fast signer: any other is some eighty times slower."""
-    if not facts.backend.startswith("coincurve "):
-        return Verdict.REFUSED, f"signing by {facts.backend}, expected coincurve", "install the hash lock"
-    return Verdict.OK, f"signing by {facts.backend}", ""
-
-
-def database(facts: Facts) -> Found:
-    """Refuse a ledger that is damaged or whose audit is not intact."""
-    if facts.ledger.fault:
-        return Verdict.REFUSED, facts.ledger.fault, "keep the folder, restore the newest backup"
-    if facts.ledger.warning:
-        return Verdict.WARN, facts.ledger.warning, ""
-    if not facts.ledger.lines:
-        return Verdict.OK, "a new folder, no ledger yet", ""
-    return Verdict.OK, f"ledger sound, audit of {facts.ledger.lines} lines intact", ""
-
-
-def disk(facts: Facts) -> Found:
-    """Warn of a disk that is nearly full."""
-    free = facts.ledger.disk_free_pct
-    if free < DISK_WARN_PCT:
-        return Verdict.WARN, f"{free} % of the disk free", "make room: a full disk halts the desk"
-    return Verdict.OK, f"{free} % of the disk free", ""
+    if not facts.backend:
+        return Verdict.REFUSED, "signing is too slow to trade with", "install coincurve from the hash lock"
+    return Verdict.OK, facts.backend, ""
 
 
 def lock(facts: Facts) -> Found:
@@ -281,8 +257,6 @@ CHECKS: tuple[tuple[str, Callable[[Facts], Found]], ...] = (
     ("wallet type", wallet_type),
     ("SDK version", sdk),
     ("crypto backend", backend),
-    ("database", database),
-    ("disk", disk),
     ("lock", lock),
     ("secrets file", secrets_file),
 )

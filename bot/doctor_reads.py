@@ -3,31 +3,29 @@
 Reads; its only act is to create or derive the API key, as every start does.
 """
 
-import shutil
 import stat
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from bot.doctor import Facts, LedgerHealth, SecretsFile
+from bot.doctor import Facts, SecretsFile, VenueFindings
 from config.secrets_file import SECRETS_NAME
 from config.settings import Mode, Settings
 from engine.clock import Clock
 from engine.domain.failure import VenueFailure
 from engine.domain.units import Usdc
-from engine.ports import StoreError
+from engine.venue.account_checks import AccountChecks, sdk_version
 from engine.venue.auth import ApiCredentials
 from engine.venue.credentials import CredentialsError, obtain_credentials
 from engine.venue.endpoints import VenueHosts
 from engine.venue.http_client import HttpClient
-from engine.venue.keys import SIGNING_BACKEND
+from engine.venue.keys import SlowCryptoError, crypto_backend
 from engine.venue.order_body import TradingAccount
-from engine.venue.start_checks import read_findings
-from storage.audit import ChainBroken
 from storage.files import LEDGER_FILE
+from storage.health import examine as examine_ledger
 from storage.lock import FolderLockedError, hold_folder
-from storage.profile import sqlite_version
-from storage.readonly import read_schemas, read_soundness, verify_audit
+
+NO_CREDENTIALS = ApiCredentials(key="", secret="", passphrase="")
+"""For questions that need none."""
 
 
 async def read_facts(
@@ -45,20 +43,20 @@ async def read_facts(
     credentials = await _credentials(private_key, account, hosts)
     http = HttpClient(timeout_s=settings.relayer.timeout_s)
     try:
-        live = settings.mode is Mode.LIVE
-        findings = await read_findings(http, hosts, account, credentials, clock, ask_geoblock=live)
+        known = NO_CREDENTIALS if isinstance(credentials, VenueFailure) else credentials
+        checks = AccountChecks(http=http, hosts=hosts, account=account, credentials=known, clock=clock)
+        findings = await _findings(checks, credentials, ask_geoblock=settings.mode is Mode.LIVE)
     finally:
         await http.close()
     return Facts(
         mode=settings.mode,
         venue=findings,
-        api_key="" if isinstance(credentials, VenueFailure) else credentials.key,
         cap_day=Usdc(settings.caps.day_usdc),
         signature_type=account.signature_type,
         wallet=account.wallet,
-        sdk=_sdk(),
-        backend=SIGNING_BACKEND,
-        ledger=ledger_health(data_dir),
+        sdk=sdk_version(),
+        backend=_backend(),
+        ledger=examine_ledger(data_dir / LEDGER_FILE, clock.now_ms()),
         held_by="" if is_ours else holder(data_dir),
         secrets=secrets_file(config_path.with_name(SECRETS_NAME)),
     )
@@ -73,37 +71,28 @@ async def _credentials(
         return VenueFailure(str(error))
 
 
-def _sdk() -> str:
-    try:
-        return version("polymarket-client")
-    except PackageNotFoundError:
-        return "not installed"
-
-
-def ledger_health(data_dir: Path) -> LedgerHealth:
-    """Look at the data folder without changing it; a folder that is not there yet is fine."""
-    place = data_dir if data_dir.exists() else data_dir.absolute().parent
-    usage = shutil.disk_usage(place if place.exists() else Path.cwd())
-    free = usage.free * 100 // usage.total
-    try:
-        warning = sqlite_version().warning or ""
-        if not (data_dir / LEDGER_FILE).exists():
-            return LedgerHealth("", warning, 0, free)
-        fault = read_soundness(data_dir) or _newer_schema(data_dir)
-        chain = verify_audit(data_dir)
-    except StoreError as error:
-        return LedgerHealth(str(error), "", 0, free)
-    if isinstance(chain, ChainBroken):
-        fault = fault or f"audit row {chain.seq}: {chain.problem}"
-        return LedgerHealth(fault, warning, 0, free)
-    return LedgerHealth(fault, warning, chain.lines, free)
-
-
-def _newer_schema(data_dir: Path) -> str:
-    newer = [line for line in read_schemas(data_dir) if line.current > line.newest]
-    return "".join(
-        f"{line.file} has schema {line.current}, this program knows {line.newest}" for line in newer[:1]
+async def _findings(
+    checks: AccountChecks, credentials: ApiCredentials | VenueFailure, *, ask_geoblock: bool
+) -> VenueFindings:
+    """Ask everything, one after the other; without credentials only what needs none."""
+    geoblock = await checks.geoblock() if ask_geoblock else None
+    ahead_ms = await checks.clock_offset_ms()
+    if isinstance(credentials, VenueFailure):
+        return VenueFindings(geoblock, ahead_ms, credentials, credentials, credentials)
+    return VenueFindings(
+        geoblock=geoblock,
+        clock_ahead_ms=ahead_ms,
+        closed_only=await checks.closed_only(),
+        key_listed=await checks.key_listed(),
+        collateral=await checks.collateral(),
     )
+
+
+def _backend() -> str:
+    try:
+        return crypto_backend()
+    except SlowCryptoError:
+        return ""
 
 
 def holder(data_dir: Path) -> str:

@@ -3,7 +3,7 @@
 Constructs and checks addresses; connects to nothing. What the mode demands is `config.modes`' business.
 """
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 from bot.app import Outside
 from config.modes import is_loopback
@@ -17,15 +17,7 @@ def live_outside(settings: Settings) -> Outside:
     """Return where a live desk's venue and chat are; `config.modes.refusals` must have found nothing."""
     assert settings.mode is Mode.LIVE, f"expected live mode, was {settings.mode.value}"
     hosts = hosts_inside(settings)
-    for url in (
-        hosts.clob,
-        hosts.gamma,
-        hosts.data,
-        hosts.relayer,
-        hosts.rpc,
-        hosts.market_ws,
-        hosts.user_ws,
-    ):
+    for url in astuple(hosts):
         assert not is_loopback(url), f"expected no address of this machine in live mode, was {url}"
     telegram, key = settings.telegram, settings.relayer.private_key.get_secret_value()
     assert key, "expected a private key in live mode"

@@ -261,13 +261,6 @@ def read_open_orders(folder: Path) -> tuple[OrderRecord, ...]:
         return tuple(order_of(row) for row in ledger.execute(_OPEN_ORDERS).fetchall())
 
 
-def read_soundness(folder: Path) -> str:
-    """Walk every page of the ledger; return what is damaged, empty if nothing is. Raises StoreError."""
-    with _reading(folder / LEDGER_FILE) as ledger:
-        found = ledger.execute("PRAGMA quick_check(1)").fetchone()[0]
-    return "" if found == "ok" else f"{LEDGER_FILE} is damaged: {str(found)[:120]}"
-
-
 def _schema(path: Path, name: str) -> SchemaLine:
     with _reading(path) as database:
         row = database.execute("SELECT coalesce(max(number), 0) FROM migrations").fetchone()

@@ -112,7 +112,7 @@ async def test_a_sale_waits_for_confirmation_and_then_takes_what_is_held(
     await console.told("relayer-live-order", *MARKETABLE, "--confirm-live", "--as-json")
     sell = ("--event", "coin", "--outcome", "YES", "--side", "SELL", "--price", "0.01", "--size", "10")
     order = next(iter(desk.service.desk.orders.values()))
-    await desk.until(lambda: desk.result(order.intent.ticket_id).settled)
+    await desk.until(lambda: desk.service.desk.flights[order.intent.ticket_id].settled)
 
     found = await console.told("relayer-live-order", *sell, "--confirm-live", "--as-json")
     assert found["statuses"] == {"filled": 1}

@@ -1,5 +1,6 @@
 """Start-up checks, value by value: which finding is fine, which warns, which keeps a desk from starting."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,34 +11,32 @@ from bot.doctor import (
     CHECKS,
     DoctorRefusedError,
     Facts,
-    LedgerHealth,
     SecretsFile,
+    VenueFindings,
     Verdict,
     examine,
     in_words,
     is_refused,
     refuse_start,
 )
-from bot.doctor_reads import holder, ledger_health, secrets_file
+from bot.doctor_reads import holder, secrets_file
 from config.settings import Mode
-from engine.clock import ManualClock
 from engine.domain.failure import VenueFailure
 from engine.domain.units import Usdc
+from engine.venue.account_checks import Collateral, Geoblock, SdkVersion
 from engine.venue.endpoints import NEG_RISK_EXCHANGE, STANDARD_EXCHANGE
 from engine.venue.signing import SignatureType
-from engine.venue.start_checks import Funds, Geoblock, VenueFindings
-from storage.files import open_storage
+from storage.health import Finding, Grade
 from storage.lock import hold_folder
 
 OK, WARN, REFUSED = Verdict.OK, Verdict.WARN, Verdict.REFUSED
-KEY = "00000000-0000-4000-8000-000000000001"
 SILENT = VenueFailure("no answer")
 MAX = 2**256 - 1
 
 
-def funds(balance: int = 1_000_000_000, standard: int | None = MAX, neg_risk: int | None = MAX) -> Funds:
-    told = {STANDARD_EXCHANGE.lower(): standard, NEG_RISK_EXCHANGE.lower(): neg_risk}
-    return Funds(Usdc(balance), {name: allowed for name, allowed in told.items() if allowed is not None})
+def funds(balance: int = 1_000_000_000, standard: int | None = MAX, neg_risk: int | None = MAX) -> Collateral:
+    told = ((STANDARD_EXCHANGE, standard), (NEG_RISK_EXCHANGE, neg_risk))
+    return Collateral(Usdc(balance), tuple((who, amount) for who, amount in told if amount is not None))
 
 
 FINE = Facts(
@@ -46,16 +45,15 @@ FINE = Facts(
         geoblock=Geoblock(blocked=False, country="CH", region=""),
         clock_ahead_ms=300,
         closed_only=False,
-        api_keys=(KEY,),
-        funds=funds(),
+        key_listed=True,
+        collateral=funds(),
     ),
-    api_key=KEY,
     cap_day=Usdc(1_000_000_000),
     signature_type=SignatureType.DEPOSIT_WALLET,
     wallet="0x" + "ab" * 20,
-    sdk="0.14.0",
-    backend="coincurve 21.0.0",
-    ledger=LedgerHealth("", "", 12, 60),
+    sdk=SdkVersion("0.14.0", "0.14.0"),
+    backend="coincurve 21.0.0, 30 us a signature",
+    ledger=(Finding("pages", Grade.OK, "sound"),),
     held_by="",
     secrets=SecretsFile(0o600, exists=True),
 )
@@ -77,22 +75,20 @@ CASES = [
     ("clock", told(clock_ahead_ms=-10_000), WARN),
     ("clock", told(clock_ahead_ms=10_001), REFUSED),
     ("clock", told(clock_ahead_ms=SILENT), REFUSED),
-    ("balance", told(funds=funds(balance=0)), WARN),
-    ("balance", told(funds=SILENT), REFUSED),
-    ("allowances", told(funds=funds(neg_risk=0)), REFUSED),
-    ("allowances", told(funds=funds(standard=999_999_999)), WARN),
-    ("allowances", told(funds=funds(standard=1_000_000_000)), OK),
-    ("allowances", told(funds=funds(neg_risk=None)), WARN),
-    ("API key", told(api_keys=("another",)), REFUSED),
-    ("API key", told(api_keys=SILENT), REFUSED),
+    ("balance", told(collateral=funds(balance=0)), WARN),
+    ("balance", told(collateral=SILENT), REFUSED),
+    ("allowances", told(collateral=funds(neg_risk=0)), REFUSED),
+    ("allowances", told(collateral=funds(standard=999_999_999)), WARN),
+    ("allowances", told(collateral=funds(standard=1_000_000_000)), OK),
+    ("allowances", told(collateral=funds(neg_risk=None)), WARN),
+    ("API key", told(key_listed=False), REFUSED),
+    ("API key", told(key_listed=SILENT), REFUSED),
     ("wallet type", replace(FINE, signature_type=SignatureType.EOA), WARN),
     ("wallet type", replace(FINE, signature_type=SignatureType.EOA, mode=Mode.LOCAL), OK),
-    ("SDK version", replace(FINE, sdk="0.15.0"), REFUSED),
-    ("crypto backend", replace(FINE, backend="eth_keys 0.7"), REFUSED),
-    ("database", replace(FINE, ledger=LedgerHealth("ledger.db is damaged", "", 0, 60)), REFUSED),
-    ("database", replace(FINE, ledger=LedgerHealth("", "SQLite 3.40 is old", 3, 60)), WARN),
-    ("database", replace(FINE, ledger=LedgerHealth("", "", 0, 60)), OK),
-    ("disk", replace(FINE, ledger=LedgerHealth("", "", 1, 4)), WARN),
+    ("SDK version", replace(FINE, sdk=SdkVersion("0.15.0", "0.14.0")), REFUSED),
+    ("crypto backend", replace(FINE, backend=""), REFUSED),
+    ("database, pages", replace(FINE, ledger=(Finding("pages", Grade.REFUSED, "bad", "restore"),)), REFUSED),
+    ("database, space", replace(FINE, ledger=(Finding("space", Grade.WARN, "4 % free"),)), WARN),
     ("lock", replace(FINE, held_by="process 7"), WARN),
     ("secrets file", replace(FINE, secrets=SecretsFile(0o640, exists=True)), REFUSED),
     ("secrets file", replace(FINE, secrets=SecretsFile(None, exists=False)), REFUSED),
@@ -123,7 +119,7 @@ def test_one_finding_moves_one_line(name: str, facts: Facts, verdict: Verdict) -
 def test_every_check_has_a_case_that_does_not_pass() -> None:
     found = {name for name, _, verdict in CASES if verdict is not OK}
 
-    assert found == {name for name, _ in CHECKS}
+    assert found == {name for name, _ in CHECKS} | {"database, pages", "database, space"}
 
 
 def test_a_line_says_verdict_name_finding_and_next_step() -> None:
@@ -132,26 +128,13 @@ def test_a_line_says_verdict_name_finding_and_next_step() -> None:
     assert in_words(line).startswith("REFUSED closed-only: this account may only close positions; ask")
 
 
-def test_a_new_folder_is_healthy_and_is_not_made(tmp_path: Path) -> None:
-    found = ledger_health(tmp_path / "data")
-
-    assert (found.fault, found.lines) == ("", 0)
+def test_who_holds_a_folder_is_told_and_no_folder_is_made(tmp_path: Path) -> None:
     assert holder(tmp_path / "data") == ""
     assert not (tmp_path / "data").exists()
+    with hold_folder(tmp_path):
+        assert holder(tmp_path) == f"process {os.getpid()}"
 
-
-async def test_a_ledger_whose_pages_are_overwritten_is_refused(tmp_path: Path) -> None:
-    with hold_folder(tmp_path) as lock:
-        async with open_storage(lock, ManualClock()) as storage:
-            await storage.store.save_halt("x")
-        assert "process" in holder(tmp_path)
-    assert ledger_health(tmp_path).fault == ""
-    file = tmp_path / "ledger.db"
-    content = bytearray(file.read_bytes())
-    content[4096 * 3 : 4096 * 5] = b"\xff" * 8192
-    file.write_bytes(content)
-
-    assert "ledger.db" in ledger_health(tmp_path).fault
+    assert holder(tmp_path) == ""
 
 
 def test_the_secrets_file_is_seen_as_it_lies(tmp_path: Path) -> None:
