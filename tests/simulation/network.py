@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 from urllib.parse import urlsplit
 
-from engine.simulator.refusals import ENGINE_RESTARTING, FAK_UNMATCHED
+from engine.simulator.refusals import ENGINE_RESTARTING
 from engine.venue.http_client import ANSWER_BYTES_MAX, FailureKind, HttpAnswer, HttpFailure
 from tests.simulation.edge import Answer, Request
 from tests.simulation.loop import Agenda, ProcessLoop
@@ -55,6 +55,15 @@ INSTEAD = {
 }
 """Faults that replace the answer to a request that was carried out."""
 NOT_SENT = frozenset({Fault.POST_NOT_SENT, Fault.CANCEL_NOT_SENT, Fault.READ_NOT_SENT})
+OUTAGES = {
+    Fault.POST_RESTARTING: 90.0,
+    Fault.POST_POST_ONLY: 60.0,
+    Fault.POST_CANCEL_ONLY: 30.0,
+    Fault.POST_DISABLED: 30.0,
+    Fault.POST_LIMITED: 2.0,
+    Fault.POST_LIMITED_BARE: 5.0,
+}
+"""Refusals that last, and the longest they do in seconds."""
 LOST = frozenset({Fault.POST_LOST, Fault.CANCEL_LOST, Fault.READ_LOST})
 UNANSWERED = frozenset({Fault.POST_UNANSWERED, Fault.CANCEL_UNANSWERED})
 LATE = frozenset({Fault.POST_LATE, Fault.CANCEL_LATE})
@@ -72,6 +81,34 @@ def is_post(request: Request) -> bool:
     return request.method == "POST" and request.path in _POSTS
 
 
+class Outages:
+    """Times in which the venue answers every POST with the same refusal; a restart ends in post-only mode."""
+
+    def __init__(self, agenda: Agenda, rng: Random) -> None:
+        self._agenda = agenda
+        self._rng = rng
+        self._phases: list[tuple[int, Fault]] = []
+
+    def begin(self, fault: Fault) -> None:
+        """Begin an outage with the fault that struck."""
+        if fault not in OUTAGES:
+            return
+        longest_s = OUTAGES[fault]
+        end_us = self._agenda.now_us + int(self._rng.uniform(0.2, longest_s) * 1_000_000)
+        self._phases = [(end_us, fault)]
+        if fault is Fault.POST_RESTARTING:
+            self._phases.append((end_us + self._rng.randrange(1, 120) * 1_000_000, Fault.POST_POST_ONLY))
+
+    def present(self) -> Fault | None:
+        """Return what every POST is answered with now."""
+        self._phases = [phase for phase in self._phases if phase[0] > self._agenda.now_us]
+        return self._phases[0][1] if self._phases else None
+
+    def clear(self) -> None:
+        """End every outage."""
+        self._phases.clear()
+
+
 class SimulatedHttp:
     """The HTTP client of one process."""
 
@@ -82,6 +119,7 @@ class SimulatedHttp:
         loop: ProcessLoop,
         rng: Random,
         weather: Weather,
+        outages: Outages,
         arrive: Arrive,
         leave: Callable[[Request], None],
         landed: Callable[[Request, int], None],
@@ -95,6 +133,7 @@ class SimulatedHttp:
         self._loop = loop
         self._rng = rng
         self._weather = weather
+        self._outages = outages
         self._arrive = arrive
         self._leave = leave
 
@@ -126,7 +165,10 @@ class SimulatedHttp:
 
     def _fault_of(self, request: Request) -> Fault | None:
         if is_post(request):
-            return self._weather.first(*OF_POSTS)
+            fault = self._outages.present() or self._weather.first(*OF_POSTS)
+            if fault is not None and self._outages.present() is None:
+                self._outages.begin(fault)
+            return fault
         if request.method == "DELETE":
             return self._weather.first(*OF_CANCELS)
         return self._weather.first(*OF_READS)
@@ -198,5 +240,3 @@ class SimulatedHttp:
         if not self._loop.dead and not waiting.done():
             waiting.set_result(result)
 
-
-__all__ = ["FAK_UNMATCHED", "SimulatedHttp", "is_post", "refusal"]

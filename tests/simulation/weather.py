@@ -68,22 +68,23 @@ class Fault(Enum):
     OLD_PRESS = "operator: an old button"
 
 
-MILD, WILD = 0.04, 0.25
+MILD, WILD = 0.06, 0.35
 """Chance of a fault where it can strike, in mild and in wild weather."""
 SCALE = {
+    **{fault: 0.12 for fault in Fault if fault.name.startswith("READ_")},
     Fault.FEED_CUT: 0.003,
     Fault.FEED_SILENT: 0.002,
     Fault.FEED_LOST: 0.02,
     Fault.FEED_DOUBLED: 0.1,
     Fault.POST_UNAUTHORIZED: 0.3,
-    Fault.READ_SLOW: 0.3,
-    Fault.READ_LOST: 0.5,
-    Fault.TICK_CHANGED: 0.2,
-    Fault.MARKET_RESOLVED: 0.1,
-    Fault.RULES_CHANGED: 0.1,
-    Fault.FOREIGN_ORDER: 0.3,
-    Fault.DISK_FULL: 0.2,
-    Fault.KILL: 0.3,
+    Fault.TICK_CHANGED: 0.05,
+    Fault.MARKET_RESOLVED: 0.02,
+    Fault.RULES_CHANGED: 0.03,
+    Fault.FOREIGN_ORDER: 0.1,
+    Fault.DISK_FULL: 0.04,
+    Fault.CRASH: 0.3,
+    Fault.STOP: 0.04,
+    Fault.KILL: 0.05,
 }
 """Where a fault can strike more often than once a request, or ends a seed's trading, its chance is this much."""
 
@@ -111,6 +112,6 @@ class Weather:
 
     def _chance(self, fault: Fault) -> float:
         kind = self._rng.random()
-        if kind < 0.5:
+        if kind < 0.6:
             return 0
-        return (MILD if kind < 0.8 else WILD) * SCALE.get(fault, 1)
+        return (MILD if kind < 0.85 else WILD) * SCALE.get(fault, 1)

@@ -1,6 +1,7 @@
 """One seed: a desk that is started, traded with, broken, killed, healed and compared with the exchange."""
 
 import hashlib
+import traceback
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -12,14 +13,12 @@ from engine.core.desk import step
 from engine.core.state import Desk
 from engine.domain.effects import Effect
 from engine.domain.events import CatalogueRead, Event
-from engine.domain.units import Price, Size, Usdc
+from engine.domain.units import Usdc
 from engine.domain.views import Gate
+from engine.ports import StoreError
 from engine.runtime.jobs import jobs_table
 from engine.simulator.auth import ApiKey
 from engine.simulator.catalogue_seed import WINDOW_EVENTS
-from engine.simulator.faults import Fault as Scripted
-from engine.simulator.faults import FaultKind
-from engine.simulator.market import BookSide
 from engine.simulator.venue import Venue
 from engine.venue.auth import ApiCredentials, attestation_signature
 from engine.venue.keys import SigningKey
@@ -30,7 +29,8 @@ from tests.simulation.edge import Answer, Edge, Request
 from tests.simulation.ending import compare, open_ends
 from tests.simulation.loop import Agenda, ProcessLoop
 from tests.simulation.market_feed import SimulatedFeed
-from tests.simulation.network import SimulatedHttp, is_post
+from tests.simulation.misfortune import Misfortune
+from tests.simulation.network import Outages, SimulatedHttp, is_post
 from tests.simulation.operator import Person
 from tests.simulation.process import Process, Surroundings, seams
 from tests.simulation.truth import Limits, Truth
@@ -118,6 +118,8 @@ class World:
             fault=lambda text: self.truth.violated("task", text),
         )
         self.person = Person(self.agenda, self.rng("person"), self.weather, tuple(WINDOW_EVENTS))
+        self.misfortune = Misfortune(self.agenda, self.rng("misfortune"), self.weather, self.venue, self.truth)
+        self.outages = Outages(self.agenda, self.rng("outages"))
         self.process: Process | None = None
         self.buried: list[Process] = []
         self.events = 0
@@ -155,6 +157,9 @@ class World:
         with seams(self.agenda, entropy, self._loop, self.disk, self._stepped):
             try:
                 self._live()
+            except Exception as error:  # boundary: whatever it is, it is a finding, of the desk or of ours
+                where = traceback.extract_tb(error.__traceback__)[-1]
+                self.truth.violated("simulation", f"{error!r} at {where.filename}:{where.lineno}")
             finally:
                 for process in (*self.buried, *([self.process] if self.process else [])):
                     process.loop.kill()
@@ -232,7 +237,9 @@ class World:
 
     def _ended(self, process: Process) -> None:
         """Go on after a process that ended by itself or was asked to."""
-        if process.failure is not None:
+        if isinstance(process.failure, StoreError) and self.disk.full:
+            self.counts["starts refused, disk full"] += 1
+        elif process.failure is not None:
             self.truth.violated("alive", f"the desk ended by itself: {process.failure!r}")
         self.note("ended")
         process.kill()
@@ -242,7 +249,7 @@ class World:
         self.buried.append(process)
         self.process = None
         self.truth.gate_closed_ms = self.truth.gate_closed_ms or self.agenda.now_ms()
-        pause_us = int(self._chaos.choice((0.05, 0.5, 3, 20, 70)) * SECOND * self._chaos.uniform(0.5, 1.5))
+        pause_us = int(self._chaos.choice((0.05, 0.5, 0.5, 3, 3, 20, 70)) * SECOND * self._chaos.uniform(0.5, 1.5))
         self.agenda.after(pause_us, self._restart)
 
     def _restart(self) -> None:
@@ -285,6 +292,7 @@ class World:
             loop=loop,
             rng=self._network,
             weather=self.weather,
+            outages=self.outages,
             arrive=self._arrive,
             leave=self._leave,
             landed=lambda request, copies: self.truth.landed(request, copies) if is_post(request) else None,
@@ -310,51 +318,16 @@ class World:
 
     def _arrive(self, request: Request) -> Answer:
         if is_post(request):
-            self._before_post(request)
+            self.misfortune.before_post(self.truth.tokens_of(request))
         if request.method == "DELETE" and self.weather.strikes(Fault.CANCEL_RACED):
-            self._hit_resting()
+            self.misfortune.hit_resting()
         answer = self.edge.answer(request)
         self.note(f"{request.method} {request.path} {answer.status} {hashlib.sha256(answer.body).hexdigest()}")
         if request.method in ("POST", "DELETE"):
             self.truth.arrived()
-        if is_post(request) and self.weather.strikes(Fault.BOOKS_HIT):
-            self.agenda.after(self._chaos.randrange(200_000), self._hit_resting)
+        if is_post(request):
+            self.misfortune.after_post()
         return answer
-
-    def _before_post(self, request: Request) -> None:
-        if self.weather.strikes(Fault.BOOKS_SNIPED):
-            self._snipe(request)
-        if self.weather.strikes(Fault.LEG_REJECTED):
-            self.venue.faults.arm(Scripted(FaultKind.REJECT_LEG, leg=self._chaos.randrange(3)))
-
-    def _snipe(self, request: Request) -> None:
-        """Let an insider take most of the best offer of one leg before our order reaches it."""
-        tokens = [token for token in self.truth.tokens_of(request) if token in self.venue.exchange.tokens]
-        if tokens:
-            market, index = self.venue.exchange.tokens[self._chaos.choice(tokens)]
-            side = BookSide.BID if index == 0 else BookSide.ASK
-            ladder = self.venue.exchange.ladder(market.condition_id)
-            best = ladder.best(side.opposite)
-            if best is not None:
-                size = ladder.size_at(side.opposite, best)
-                part = Size(size * self._chaos.randrange(50, 100) // 100 // 10_000 * 10_000)
-                if part:
-                    self.venue.flow._makers.take(market, side, best, part, self.agenda.now_ms())
-                    self.venue.publish()
-
-    def _hit_resting(self) -> None:
-        """Let an insider trade against what rests of ours."""
-        for order in self.venue.exchange.open_orders(self.truth.account_id):
-            if order.terms.id in self.truth.foreign:
-                continue
-            market = self.venue.exchange.markets[order.terms.condition_id]
-            part = Size(order.remaining * self._chaos.randrange(10, 101) // 100 // 10_000 * 10_000)
-            if part:
-                side = order.terms.book_side.opposite
-                price = order.terms.book_price
-                self.venue.flow._makers.take(market, side, Price(price), part, self.agenda.now_ms())
-        self.venue.publish()
-        self.truth.arrived()
 
     # -- people and misfortune
 
@@ -370,12 +343,7 @@ class World:
             self._misfortune()
 
     def _misfortune(self) -> None:
-        if self._chaos.random() < 0.3:
-            slug = self._chaos.choice(tuple(WINDOW_EVENTS))
-            if not self.venue.flow.windows.is_open(slug):
-                hold_ms = self._chaos.randrange(5_000, 60_000)
-                self.venue.flow.open_window(slug, hold_ms, self.agenda.now_ms())
-                self.venue.publish()
+        self.misfortune.happen()
         if self.process is not None and self.weather.strikes(Fault.STOP):
             self.note("stop")
             self.process.stop()
@@ -397,7 +365,9 @@ class World:
         self.weather.fair = True
         self.person.may_open = False
         self.disk.full = False
+        self.outages.clear()
         self.venue.faults.disarm(None)
+        self.misfortune.tidy_up()
 
     def _settle(self) -> None:
         """Wait until nothing is open any more, at most so long, then whether it stays so."""
