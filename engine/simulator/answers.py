@@ -3,12 +3,12 @@
 Pure rendering: amounts become decimal text, times become what each place of the protocol wants.
 """
 
-import hashlib
 from collections.abc import Mapping
 
 from engine.domain.units import Size, Usdc, format_scaled
 from engine.simulator.bank import Account
 from engine.simulator.books import price_text
+from engine.simulator.contracts import EXCHANGE_NEG_RISK, EXCHANGE_STANDARD
 from engine.simulator.exchange import Placed
 from engine.simulator.facts import OrderChanged, TradeMoved
 from engine.simulator.market import MarketSpec, Side
@@ -130,7 +130,7 @@ def trade_record(
         "bucket_index": 0,
         "owner": account.owner,
         "maker_address": account.address,
-        "transaction_hash": settlement_hash(trade),
+        "transaction_hash": trade.transaction_hash,
         "maker_orders": [_maker_order(fill, market, accounts[fill.account_id]) for fill in trade.makers],
         "trader_side": "MAKER" if as_maker else "TAKER",
     }
@@ -139,14 +139,15 @@ def trade_record(
 def trade_event(
     fact: TradeMoved, market: MarketSpec, accounts: Mapping[str, Account], *, as_maker: bool
 ) -> Json:
-    """Return a trade event of the user stream."""
+    """Return a trade event of the user stream, which knows no trade that is not broadcast yet."""
+    told = TradeStatus.MATCHED if fact.status is TradeStatus.UNBROADCAST else fact.status
     record = trade_record(fact.trade, market, accounts, as_maker=as_maker)
     return {
         "event_type": "trade",
         "type": "TRADE",
         **record,
         "trade_owner": record["owner"],
-        "status": fact.status.value,
+        "status": told.value,
         "last_update": str(fact.at_ms // 1000),
         "timestamp": str(fact.at_ms),
     }
@@ -167,17 +168,14 @@ def _maker_order(fill: Fill, market: MarketSpec, account: Account) -> Json:
     }
 
 
-def settlement_hash(trade: Trade) -> str:
-    """Return the hash of the settling transaction, empty until it is mined."""
-    if trade.status is TradeStatus.MATCHED:
-        return ""
-    return "0x" + hashlib.sha256(trade.id.encode()).hexdigest()
-
-
 def balance(amount: int, account: Account | None) -> Json:
     """Return a balance in base units with the allowances of both exchange contracts."""
     allowances = account.allowances if account else {}
     return {
         "balance": str(amount),
-        "allowances": {spender: str(allowed) for spender, allowed in allowances.items()},
+        "allowances": {
+            spender: str(allowances[spender])
+            for spender in (EXCHANGE_STANDARD, EXCHANGE_NEG_RISK)
+            if spender in allowances
+        },
     }

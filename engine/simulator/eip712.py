@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from eth_account import Account
 from eth_account.messages import SignableMessage, _hash_eip191_message, encode_typed_data
 
-from engine.simulator.bank import exchange_address
+from engine.simulator.contracts import exchange_address
 from engine.simulator.market import Side
 
 CHAIN_ID = 137

@@ -4,8 +4,7 @@ Pure and deterministic: time and order ids are arguments, trade ids come from a 
 signatures, ticks or minimums (that is `order_entry`); it refuses only what depends on books and balances.
 """
 
-import hashlib
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
@@ -13,12 +12,14 @@ from itertools import groupby
 
 from engine.domain.fees import taker_fee
 from engine.domain.units import Ms, Rounding, Size, Usdc, notional
-from engine.simulator.bank import UNLIMITED, Bank, exchange_address
-from engine.simulator.facts import Fact, LevelSet, OrderChange, OrderChanged, Traded, TradeMoved
+from engine.simulator.bank import Account, Bank
+from engine.simulator.clearing import Clearing
+from engine.simulator.contracts import UNLIMITED, exchange_of
+from engine.simulator.facts import Fact, LevelSet, OrderChange, OrderChanged, Traded
 from engine.simulator.ladder import Ladder
 from engine.simulator.market import BookSide, MarketSpec, Side, mirrored
-from engine.simulator.matching import SHARE_STEP, Match, plan_matches, taker_cost
-from engine.simulator.orders import Fill, NewOrder, Order, OrderState, OrderType, Trade, TradeStatus
+from engine.simulator.matching import SHARE_STEP, Match, meet_one, plan_matches, taker_cost
+from engine.simulator.orders import Fill, NewOrder, Order, OrderState, OrderType, Trade
 from engine.simulator.refusals import (
     FAK_UNMATCHED,
     POST_ONLY_CROSSES,
@@ -27,6 +28,7 @@ from engine.simulator.refusals import (
     balance_too_low,
     below_one_dollar,
 )
+from engine.simulator.settlement import Settlements
 
 MARKETABLE_BUY_MIN = Usdc(1_000_000)
 """A BUY that trades at once must be worth a dollar (protocol 4.3)."""
@@ -40,6 +42,14 @@ class Placed:
     trades: tuple[Trade, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """A market's result: the index of the winning outcome."""
+
+    winner: int
+    at_ms: Ms
+
+
 class Exchange:
     """Accounts, books, orders and trades of one venue."""
 
@@ -51,15 +61,17 @@ class Exchange:
             self.list_market(market)
         self.bank = Bank()
         self.orders: dict[str, Order] = {}
-        self.trades: list[Trade] = []
+        self.resolutions: dict[str, Resolution] = {}
+        self.settlements = Settlements(confirm_delay_ms)
         self._open: defaultdict[str, dict[str, Order]] = defaultdict(dict)
-        self._id_seed = id_seed
-        self._trade_count = 0
-        self._confirm_delay_ms = confirm_delay_ms
-        self._matched: deque[Trade] = deque()
-        self._mined: deque[Trade] = deque()
         self._expiries: list[tuple[Ms, str]] = []
         self._facts: list[Fact] = []
+        self.clearing = Clearing(self.bank, self.markets, self.settlements, self._tell, id_seed=id_seed)
+
+    @property
+    def trades(self) -> list[Trade]:
+        """Every trade in which an outsider took part, oldest first."""
+        return self.clearing.trades
 
     def ladder(self, condition_id: str) -> Ladder:
         """Return a market's book, for reading."""
@@ -77,6 +89,12 @@ class Exchange:
         for token in market.tokens:
             del self.tokens[token]
 
+    def resolve(self, market: MarketSpec, winner: int, now_ms: Ms) -> None:
+        """End every resting order of a market and let outcome `winner` win; its shares can be redeemed."""
+        self.sweep(market.condition_id, lambda _: True, OrderState.RESOLVED, now_ms)
+        self.resolutions[market.condition_id] = Resolution(winner, now_ms)
+        self.delist_market(market)
+
     def sweep(self, condition_id: str, goes: Callable[[Order], bool], state: OrderState, now_ms: Ms) -> int:
         """End the resting orders of a market that `goes` names, in the given state; return how many."""
         ladder = self._ladders[condition_id]
@@ -84,6 +102,15 @@ class Exchange:
         for order in ending:
             self._end_resting(order, state, now_ms)
         return len(ending)
+
+    def end_uncovered(self, account_id: str, now_ms: Ms) -> int:
+        """End open orders that balance or allowance cover no more, the newest first; return how many."""
+        account, ended = self.bank.accounts[account_id], 0
+        for order in reversed(self.open_orders(account_id)):
+            if not self._is_covered(account, order):
+                self._end_resting(order, OrderState.UNCOVERED, now_ms)
+                ended += 1
+        return ended
 
     def take_facts(self) -> list[Fact]:
         """Return what has happened since the last call, oldest first."""
@@ -94,12 +121,18 @@ class Exchange:
         """Return an account's resting orders in the order of their arrival."""
         return list(self._open[account_id].values())
 
-    def place(self, new: NewOrder, now_ms: Ms) -> Placed | Refusal:
-        """Match an order and rest its remainder, or refuse it without any change."""
+    def place(self, new: NewOrder, now_ms: Ms, *, against: Order | None = None) -> Placed | Refusal:
+        """Match an order and rest its remainder, or refuse it without any change.
+
+        With `against` it meets that resting order alone, whoever stands before it.
+        """
         assert new.id not in self.orders, f"order {new.id} was placed before"
         self.settle(now_ms)
         market = self.markets[new.condition_id]
-        matches = plan_matches(self._ladders[new.condition_id], new)
+        if against is None:
+            matches = plan_matches(self._ladders[new.condition_id], new)
+        else:
+            matches = meet_one(against, new)
         refusal = self._refusal(market, new, matches)
         if refusal is not None:
             return refusal
@@ -120,17 +153,12 @@ class Exchange:
         return True
 
     def settle(self, now_ms: Ms) -> None:
-        """Do what is due: end expired orders, mine trades at half the delay, confirm them at the whole."""
+        """Do what is due: end expired orders, take the settlement steps of trades."""
         while self._expiries and self._expiries[0][0] <= now_ms:
             order = self.orders.get(heappop(self._expiries)[1])
             if order is not None and order.state is OrderState.LIVE:
                 self._end_resting(order, OrderState.EXPIRED, now_ms)
-        while self._matched and self._matched[0].matched_ms + self._confirm_delay_ms // 2 <= now_ms:
-            trade = self._matched.popleft()
-            self._move_trade(trade, TradeStatus.MINED, now_ms)
-            self._mined.append(trade)
-        while self._mined and self._mined[0].matched_ms + self._confirm_delay_ms <= now_ms:
-            self._move_trade(self._mined.popleft(), TradeStatus.CONFIRMED, now_ms)
+        self.clearing.advance(now_ms)
 
     def _refusal(self, market: MarketSpec, new: NewOrder, matches: list[Match]) -> Refusal | None:
         """Return why this order cannot be taken at this moment, or None."""
@@ -141,13 +169,15 @@ class Exchange:
             return below_one_dollar(amount)
         account = self.bank.accounts[new.account_id]
         if new.side is Side.BUY:
-            if account.free_usdc < max(amount, taker_cost(new, matches, market.fee)):
+            cost = max(amount, taker_cost(new, matches, market.fee))
+            if account.free_usdc < cost:
                 return balance_too_low(account.free_usdc, amount)
-            allowance = account.allowances.get(exchange_address(neg_risk=market.neg_risk), 0)
-            if allowance != UNLIMITED and allowance < account.reserved_usdc + amount:
-                return allowance_too_low(allowance, amount)
+            if self._spare_allowance(account, exchange_of(market)) < cost:
+                return allowance_too_low(account.allowances.get(exchange_of(market), 0), amount)
         elif (free := account.free_shares(market.tokens[new.token_index])) < new.size:
             return balance_too_low(free, new.size)
+        elif not account.lets_move(exchange_of(market)):
+            return allowance_too_low(0, new.size)
         if new.order_type is OrderType.FAK and not matches:
             return FAK_UNMATCHED
         return None
@@ -160,7 +190,8 @@ class Exchange:
         for _, group in groupby(matches, key=lambda match: match.book_price):
             level = list(group)
             halves = [self._match(market, order, match) for match in level]
-            trades.append(self._record_trade(market, order, halves, now_ms))
+            trades.append(self.clearing.clear(market, halves, now_ms))
+            order.trade_ids.append(trades[-1].id)
             for match in level:
                 self._note_maker(match.maker, trades[-1], now_ms)
             self._note_level(level[-1].maker, now_ms, by_trade=True)
@@ -172,7 +203,7 @@ class Exchange:
         return tuple(trades)
 
     def _match(self, market: MarketSpec, taker: Order, match: Match) -> tuple[Fill, Fill]:
-        """Move shares and cash of one match and take it off the resting order."""
+        """Take one match off the resting order; return the two halves, the taker's first."""
         maker = match.maker
         self._reserve(maker, match.size, sign=-1)
         halves = []
@@ -184,33 +215,10 @@ class Exchange:
             halves.append(
                 Fill(terms.id, terms.account_id, terms.token_index, terms.side, price, match.size, cash, fee)
             )
-        self.bank.settle_match(market, halves[0], halves[1])
         self._ladders[market.condition_id].fill(maker, match.size)
         taker.filled = Size(taker.filled + match.size)
         taker.remaining = Size(max(taker.remaining - match.size, 0))
         return halves[0], halves[1]
-
-    def _record_trade(
-        self, market: MarketSpec, order: Order, halves: list[tuple[Fill, Fill]], now_ms: Ms
-    ) -> Trade:
-        """Give the trade its id and start its settlement; trades among insiders alone are not kept."""
-        self._trade_count += 1
-        digest = hashlib.sha256(f"{self._id_seed}/trade/{self._trade_count}".encode()).hexdigest()
-        trade = Trade(
-            id=f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}",
-            condition_id=market.condition_id,
-            taker_order_id=order.terms.id,
-            takers=tuple(taker for taker, _ in halves),
-            makers=tuple(maker for _, maker in halves),
-            matched_ms=now_ms,
-            updated_ms=now_ms,
-        )
-        order.trade_ids.append(trade.id)
-        if not all(self.bank.accounts[account_id].insider for account_id in trade.account_ids):
-            self.trades.append(trade)
-            self._matched.append(trade)
-            self._facts.append(TradeMoved(trade, TradeStatus.MATCHED, now_ms))
-        return trade
 
     def _finish(self, market: MarketSpec, order: Order, now_ms: Ms) -> None:
         """Rest the remainder, or end an order that is filled or of type FAK."""
@@ -257,10 +265,28 @@ class Exchange:
         token = self.markets[terms.condition_id].tokens[terms.token_index]
         self.bank.reserve(terms.account_id, token, terms.side, terms.price, size, sign=sign)
 
-    def _move_trade(self, trade: Trade, status: TradeStatus, now_ms: Ms) -> None:
-        trade.status = status
-        trade.updated_ms = now_ms
-        self._facts.append(TradeMoved(trade, status, now_ms))
+    def _is_covered(self, account: Account, order: Order) -> bool:
+        """Tell whether an open order could still be paid or delivered."""
+        market = self.markets[order.terms.condition_id]
+        if order.terms.side is Side.BUY:
+            return account.free_usdc >= 0 and self._spare_allowance(account, exchange_of(market)) >= 0
+        token = market.tokens[order.terms.token_index]
+        return account.free_shares(token) >= 0 and account.lets_move(exchange_of(market))
+
+    def _spare_allowance(self, account: Account, spender: str) -> int:
+        """Return what a contract may still spend beside the open orders it settles."""
+        allowance = account.allowances.get(spender, 0)
+        if allowance == UNLIMITED:
+            return UNLIMITED
+        promised = sum(
+            notional(order.terms.price, order.remaining, Rounding.UP)
+            for order in self._open[account.id].values()
+            if order.terms.side is Side.BUY and exchange_of(self.markets[order.terms.condition_id]) == spender
+        )
+        return allowance - promised
+
+    def _tell(self, fact: Fact) -> None:
+        self._facts.append(fact)
 
     def _note_level(self, order: Order, now_ms: Ms, *, by_trade: bool) -> None:
         """Report the present total of the level an order stands (or stood) at."""
@@ -274,6 +300,7 @@ class Exchange:
         """Report an outsider's order; nobody listens to insiders."""
         if self.bank.accounts[order.terms.account_id].insider:
             return
+        order.note(now_ms)
         self._facts.append(
             OrderChanged(
                 change,

@@ -10,6 +10,7 @@
 | POST `/_local/calm` | disarms faults and lifts holds: those of a `kind`, or all |
 | POST `/_local/window` | `{"event_slug": "..", "hold_ms": 60000}` opens a Dutch window, answers its asks |
 | POST `/_local/tick`, `outcome`, `resolve`, `rules`, `disagree` | change what is listed |
+| POST `/_local/order`, `counterparty`, `withdraw`, `game`, `settlement` | others act (`http_hands.py`) |
 
 A fault is `{"kind": ..}` with any other field of `faults.Fault`.
 """
@@ -22,6 +23,7 @@ from aiohttp import web
 from engine.domain.units import format_price
 from engine.simulator.connections import connection_rows
 from engine.simulator.faults import Fault, FaultKind
+from engine.simulator.http_hands import hand_routes
 from engine.simulator.http_upheaval import upheaval_routes
 from engine.simulator.ledger import ledger
 from engine.simulator.replies import decode
@@ -45,6 +47,7 @@ def control_routes(venue: Venue) -> list[web.RouteDef]:
         web.post("/_local/calm", control.calm),
         web.post("/_local/window", control.window),
         *upheaval_routes(venue),
+        *hand_routes(venue),
     ]
 
 
@@ -109,6 +112,8 @@ class _Control:
             return _bad(str(error))
         self._venue.faults.disarm(kind)
         self._venue.connections.lift(kind)
+        if kind is None:
+            self._venue.exchange.settlements.calm()
         return web.json_response({"calm": True})
 
     async def window(self, request: web.Request) -> web.Response:

@@ -1,4 +1,10 @@
-"""The exchange's record of one trader, for tests and checkers: base units, nothing left out."""
+"""The exchange's record of one trader, for tests and checkers: base units, nothing left out.
+
+Everything in it but the accounts only grows: who adds up deposits and the steps of trades and acts up to some
+time has the position and the cash of that time.
+"""
+
+from collections.abc import Mapping
 
 from engine.simulator.bank import Account
 from engine.simulator.orders import Fill, Order, Trade
@@ -28,6 +34,10 @@ def ledger(venue: Venue, address: str) -> Json:
             for deposit in venue.exchange.bank.deposits
             if deposit.account_id in own
         ],
+        "resolutions": [
+            {"market": market, "winner": resolution.winner, "at_ms": resolution.at_ms}
+            for market, resolution in venue.exchange.resolutions.items()
+        ],
         "requests": [_request(entry) for entry in venue.log.entries(address)],
     }
 
@@ -43,9 +53,15 @@ def _account(account: Account) -> Json:
         "wallet": account.address,
         "usdc": account.usdc,
         "reserved_usdc": account.reserved_usdc,
-        "shares": {token: shares for token, shares in account.shares.items() if shares},
-        "reserved_shares": {token: shares for token, shares in account.reserved_shares.items() if shares},
+        "unconfirmed_usdc": account.unconfirmed_usdc,
+        "shares": _held(account.shares),
+        "reserved_shares": _held(account.reserved_shares),
+        "unconfirmed_shares": _held(account.unconfirmed_shares),
     }
+
+
+def _held(shares: Mapping[str, int]) -> dict[str, int]:
+    return {token: amount for token, amount in shares.items() if amount}
 
 
 def _order(venue: Venue, order: Order) -> Json:
@@ -57,12 +73,16 @@ def _order(venue: Venue, order: Order) -> Json:
         "token": venue.exchange.markets[terms.condition_id].tokens[terms.token_index],
         "side": terms.side.value,
         "type": terms.order_type.value,
+        "origin": terms.origin.value,
         "price": terms.price,
         "size": terms.size,
         "filled": order.filled,
         "state": order.state.value,
         "placed_ms": order.placed_ms,
         "ended_ms": order.ended_ms,
+        "steps": [
+            {"state": step.state.value, "filled": step.filled, "at_ms": step.at_ms} for step in order.steps
+        ],
     }
 
 
@@ -85,6 +105,10 @@ def _fill(venue: Venue, trade: Trade, role: str, fill: Fill) -> Json:
         "fee": fill.fee,
         "status": trade.status.value,
         "matched_ms": trade.matched_ms,
+        "steps": [
+            {"status": step.status.value, "at_ms": step.at_ms, "transaction_hash": step.transaction_hash}
+            for step in trade.steps
+        ],
     }
 
 

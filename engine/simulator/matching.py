@@ -39,6 +39,14 @@ def plan_matches(ladder: Ladder, new: NewOrder) -> list[Match]:
     return list(_collect(ladder, new))
 
 
+def meet_one(maker: Order, new: NewOrder) -> list[Match]:
+    """Return the match of a new order with one resting order of its market; none if their prices differ."""
+    opposite = maker.terms.book_side is not new.book_side
+    if not opposite or not crosses(new, maker.terms.book_price):
+        return []
+    return [Match(maker, maker.terms.book_price, Size(min(new.size, maker.remaining)))]
+
+
 def _collect(ladder: Ladder, new: NewOrder) -> Iterator[Match]:
     """Meet resting orders until the wanted shares are found."""
     wanted = new.size

@@ -25,14 +25,33 @@ class OrderState(Enum):
     CANCELED = "CANCELED"
     EXPIRED = "CANCELED_EXPIRED_ORDER"
     RESOLVED = "CANCELED_MARKET_RESOLVED"
+    UNCOVERED = "CANCELED_NOT_ENOUGH_BALANCE"
 
 
 class TradeStatus(Enum):
-    """Settlement of a trade; CONFIRMED is terminal."""
+    """Settlement of a trade; CONFIRMED and FAILED are final (protocol 6). `settlement` holds what follows."""
 
+    UNBROADCAST = "MATCHED_NOT_BROADCASTED"
+    """Matched, its transaction not yet sent: reads tell this word, the user stream says MATCHED."""
     MATCHED = "MATCHED"
     MINED = "MINED"
+    RETRYING = "RETRYING"
     CONFIRMED = "CONFIRMED"
+    FAILED = "FAILED"
+
+    @property
+    def is_final(self) -> bool:
+        """Tell whether nothing follows."""
+        return self in (TradeStatus.CONFIRMED, TradeStatus.FAILED)
+
+
+class Origin(Enum):
+    """Which way an order came in."""
+
+    API = "api"
+    """Signed, by a request."""
+    CONTROL = "control"
+    """By a test-only call: from the account's owner, but not from its desk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +74,7 @@ class NewOrder:
     expires_ms: Ms | None = None
     budget: Usdc | None = None
     expiration_text: str = "0"
+    origin: Origin = Origin.API
 
     @property
     def book_side(self) -> BookSide:
@@ -65,6 +85,15 @@ class NewOrder:
     def book_price(self) -> Price:
         """The limit in the price of YES."""
         return mirrored(self.token_index, self.price)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderStep:
+    """An order reached a state with so many shares filled, cumulative."""
+
+    state: OrderState
+    filled: Size
+    at_ms: Ms
 
 
 @dataclass(slots=True)
@@ -78,6 +107,13 @@ class Order:
     state: OrderState = OrderState.LIVE
     ended_ms: Ms | None = None
     trade_ids: list[str] = field(default_factory=list)
+    steps: list[OrderStep] = field(default_factory=list)
+    """Every change, oldest first; nothing is ever taken out."""
+
+    def note(self, now_ms: Ms) -> None:
+        """Record how the order stands, if it stands differently from before."""
+        if not self.steps or (self.steps[-1].state, self.steps[-1].filled) != (self.state, self.filled):
+            self.steps.append(OrderStep(self.state, self.filled, now_ms))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +130,48 @@ class Fill:
     fee: Usdc
 
 
+@dataclass(frozen=True, slots=True)
+class TradeStep:
+    """A trade reached a settlement status; the hash is empty until a transaction is mined."""
+
+    status: TradeStatus
+    at_ms: Ms
+    transaction_hash: str
+
+
 @dataclass(slots=True)
 class Trade:
-    """A taker order against one price level; `takers[i]` and `makers[i]` are the two halves of one match."""
+    """A taker order against one price level; `takers[i]` and `makers[i]` are the two halves of one match.
+
+    `steps` is never empty and only grows; its last one is how the trade stands.
+    """
 
     id: str
     condition_id: str
     taker_order_id: str
     takers: tuple[Fill, ...]
     makers: tuple[Fill, ...]
-    matched_ms: Ms
-    updated_ms: Ms
-    status: TradeStatus = TradeStatus.MATCHED
+    steps: list[TradeStep]
+
+    @property
+    def status(self) -> TradeStatus:
+        """How far it has settled."""
+        return self.steps[-1].status
+
+    @property
+    def transaction_hash(self) -> str:
+        """The hash of the newest settling transaction, empty until one is mined."""
+        return self.steps[-1].transaction_hash
+
+    @property
+    def matched_ms(self) -> Ms:
+        """When it was matched."""
+        return self.steps[0].at_ms
+
+    @property
+    def updated_ms(self) -> Ms:
+        """When it reached its status."""
+        return self.steps[-1].at_ms
 
     @property
     def size(self) -> Size:

@@ -64,10 +64,10 @@ def add_outcome(venue: Venue, event: Event, child: ChildSeed) -> Market:
 
 
 def resolve(venue: Venue, event: Event, market: Market, winner: int) -> None:
-    """Let outcome `winner` (0 is Yes) win: resting orders end, the book goes, shares stay where they are."""
+    """Let outcome `winner` (0 is Yes) win: resting orders end, the book goes, shares can be redeemed."""
     condition_id, now_ms = market.spec.condition_id, venue.now_ms()
     venue.flow.leave(event.slug, condition_id, now_ms)
-    venue.exchange.sweep(condition_id, lambda _: True, OrderState.RESOLVED, now_ms)
+    venue.exchange.resolve(market.spec, winner, now_ms)
     venue.publish()
     fair = Price(0 if winner else PRICE_ONE)
     closed = replace(
@@ -76,7 +76,6 @@ def resolve(venue: Venue, event: Event, market: Market, winner: int) -> None:
         seed=replace(market.seed, fair=fair, state=ChildState.CLOSED),
     )
     venue.catalogue.put_market(closed)
-    venue.exchange.delist_market(closed.spec)
     venue.market_stream.resolved(closed.spec.tokens, market_resolved_text(event, closed, winner, now_ms))
     venue.market_stream.unfollow(closed.spec.tokens)
     del venue.books[condition_id]

@@ -17,6 +17,7 @@ from engine.simulator.flow import Flow
 from engine.simulator.gamma_lists import Gamma
 from engine.simulator.market_stream import MarketStream
 from engine.simulator.order_entry import OrderEntry
+from engine.simulator.other_hands import OtherHands
 from engine.simulator.request_log import RequestLog
 from engine.simulator.user_stream import UserStream
 
@@ -54,6 +55,7 @@ class Venue:
         self.flow = Flow(
             self.exchange, self.catalogue, seed=seed, frames_per_s=frames_per_s, now_ms=self.now_ms()
         )
+        self.hands = OtherHands(self.exchange, seed=seed)
         self.publish()
 
     def now_ms(self) -> Ms:

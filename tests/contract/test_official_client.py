@@ -194,10 +194,16 @@ async def test_market_fak_buy_spends_its_dollars_and_the_ledger_agrees(
     assert account.shares[market.tokens[0]] == placed.taking_amount * 1_000_000
 
 
-async def test_market_fak_sell_gives_back_what_was_bought(exchange: LocalExchange, client: AsyncSecureClient):
+async def test_market_fak_sell_gives_back_what_was_bought_once_it_is_confirmed(
+    exchange: LocalExchange, client: AsyncSecureClient
+):
     market = market_of(exchange, CUP)
-    await client.place_limit_order(asset_id=market.tokens[1], price="0.7", size=10, side="BUY")
+    bought = await client.place_limit_order(asset_id=market.tokens[1], price="0.7", size=10, side="BUY")
+    assert isinstance(bought, AcceptedOrder)
 
+    with pytest.raises(RequestRejectedError, match="not enough balance / allowance"):
+        await client.place_market_order(asset_id=market.tokens[1], side="SELL", shares=10)
+    assert await client.wait_for_order_fill_settlement(bought)
     sold = await client.place_market_order(asset_id=market.tokens[1], side="SELL", shares=10)
 
     assert isinstance(sold, AcceptedOrder)

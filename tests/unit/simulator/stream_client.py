@@ -10,7 +10,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from engine.simulator.server import LocalExchange
-from tests.unit.simulator.trader import Record
+from tests.unit.simulator.trader import Record, Trader
 
 WAIT_S = 5
 
@@ -69,6 +69,17 @@ async def listening(
     async with connect(f"{exchange.ws_url}/ws/market", **{"compression": None} | options) as connection:
         frame = {"type": "market", "assets_ids": list(tokens), "custom_feature_enabled": custom}
         await connection.send(json.dumps(frame | {"initial_dump": dump}))
+        listener = Listener(connection)
+        await listener.queued()
+        yield listener
+
+
+@asynccontextmanager
+async def hearing(exchange: LocalExchange, trader: Trader, *markets: str) -> AsyncIterator[Listener]:
+    """Open the user channel with a trader's key, for some markets or for all."""
+    async with connect(f"{exchange.ws_url}/ws/user", compression=None) as connection:
+        proof = {"apiKey": trader.api_key, "secret": trader.secret, "passphrase": trader.passphrase}
+        await connection.send(json.dumps({"type": "user", "auth": proof, "markets": list(markets)}))
         listener = Listener(connection)
         await listener.queued()
         yield listener

@@ -6,10 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.domain.fees import FeeCurve
-from engine.domain.units import Price
+from engine.domain.units import Ms, Price
 from engine.simulator.exchange import Placed
 from engine.simulator.market import BookSide, Side
-from engine.simulator.orders import OrderState, OrderType
+from engine.simulator.orders import OrderState, OrderType, TradeStatus
+from engine.simulator.settlement import Odds
 from tests.unit.simulator.bench_market import Bench
 
 orders = st.tuples(
@@ -36,6 +37,41 @@ def test_random_trading_conserves_cash_and_shares(steps: Sequence[Step], curve: 
         bench.check_books()
         _check_reservations(bench)
         _check_uncrossed(bench)
+
+
+@given(
+    steps=st.lists(st.one_of(orders, cancels, waits), max_size=45),
+    curve=curves,
+    odds=st.builds(
+        Odds,
+        seed=st.text("abc", max_size=3),
+        failed=st.integers(0, 60),
+        retrying=st.integers(0, 40),
+        delay_min_ms=st.just(1),
+        delay_max_ms=st.integers(1, 2_000),
+    ),
+)
+@settings(max_examples=150, deadline=None)
+def test_failing_trades_conserve_cash_and_shares_and_leave_what_was_confirmed(
+    steps: Sequence[Step], curve: FeeCurve, odds: Odds
+):
+    bench = Bench(fee=curve)
+    bench.exchange.settlements.odds = odds
+    ids: list[tuple[str, str]] = []
+    for step in steps:
+        _act(bench, step, ids)
+        bench.check_books()
+        _check_reservations(bench)
+        _check_holds(bench)
+    bench.now_ms = Ms(bench.now_ms + 100_000)
+    bench.exchange.settle(bench.now_ms)
+
+    bench.check_books()
+    assert all(trade.status.is_final for trade in bench.exchange.trades)
+    for name in ("ann", "ben", "cat"):
+        cash, shares = _recomputed(bench, name)
+        assert bench.usdc(name) == cash
+        assert [bench.shares(name, index) for index in (0, 1)] == shares
 
 
 @given(steps=st.lists(orders, min_size=1, max_size=30))
@@ -117,6 +153,35 @@ def _check_reservations(bench: Bench) -> None:
         assert {token: account.reserved_shares[token] for token in expected_shares} == expected_shares
         assert account.free_usdc >= 0
         assert all(account.free_shares(token) >= 0 for token in bench.market.tokens)
+
+
+def _check_holds(bench: Bench) -> None:
+    """Recompute from the trades on their way what may not be used yet; nobody may ever be below it."""
+    for name, account in bench.exchange.bank.accounts.items():
+        cash, shares = 0, dict.fromkeys(bench.market.tokens, 0)
+        for trade in bench.exchange.trades:
+            for fill in (*trade.takers, *trade.makers) if not trade.status.is_final else ():
+                if fill.account_id == name and fill.side is Side.SELL:
+                    cash += fill.cash - fill.fee
+                elif fill.account_id == name:
+                    shares[bench.market.tokens[fill.token_index]] += fill.size
+        assert account.unconfirmed_usdc == cash
+        assert {token: account.unconfirmed_shares[token] for token in shares} == shares
+        assert account.settled_usdc >= 0
+        assert all(account.settled_shares(token) >= 0 for token in shares)
+
+
+def _recomputed(bench: Bench, name: str) -> tuple[int, list[int]]:
+    """Add up the start and every confirmed trade."""
+    cash, shares = 1_000_000_000, [100_000_000, 100_000_000]
+    for trade in bench.exchange.trades:
+        for fill in (*trade.takers, *trade.makers):
+            if fill.account_id != name or trade.status is not TradeStatus.CONFIRMED:
+                continue
+            sign = 1 if fill.side is Side.BUY else -1
+            cash -= sign * fill.cash + fill.fee
+            shares[fill.token_index] += sign * fill.size
+    return cash, shares
 
 
 def _check_uncrossed(bench: Bench) -> None:

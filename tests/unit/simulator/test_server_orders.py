@@ -114,9 +114,10 @@ async def test_matched_order_answers_what_it_executed_and_the_ledger_agrees(exch
     assert set(reply.record["tradeIDs"]) == {fill["trade"] for fill in ledger["trades"]}
 
 
-async def test_sale_answers_shares_made_and_cash_taken(exchange, trader):
+async def test_sale_answers_shares_made_and_cash_taken(exchange, trader, clock):
     market = market_of(exchange, COIN)
     await trader.place(trader.limit(market, "BUY", "0.6", "20"))
+    clock.advance(2_000)
 
     reply = await trader.place(trader.limit(market, "SELL", "0.5", "20", order_type="FAK"))
 
