@@ -7,6 +7,7 @@ from engine.core.dutch_params import DutchParams
 from engine.core.eligibility import kind_of
 from engine.core.ladder import LegFill, LegInput, fill_at
 from engine.core.leg_risk import LegStake, batch_risk, dump_proceeds
+from engine.core.order_terms import MARKETABLE_MIN
 from engine.core.segments import BPS_ONE, LOTS_PER_SET, PPM_ONE, Objective
 from engine.domain.book import LiveBook
 from engine.domain.fees import FeeCurve, outlay_bound
@@ -15,8 +16,6 @@ from engine.domain.market import EventGroup, Market, Side
 from engine.domain.plan import LegRisk, Margin, PlanKind, PlanLeg
 from engine.domain.units import LOT, PRICE_ONE, USDC_ONE, Price, Rounding, Size, Usdc, divide
 
-MARKETABLE_MIN = Usdc(USDC_ONE)
-"""The venue refuses a marketable BUY below one dollar (protocol 4.3)."""
 DAYS_PER_YEAR = 365
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from engine.core import recheck
 from engine.core.dutch import plan_dutch, replan_within, tokens_of
 from engine.core.eligibility import ineligible
+from engine.core.order_terms import GTD_LEAD_MS
 from engine.core.risk import closed, event_busy, review, room
 from engine.core.rules_watch import rules_hold
 from engine.core.settling import view_of
@@ -26,9 +27,6 @@ from engine.domain.plan import Plan, PlanLeg
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import MOVES, Claim, Move, Ticket, TicketKind, TicketState
 from engine.domain.units import Ms, Size
-
-VENUE_GTD_MIN_MS = 180_000
-"""The venue takes no GTD order that expires sooner (protocol 4.3)."""
 
 
 def open_dutch(desk: Desk, asked: Asked, command: OpenDutch) -> list[Effect]:
@@ -212,7 +210,7 @@ def _worse_than(desk: Desk, plan: Plan, at_ms: Ms) -> Refusal | None:
 
 
 def _intent(desk: Desk, ticket: Ticket, plan: Plan, leg: PlanLeg, at_ms: Ms) -> OrderIntent:
-    ends_ms = (at_ms + VENUE_GTD_MIN_MS + desk.settings.orders.gtd_margin_ms) // 1_000 * 1_000
+    ends_ms = (at_ms + GTD_LEAD_MS + desk.settings.orders.gtd_margin_ms) // 1_000 * 1_000
     return OrderIntent(
         plan_id=plan.plan_id,
         ticket_id=ticket.ticket_id,
@@ -232,7 +230,7 @@ def _intent(desk: Desk, ticket: Ticket, plan: Plan, leg: PlanLeg, at_ms: Ms) -> 
         created_ms=Ms(at_ms + desk.venue_offset_ms),
         expiration_s=(ends_ms + desk.venue_offset_ms) // 1_000,
         # Nor with less than the venue's minimum of expiration left (design, section 7).
-        resend_until_ms=Ms(min(at_ms + desk.settings.dutch.max_book_age_ms, ends_ms - VENUE_GTD_MIN_MS)),
+        resend_until_ms=Ms(min(at_ms + desk.settings.dutch.max_book_age_ms, ends_ms - GTD_LEAD_MS)),
     )
 
 

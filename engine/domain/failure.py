@@ -53,6 +53,19 @@ class Placed(Enum):
     UNMATCHED = "unmatched"
 
 
+class RejectKind(Enum):
+    """What a refusal is about, for those who count them."""
+
+    ORDER = "order"
+    """This order's own terms, its market, or the money behind it."""
+    KILLED = "killed"
+    """FAK or FOK: nothing, or not all of it, was on offer. The order type's own end, no fault of anybody."""
+    AUTH = "auth"
+    """The key or this machine's clock: every further order would be refused, too (reliability B 7)."""
+    ACCOUNT = "account"
+    """The account, or how the request was made."""
+
+
 @dataclass(frozen=True, slots=True)
 class LegAnswer:
     """What one POST told about one order."""
@@ -70,6 +83,8 @@ class LegAnswer:
     """The venue's words; empty for ACCEPTED."""
     foreign_id: OrderId | None = None
     """An accepted id that is not ours: the desk halts (reliability B 13)."""
+    reject: RejectKind | None = None
+    """For REFUSED; and AUTH for any other 401 or 403, whose outcome stays unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +110,58 @@ REJECT_SENTENCES: tuple[tuple[str, str], ...] = (
     ("address banned", "this account is banned by the venue"),
     ("deposit wallet flow", "the venue wants a deposit wallet (wallet_type 3) for this account"),
     ("order_version_mismatch", "the venue changed its order version: update the desk"),
+    ("invalid order version", "the venue changed its order version: update the desk"),
     ("owner of the API KEY", "the API key does not belong to this wallet: check the secrets file"),
     ("address of the API KEY", "the API key does not belong to this wallet: check the secrets file"),
     ("Invalid order payload", "the venue could not read the order: report this"),
     ("invalid nonce", "the venue refused the nonce: report this"),
     ("order canceled in the CTF exchange contract", "the order was cancelled on chain"),
-    ("match delayed due to market conditions", "the match was delayed by the venue: look at the order list"),
     ("Invalid api key", "the API key is refused: check the secrets file and this machine's clock"),
+    ("Invalid L1 Request headers", "the wallet's signature is refused: check key and this machine's clock"),
     ("Too many orders in payload", "more legs than the venue takes in one request"),
+    ("No orderbook exists for the requested token id", "the market has no book any more: it may be resolved"),
+    ("market not found", "the venue does not know the market any more: it may be resolved"),
 )
-"""Fragment of the documented text, and what it means for the operator. Order matters: first match wins."""
+"""Fragment of a documented refusal, and what it means for the operator. Order matters: first match wins."""
+
+DEFERRED_SENTENCES: tuple[tuple[str, str], ...] = (
+    ("matching engine restarting", "the venue's engine restarts: about 90 s, then two minutes of post-only"),
+    ("Too Many Requests", "the venue's rate limit: the desk waits as long as it was told"),
+    ("Trading is currently disabled", "the venue takes neither orders nor cancels: see its status page"),
+    ("Trading is currently cancel-only", "the venue takes cancels, but no orders"),
+    ("post-only mode", "the venue takes post-only orders and cancels for about two minutes"),
+)
+"""The same for what the venue says while it takes no such orders."""
+
+OPEN_SENTENCES: tuple[tuple[str, str], ...] = (
+    ("match delayed due to market conditions", "the match was delayed by the venue: look at the order list"),
+    (
+        "there are no matching orders",
+        "the venue found nobody to trade with: the desk reads what became of it",
+    ),
+    ("FOK orders are filled or killed", "probably nothing was traded: the desk reads what became of it"),
+    ("contains rounding issues", "the venue could not work out a trade: the desk reads what became of it"),
+    (
+        "has a discrepancy greater than allowed",
+        "a maker's price did not fit: the desk reads what became of it",
+    ),
+    ("could not insert order", "the venue failed while it took the order: the desk reads what became of it"),
+    ("order timed out", "the venue took too long: the desk reads what became of it"),
+    ("unmatched", "the taker delay ended without a match: it may rest, and the desk reads what became of it"),
+    ("Duplicated", "the venue has had this order before: the desk reads what became of it"),
+)
+"""The same for documented texts that leave an order's fate open."""
 
 
 def reject_sentence(venue_text: str) -> str | None:
-    """Return the operator's sentence for a documented refusal, None for an undocumented text."""
-    return next((sentence for fragment, sentence in REJECT_SENTENCES if fragment in venue_text), None)
+    """Return the operator's sentence for a documented refusal, None for any other text."""
+    return _first(REJECT_SENTENCES, venue_text)
+
+
+def venue_sentence(venue_text: str) -> str | None:
+    """Return the operator's sentence for any documented text, whatever it proves; None for any other."""
+    return _first(REJECT_SENTENCES + DEFERRED_SENTENCES + OPEN_SENTENCES, venue_text)
+
+
+def _first(rows: tuple[tuple[str, str], ...], text: str) -> str | None:
+    return next((sentence for fragment, sentence in rows if fragment in text), None)

@@ -13,6 +13,9 @@ from engine.domain.fees import FeeCurve
 from engine.domain.ids import ConditionId, EventId, TokenId
 from engine.domain.units import Price, Size
 
+TICKS = frozenset({Price(1_000), Price(100), Price(50), Price(25), Price(10), Price(1)})
+"""Every tick for which the venue documents how amounts are rounded (protocol 4.2)."""
+
 
 class Side(Enum):
     """Direction of an order; the value is the wire word."""

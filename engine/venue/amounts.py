@@ -5,9 +5,8 @@ Limit orders only. Equal to the official client's decimals: on the tick's grid i
 
 from dataclasses import dataclass
 
-from engine.domain.market import Side
+from engine.domain.market import TICKS, Side
 from engine.domain.units import LOT, Price, Rounding, Size, is_on_grid, notional
-from engine.venue.endpoints import TICKS
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,6 @@ and 9.5).
 from dataclasses import dataclass
 from typing import Self
 
-from engine.domain.units import Price
-
 CHAIN_ID = 137
 """Polygon."""
 
@@ -16,9 +14,6 @@ STANDARD_EXCHANGE = "0xE111180000d2663C0091e4f400237545B87B996B"
 NEG_RISK_EXCHANGE = "0xe2222d279d744050d28e00520010520000310F59"
 EXCHANGE_V3 = "0xe3333700cA9d93003F00f0F71f8515005F6c00Aa"
 """Takes orders whose token id is a Protocol-V2 position id."""
-
-TICKS = frozenset({Price(1_000), Price(100), Price(50), Price(25), Price(10), Price(1)})
-"""Every tick for which the venue documents how amounts are rounded (protocol 4.2)."""
 
 ORDERS_PER_POST = 15
 """Most orders in one POST /orders (documented, and checked by the official client)."""

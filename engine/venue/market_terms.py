@@ -12,9 +12,8 @@ import msgspec
 from engine.domain.catalogue import SkipReason
 from engine.domain.fees import FREE, RATE_ONE, FeeCurve
 from engine.domain.ids import ConditionId, TokenId
-from engine.domain.market import Market
+from engine.domain.market import TICKS, Market
 from engine.domain.units import Price, Size, format_price
-from engine.venue.endpoints import TICKS
 from engine.venue.gamma import GammaMarket
 from engine.venue.gamma_rows import SkipError
 from engine.venue.strict_json import (

@@ -7,8 +7,8 @@ equal the official client's for the same salt and time. Expiration, order type a
 import json
 from dataclasses import dataclass
 
-from engine.domain.order import OrderIntent, TimeInForce
-from engine.domain.units import LOT
+from engine.core.order_terms import form_problem, terms_of
+from engine.domain.order import OrderIntent
 from engine.ports import PreparedOrder
 from engine.venue.amounts import limit_amounts
 from engine.venue.keys import SigningKey, checksum_address
@@ -45,12 +45,8 @@ def prepare_order(
     intent: OrderIntent, account: TradingAccount, *, owner: str, install_secret: bytes
 ) -> PreparedOrder:
     """Sign one intent for the L2 key `owner`. The same arguments always give the same id and bytes."""
-    assert intent.size % LOT == 0, f"expected whole lots of 0.01 share, was {intent.size} x 1e-6"
-    timed = intent.time_in_force is TimeInForce.GTD
-    assert timed == (intent.expiration_s > 0), f"expected an expiration on GTD only, leg {intent.key}"
-    assert not (intent.post_only and intent.time_in_force is TimeInForce.FAK), (
-        f"FAK never rests, {intent.key}"
-    )
+    problem = form_problem(terms_of(intent))
+    assert problem is None, f"expected an order that may be signed, {intent.key}: {problem.text}"
     amounts = limit_amounts(intent.side, intent.price, intent.size, intent.tick)
     fields = SignedFields(
         salt=salt_for(install_secret, intent.key),

@@ -11,35 +11,40 @@ from typing import Final
 
 import msgspec
 
-from engine.domain.failure import LegAnswer, Placed, PostClass, reject_sentence
+from engine.domain.failure import LegAnswer, Placed, PostClass, RejectKind, reject_sentence
 from engine.domain.ids import OrderId, TradeId
 from engine.domain.market import Side
+from engine.domain.order import TimeInForce
 from engine.domain.units import Size, Usdc, parse_size, parse_usdc
 from engine.ports import PreparedOrder
+from engine.venue.answer_notes import refused_of, sign_of_text
 from engine.venue.http_client import FailureKind, HttpAnswer, HttpFailure
 from engine.venue.strict_json import OddAnswer, decode
 
-DEFERRING_TEXTS: Final = (
-    "Trading is currently disabled",
-    "Trading is currently cancel-only",
-    "post-only mode",
-)
-"""The documented 503 texts (protocol 4.5): the venue takes no such orders just now."""
-REQUEST_TEXTS: Final = (
+AUTH_TEXTS: Final = (
     "Invalid api key",
+    "Invalid L1 Request headers",
     "owner of the API KEY",
     "address of the API KEY",
+)
+"""Refusals of the key: no order would fare better."""
+REQUEST_TEXTS: Final = (
+    *AUTH_TEXTS,
     "address banned",
     "address in closed only mode",
     "deposit wallet flow",
     "order_version_mismatch",
+    "invalid order version",
     "Invalid order payload",
     "Too many orders in payload",
 )
 """Refusals of the account or the whole request. Any other refers to one order: as the answer to a batch of
 several it does not tell which, so no leg may be called refused by it."""
-_OPEN_ENDED: Final = "match delayed due to market conditions"
-"""Documented among the refusals, but its own words leave the order's fate open."""
+ABSENT_TEXTS: Final = ("No orderbook exists for the requested token id", "market not found")
+"""The only refusals of an order that travel as 404."""
+KILL_TEXTS: Final = ("no orders found to match with FAK", "couldn't be fully filled. FOK")
+"""How the venue says that an order which never rests found nothing, or not enough, to trade with."""
+_NEVER_REST: Final = (TimeInForce.FAK, TimeInForce.FOK)
 _DUPLICATED: Final = "is invalid. Duplicated."
 _ORDER_ID = re.compile(r"0x[0-9a-fA-F]{64}")
 _REASON_MAX = 200
@@ -63,15 +68,11 @@ class _Leg(msgspec.Struct, frozen=True):
         return (self.order_id or (found.group() if found else "")).lower()
 
 
-class _Refusal(msgspec.Struct, frozen=True):
-    error: str
-    code: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class _Verdict:
     kind: PostClass
     reason: str
+    reject: RejectKind | None = None
 
 
 def judge(prepared: Sequence[PreparedOrder], answer: HttpAnswer | HttpFailure) -> tuple[LegAnswer, ...]:
@@ -90,23 +91,21 @@ def judge(prepared: Sequence[PreparedOrder], answer: HttpAnswer | HttpFailure) -
 
 def _judge_status(prepared: Sequence[PreparedOrder], answer: HttpAnswer) -> _Verdict:
     """Judge an answer outside 2xx, which speaks of the request as a whole."""
-    try:
-        refusal = decode(answer.body, _Refusal)
-    except OddAnswer:
-        refusal = _Refusal("")
-    told = f"HTTP {answer.status} {refusal.error}".strip()[:_REASON_MAX]
+    refused = refused_of(answer)
+    told = f"HTTP {answer.status} {refused.error}".strip()[:_REASON_MAX]
     if answer.status in (425, 429):
         return _Verdict(PostClass.DEFERRED, told)
-    if answer.status == 503 and (refusal.code == "post_only_mode" or _defers(refusal.error)):
-        return _Verdict(PostClass.DEFERRED, refusal.error[:_REASON_MAX])
-    named = _ORDER_ID.search(refusal.error)
+    if answer.status == 503 and (refused.code == "post_only_mode" or sign_of_text(refused.error)):
+        return _Verdict(PostClass.DEFERRED, (refused.error or refused.code)[:_REASON_MAX])
+    named = _ORDER_ID.search(refused.error)
     own = len(prepared) == 1 and (named is None or named.group().lower() == prepared[0].order_id)
-    whole = any(text in refusal.error for text in REQUEST_TEXTS)
-    if answer.status in (400, 401, 403) and (own or whole):
-        verdict = _verdict_of(refusal.error)
+    whole = any(text in refused.error for text in REQUEST_TEXTS)
+    absent = answer.status == 404 and any(text in refused.error for text in ABSENT_TEXTS)
+    if (answer.status in (400, 401, 403) and (own or whole)) or (absent and own):
+        verdict = _verdict_of(refused.error, prepared[0].intent.time_in_force)
         if verdict.kind is not PostClass.UNKNOWN:
             return verdict
-    return _Verdict(PostClass.UNKNOWN, told)
+    return _Verdict(PostClass.UNKNOWN, told, RejectKind.AUTH if answer.status in (401, 403) else None)
 
 
 def _judge_array(prepared: Sequence[PreparedOrder], body: bytes) -> tuple[LegAnswer, ...]:
@@ -140,12 +139,11 @@ def _judge_leg(order: PreparedOrder, leg: _Leg) -> LegAnswer:
     """Judge the one element that speaks of this order."""
     words = {word.value: word for word in Placed}
     placed = words.get(leg.status.lower())
-    if placed is Placed.UNMATCHED:
+    verdict = _verdict_of(leg.error_msg, order.intent.time_in_force) if leg.error_msg else None
+    if placed is Placed.UNMATCHED and not (verdict and verdict.reject is RejectKind.KILLED):
         return _plain(order.order_id, _Verdict(PostClass.UNKNOWN, "unmatched: it may rest or be refused"))
-    if leg.error_msg:
-        contradicts = placed is not None
-        verdict = _verdict_of(leg.error_msg)
-        if contradicts:
+    if verdict is not None:
+        if placed not in (None, Placed.UNMATCHED):
             verdict = _Verdict(PostClass.UNKNOWN, f"{leg.status}, yet: {leg.error_msg}"[:_REASON_MAX])
         return _plain(order.order_id, verdict)
     if not leg.success or placed is None or leg.order_id.lower() != order.order_id:
@@ -168,20 +166,25 @@ def _accepted(order: PreparedOrder, leg: _Leg, placed: Placed) -> LegAnswer:
     return LegAnswer(order.order_id, PostClass.ACCEPTED, placed, filled, paid, trades, "")
 
 
-def _verdict_of(text: str) -> _Verdict:
+def _verdict_of(text: str, time_in_force: TimeInForce) -> _Verdict:
     """Return what a refusal's text proves, if it is a catalogued one."""
     reason = text[:_REASON_MAX]
     if _DUPLICATED in text:
         return _Verdict(PostClass.DUPLICATED, reason)
-    if _defers(text):
+    if sign_of_text(text) is not None:
         return _Verdict(PostClass.DEFERRED, reason)
-    if _OPEN_ENDED in text or reject_sentence(text) is None:
+    if reject_sentence(text) is None:
         return _Verdict(PostClass.UNKNOWN, reason)
-    return _Verdict(PostClass.REFUSED, reason)
+    return _Verdict(PostClass.REFUSED, reason, _reject_kind(text, time_in_force))
 
 
-def _defers(text: str) -> bool:
-    return any(known in text for known in DEFERRING_TEXTS)
+def _reject_kind(text: str, time_in_force: TimeInForce) -> RejectKind:
+    if any(known in text for known in AUTH_TEXTS):
+        return RejectKind.AUTH
+    if any(known in text for known in REQUEST_TEXTS):
+        return RejectKind.ACCOUNT
+    killed = time_in_force in _NEVER_REST and any(known in text for known in KILL_TEXTS)
+    return RejectKind.KILLED if killed else RejectKind.ORDER
 
 
 def _read_leg(raw: msgspec.Raw) -> _Leg | None:
@@ -192,7 +195,9 @@ def _read_leg(raw: msgspec.Raw) -> _Leg | None:
 
 
 def _plain(order_id: OrderId, verdict: _Verdict) -> LegAnswer:
-    return LegAnswer(order_id, verdict.kind, None, Size(0), Usdc(0), (), verdict.reason)
+    return LegAnswer(
+        order_id, verdict.kind, None, Size(0), Usdc(0), (), verdict.reason, reject=verdict.reject
+    )
 
 
 def _with_foreign(answers: list[LegAnswer], foreign: Sequence[str]) -> tuple[LegAnswer, ...]:

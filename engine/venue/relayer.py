@@ -6,14 +6,17 @@ It holds the only reference to the POST of orders, and that call demands both wi
 import json
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 
 from engine.clock import Clock, perf_us
 from engine.domain.account import AccountState, CancelReply
 from engine.domain.failure import VenueFailure
 from engine.domain.ids import ConditionId, OrderId, TokenId
 from engine.domain.order import OrderIntent
+from engine.domain.rates import Bucket
 from engine.domain.ticket import Approved, Grant
 from engine.domain.units import Ms
+from engine.domain.venue_state import VenueNote
 from engine.ports import (
     CancelReport,
     FoundOrder,
@@ -24,12 +27,13 @@ from engine.ports import (
 )
 from engine.venue import account_reads
 from engine.venue.account_wire import read_cancels, read_heartbeat
+from engine.venue.answer_notes import merged, with_legs
 from engine.venue.auth import ApiCredentials, L2Signer
 from engine.venue.endpoints import CANCELS_PER_REQUEST, ORDERS_PER_POST, VenueHosts
 from engine.venue.http_client import HttpClient
 from engine.venue.order_body import TradingAccount, prepare_order
 from engine.venue.order_wire import judge
-from engine.venue.private_calls import PrivateCalls
+from engine.venue.private_calls import PrivateCalls, body_of
 
 
 class ClobRelayer:
@@ -79,32 +83,38 @@ class ClobRelayer:
         answers = judge(prepared, answer)
         return SubmitReport(
             answers=answers,
+            note=with_legs(self._calls.note_of(answer, Bucket.ORDERS), prepared, answers),
             request_id=secrets.token_hex(8),
             place_call_us=perf_us() - started_us,
             ack_latency_us=answer.taken_us,
         )
 
     async def cancel(self, order_ids: Sequence[OrderId]) -> CancelReport:
-        """Cancel by id, at most 100 a request; all are sent, whatever becomes of the others."""
+        """Cancel by id, at most 100 a request; what was told is kept whatever becomes of the next one.
+
+        A venue that takes no cancels, or not so many, is not asked for the rest.
+        """
         replies: list[tuple[OrderId, CancelReply]] = []
+        notes: list[VenueNote] = []
         failure: VenueFailure | None = None
         for start in range(0, len(order_ids), CANCELS_PER_REQUEST):
             chunk = order_ids[start : start + CANCELS_PER_REQUEST]
             told = await self._cancel("/orders", json.dumps(chunk, separators=(",", ":")).encode())
-            if isinstance(told, VenueFailure):
-                failure = failure or told
-            else:
-                replies.extend(reply for reply in told if reply[0] in chunk)
-        return CancelReport(tuple(replies), failure)
+            replies.extend(reply for reply in told.replies if reply[0] in chunk)
+            notes.append(told.note)
+            failure = failure or told.failure
+            if told.failure and (told.note.limited or told.note.sign):
+                break
+        return CancelReport(tuple(replies), failure, note=merged(notes))
 
     async def cancel_market(self, condition_id: ConditionId) -> CancelReport:
         """Cancel every order of the account in one market."""
         body = json.dumps({"market": condition_id}, separators=(",", ":")).encode()
-        return _report(await self._cancel("/cancel-market-orders", body))
+        return await self._cancel("/cancel-market-orders", body)
 
     async def cancel_all(self) -> CancelReport:
         """Cancel every order of the account, in every market."""
-        return _report(await self._cancel("/cancel-all", None))
+        return await self._cancel("/cancel-all", None)
 
     async def heartbeat(self, heartbeat_id: str) -> HeartbeatTaken | HeartbeatRefused | VenueFailure:
         """Send one heartbeat; nothing is repeated."""
@@ -121,17 +131,14 @@ class ClobRelayer:
         """Read every page of open orders and trades, and the balances; a partial read is a failure."""
         return await account_reads.read_account(self._calls, self._account.signature_type, since_ms, tokens)
 
-    async def _cancel(
-        self, path: str, body: bytes | None
-    ) -> tuple[tuple[OrderId, CancelReply], ...] | VenueFailure:
-        raw = await self._calls.read("DELETE", path, body=body)
+    async def _cancel(self, path: str, body: bytes | None) -> CancelReport:
+        answer = await self._calls.send("DELETE", path, body=body)
+        note = self._calls.note_of(answer, Bucket.CANCELS)
+        raw = body_of(answer, f"DELETE {path}", note)
         if isinstance(raw, VenueFailure):
-            return raw
+            return CancelReport((), raw, note=note)
         try:
-            return read_cancels(raw)
+            return CancelReport(read_cancels(raw), note=note)
         except ValueError as error:
-            return VenueFailure(f"DELETE {path}: {error}")
-
-
-def _report(told: tuple[tuple[OrderId, CancelReply], ...] | VenueFailure) -> CancelReport:
-    return CancelReport((), told) if isinstance(told, VenueFailure) else CancelReport(told)
+            # An answer that cannot be read is no proof that cancels are taken.
+            return CancelReport((), VenueFailure(f"DELETE {path}: {error}"), note=replace(note, sign=None))

@@ -22,7 +22,6 @@ DOCUMENTED_REFUSALS = (
     "invalid expiration",
     "invalid nonce",
     "order canceled in the CTF exchange contract",
-    "order match delayed due to market conditions",
     "order couldn't be fully filled. FOK orders are fully filled or killed.",
     "no orders found to match with FAK order. FAK orders are partially filled or killed if no match is found.",  # noqa: E501 - exact text
     "the market is not yet ready to process new orders",
@@ -61,6 +60,7 @@ def test_reject_sentence_tells_what_to_look_at(text, word):
         "order 0xabc is invalid. Duplicated.",
         "could not insert order",
         "order timed out",
+        "order match delayed due to market conditions",
         "<html>502</html>",
     ],
 )

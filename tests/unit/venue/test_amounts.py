@@ -5,10 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polymarket._internal.actions.orders.limit import _compute_limit_order_amounts
 
-from engine.domain.market import Side
+from engine.domain.market import TICKS, Side
 from engine.domain.units import PRICE_ONE, Price, Size
 from engine.venue.amounts import Amounts, limit_amounts
-from engine.venue.endpoints import TICKS
 
 ticks = st.sampled_from(sorted(TICKS))
 

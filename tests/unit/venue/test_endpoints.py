@@ -2,6 +2,7 @@ from dataclasses import astuple
 
 from polymarket._internal.environment import PRODUCTION_CONFIG
 
+from engine.domain.market import TICKS
 from engine.domain.units import Price
 from engine.venue import endpoints
 from engine.venue.endpoints import PRODUCTION, VenueHosts
@@ -57,4 +58,4 @@ def test_ticks_are_those_the_pinned_client_rounds_for():
 
     theirs = {Price(int(tick * 10_000)) for tick in _ROUNDING_BY_TICK}
 
-    assert theirs == endpoints.TICKS
+    assert theirs == TICKS

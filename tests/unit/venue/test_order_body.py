@@ -87,12 +87,12 @@ def test_owner_is_escaped():
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"size": Size(10_005_000)}, "whole lots"),
-        ({"expiration_s": 0}, "expiration on GTD only"),
-        ({"time_in_force": TimeInForce.GTC}, "expiration on GTD only"),
+        ({"size": Size(10_005_000)}, "steps of 0.01 share"),
+        ({"expiration_s": 0}, "an expiration on a GTD"),
+        ({"time_in_force": TimeInForce.GTC}, "no expiration on a GTC"),
         (
             {"time_in_force": TimeInForce.FAK, "expiration_s": 0, "post_only": True},
-            "FAK never rests",
+            "FAK never does",
         ),
     ],
 )

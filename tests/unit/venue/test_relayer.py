@@ -9,14 +9,16 @@ from aiohttp import web
 
 from engine.clock import ManualClock
 from engine.domain.account import CancelReply
-from engine.domain.failure import PostClass
+from engine.domain.failure import PostClass, VenueFailure
 from engine.domain.ids import PlanId, TicketId
+from engine.domain.rates import Bucket, RateReading, RetryAfter
 from engine.domain.units import Ms
+from engine.domain.venue_state import VenueNote, VenueSign
 from engine.ports import CancelReport, Relayer
 from engine.venue.endpoints import VenueHosts
 from engine.venue.http_client import HttpClient
 from engine.venue.relayer import ClobRelayer
-from tests.support.scripted_venue import hangs_up, says
+from tests.support.scripted_venue import Handler, hangs_up, says
 from tests.support.venue_account import NOW_MS, ORDER, OTHER, order_rows, proved
 from tests.support.venue_orders import (
     ACCOUNT,
@@ -27,6 +29,8 @@ from tests.support.venue_orders import (
     INTENT,
     batch,
 )
+
+TAKEN = VenueNote(VenueSign.TAKES_CANCELS)
 
 
 def test_relayer_fills_the_port(relayer):
@@ -117,7 +121,9 @@ async def test_cancel_reads_what_is_said_of_each_id(relayer, venue):
     (asked,) = venue.asked
     assert asked.body == f'["{ORDER}","{OTHER}"]'.encode()
     assert proved(asked)
-    assert replies == CancelReport(((ORDER, CancelReply.CANCELLED), (OTHER, CancelReply.NOT_FOUND)))
+    assert replies == CancelReport(
+        ((ORDER, CancelReply.CANCELLED), (OTHER, CancelReply.NOT_FOUND)), note=TAKEN
+    )
 
 
 async def test_cancel_sends_at_most_a_hundred_ids_a_request(relayer, venue):
@@ -131,7 +137,7 @@ async def test_cancel_sends_at_most_a_hundred_ids_a_request(relayer, venue):
     replies = await relayer.cancel(ids)
 
     assert [len(json.loads(asked.body)) for asked in venue.asked] == [100, 100, 50]
-    assert replies == CancelReport(tuple((one, CancelReply.CANCELLED) for one in ids))
+    assert replies == CancelReport(tuple((one, CancelReply.CANCELLED) for one in ids), note=TAKEN)
 
 
 async def test_cancel_goes_on_after_an_unanswered_request_and_then_fails(relayer, venue):
@@ -147,7 +153,7 @@ async def test_cancel_goes_on_after_an_unanswered_request_and_then_fails(relayer
 async def test_id_the_answer_does_not_name_gets_no_reply(relayer, venue):
     venue.answers("DELETE", "/orders", says(json.dumps({"canceled": [OTHER], "not_canceled": {}})))
 
-    assert await relayer.cancel([ORDER]) == CancelReport(())
+    assert await relayer.cancel([ORDER]) == CancelReport((), note=TAKEN)
 
 
 async def test_cancel_all_sends_no_body(relayer, venue):
@@ -157,7 +163,7 @@ async def test_cancel_all_sends_no_body(relayer, venue):
 
     assert venue.asked[0].body == b""
     assert proved(venue.asked[0])
-    assert replies == CancelReport(((ORDER, CancelReply.CANCELLED),))
+    assert replies == CancelReport(((ORDER, CancelReply.CANCELLED),), note=TAKEN)
 
 
 @pytest.mark.parametrize(
@@ -192,3 +198,83 @@ async def test_cancelled_submit_is_let_through(relayer, venue):
 
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+def limited(wait_s: str) -> Handler:
+    async def answer(_: web.Request) -> web.StreamResponse:
+        headers = {"Retry-After": wait_s, "Poly-RateLimit-Remaining": "-3", "Poly-RateLimit-Tier": "Standard"}
+        return web.json_response({"error": "Too Many Requests"}, status=429, headers=headers)
+
+    return answer
+
+
+async def cancels_all(request: web.Request) -> web.StreamResponse:
+    return web.json_response({"canceled": await request.json(), "not_canceled": {}})
+
+
+async def test_rate_limit_between_two_cancels_keeps_what_was_told_and_ends_the_asking(relayer, venue):
+    ids = [row["id"] for row in order_rows(350)]
+    venue.answers("DELETE", "/orders", cancels_all, limited("2"))
+
+    report = await relayer.cancel(ids)
+
+    assert [len(json.loads(asked.body)) for asked in venue.asked] == [100, 100]
+    assert report.replies == tuple((one, CancelReply.CANCELLED) for one in ids[:100])
+    assert report.failure is not None
+    assert report.note.limited == RetryAfter(Ms(2_000), told=True)
+    assert report.note.rate == RateReading(Bucket.CANCELS, -3, None, "Standard", warning=False)
+    assert report.failure.note == VenueNote(limited=report.note.limited, rate=report.note.rate)
+
+
+async def test_fault_between_two_cancels_does_not_keep_the_others_from_being_asked(relayer, venue):
+    ids = [row["id"] for row in order_rows(250)]
+    venue.answers("DELETE", "/orders", cancels_all, says("oops", 500), cancels_all)
+
+    report = await relayer.cancel(ids)
+
+    assert [one for one, _ in report.replies] == ids[:100] + ids[200:]
+    assert report.failure is not None
+    assert report.note.sign is VenueSign.TAKES_CANCELS
+
+
+async def test_refused_cancels_tell_the_state_and_what_it_means(relayer, venue):
+    disabled = says('{"error":"Trading is currently disabled. Check polymarket.com for updates"}', 503)
+    venue.answers("DELETE", "/cancel-all", disabled)
+    venue.answers("DELETE", "/cancel-market-orders", says("", 425))
+
+    whole, market = await relayer.cancel_all(), await relayer.cancel_market(INTENT.condition_id)
+
+    assert (whole.note.sign, market.note.sign) == (VenueSign.DISABLED, VenueSign.RESTARTING)
+    assert whole.failure is not None
+    assert "neither orders nor cancels" in whole.failure.reason
+
+
+async def test_cancel_of_a_market_names_it_and_reads_what_was_not_cancelled(relayer, venue):
+    told = {"canceled": [ORDER], "not_canceled": {OTHER: "already canceled or matched"}}
+    venue.answers("DELETE", "/cancel-market-orders", says(json.dumps(told)))
+
+    report = await relayer.cancel_market(INTENT.condition_id)
+
+    assert json.loads(venue.asked[0].body) == {"market": INTENT.condition_id}
+    assert report.replies == ((ORDER, CancelReply.CANCELLED), (OTHER, CancelReply.MATCHED))
+
+
+async def test_submit_tells_limits_and_state_beside_its_verdicts(relayer, venue):
+    venue.answers("POST", "/orders", limited("-1"))
+
+    report = await relayer.submit(batch(2), approved=APPROVED, grant=GRANT)
+
+    assert [leg.kind for leg in report.answers] == [PostClass.DEFERRED] * 2
+    assert report.note == VenueNote(
+        limited=RetryAfter(Ms(100), told=True),
+        rate=RateReading(Bucket.ORDERS, -3, None, "Standard", warning=False),
+    )
+
+
+async def test_limited_read_says_so(relayer, venue):
+    venue.answers("GET", "/data/orders", limited("5"))
+
+    read = await relayer.read_account(Ms(0))
+
+    assert isinstance(read, VenueFailure)
+    assert read.note.limited == RetryAfter(Ms(5_000), told=True)
