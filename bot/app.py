@@ -92,7 +92,8 @@ async def run_desk(
     clock = SystemClock()
     metrics = Metrics()
     async with AsyncExitStack() as stack:
-        storage = await stack.enter_async_context(open_storage(lock, clock))
+        account = _account(settings, outside)
+        storage = await stack.enter_async_context(open_storage(lock, clock, wallet=account.wallet))
         http = HttpClient(timeout_s=settings.relayer.timeout_s)
         stack.push_async_callback(http.close)
         listener = _bind(settings.telegram.webhook_host, settings.telegram.webhook_port)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Protocol
 
 from engine.core.feed_inlet import FeedInput
@@ -44,6 +45,8 @@ class SubmitReport:
     """The whole call: headers, request, answer, judgement."""
     ack_latency_us: int
     """From the request's first byte to the answer's last; 0 if nothing was sent."""
+    status: int | None = field(default=None, kw_only=True)
+    """HTTP status of the answer, None without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,8 @@ class CancelReport:
     failure: VenueFailure | None = None
     """Why some ids got no reply; None when every request was answered."""
     note: VenueNote = field(default=NO_NOTE, kw_only=True)
+    status: int | None = field(default=None, kw_only=True)
+    """HTTP status of the last answer, None without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +209,30 @@ class Attempt:
     at_ms: Ms
 
 
+class RequestKind(Enum):
+    """Requests that change something at the venue, beside the POST of orders (`SubmitReport`)."""
+
+    CANCEL = "cancel"
+    CANCEL_MARKET = "cancel_market"
+    CANCEL_ALL = "cancel_all"
+    HEARTBEAT = "heartbeat"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestMade:
+    """One such request as it ended, for the exec audit. Cancels of more than 100 ids are one row."""
+
+    kind: RequestKind
+    request_id: str
+    order_ids: tuple[OrderId, ...]
+    """What it named; of a cancel of everything what the venue said was cancelled."""
+    outcome: str
+    """`answered`, or why there was no usable answer."""
+    status: int | None
+    call_us: int
+    at_ms: Ms
+
+
 class StoreError(Exception):
     """The disk or the database refused: nothing of the attempted commit is durable."""
 
@@ -212,9 +241,10 @@ class Store(Protocol):
     """The ledger. Every method is one transaction, durable when it returns; raises StoreError."""
 
     async def load(self, at_ms: Ms, rules_of: Collection[EventId] = ()) -> Restored:
-        """Read what the core needs to go on: open tickets, orders not final or of open tickets, fills.
+        """Read what the core needs to go on: tickets that can still change, with all orders and fills.
 
-        And the rules of the events in `rules_of`, as the catalogue last held them.
+        Of all others the sums (`Restored.past`). And the rules of the events in `rules_of`, as the catalogue
+        last held them.
         """
         ...
 
@@ -260,6 +290,10 @@ class Store(Protocol):
         """Append one audit line."""
         ...
 
+    async def append_request(self, request: RequestMade) -> None:
+        """Append one request to the exec audit; posts of orders have theirs by `finish_attempts`."""
+        ...
+
     async def save_catalogue(self, events: Sequence[EventGroup], at_ms: Ms) -> None:
         """Replace the stored catalogue (market file, not the ledger)."""
         ...
@@ -269,7 +303,9 @@ class Store(Protocol):
         ...
 
     def prune_history(self, at_ms: Ms) -> AsyncGenerator[Pruned, None]:
-        """Take out of the market file what the retention rule does not keep: a transaction for every item.
+        """Take out what the retention rules do not keep, a transaction for every item.
+
+        Old books and catalogue reads; signed bytes of orders that ended more than 24 h ago.
 
         May be left after any item; the next call goes on.
         """

@@ -29,6 +29,14 @@ _RULES: tuple[tuple[str, str], ...] = (
         "this leg of this plan was sent before, and a leg is sent once for ever: make a new plan",
     ),
     ("orders.order_id", "an order with this id is in the ledger already: make a new plan"),
+    (
+        "attempts: another desk took over",
+        "another desk took over this ledger: this one sends nothing more; stop it, and look at the other one",
+    ),
+    (
+        "intents: a known key came again",
+        "this leg of this plan was stored before with another content: nothing is sent; make a new plan",
+    ),
     ("confirms.ticket_id", "this ticket was sent before: open a new one"),
     ("events.code", "the short code already belongs to another event: the catalogue must choose another"),
 )

@@ -3,10 +3,11 @@
 import sqlite3
 from collections.abc import Sequence
 
-from engine.domain.ids import OrderId, TokenId, TradeId
+from engine.domain.events import PastFills
+from engine.domain.ids import EventId, OrderId, TokenId, TradeId
 from engine.domain.market import Side
 from engine.domain.order import Fill, Settlement
-from engine.domain.units import Ms
+from engine.domain.units import Ms, Size, Usdc
 from storage.db import SqlValue, Transaction
 
 DAY_MS = 24 * 3600 * 1000
@@ -27,6 +28,24 @@ SELECT count(*) AS fills, coalesce(sum(CASE side WHEN 'BUY' THEN cash ELSE 0 END
 FROM fills WHERE settlement <> 'failed' AND matched_ms >= :day AND matched_ms < :day + :length
 """
 """Fills of one UTC day, failed ones left out, and what they cost: purchases and every fee, micro-dollars."""
+_PAST = """
+SELECT p.event_id, json_extract(p.payload, '$[1].code') AS code, f.token_id,
+    sum(CASE f.side WHEN 'BUY' THEN f.size ELSE -f.size END) AS confirmed,
+    sum(CASE f.side WHEN 'BUY' THEN f.cash ELSE -f.cash END + f.fee) AS cost
+FROM fills AS f
+JOIN orders AS o USING (order_id)
+JOIN intents AS i USING (intent_key)
+JOIN confirms AS c ON c.ticket_id = i.ticket_id
+JOIN plans AS p ON p.fingerprint = c.plan_fingerprint
+WHERE f.settlement = 'confirmed' AND i.ticket_id NOT IN (SELECT value FROM json_each(?))
+GROUP BY p.event_id, f.token_id ORDER BY p.event_id, f.token_id
+"""
+_PAST_SPENT = """
+SELECT coalesce(sum(CASE f.side WHEN 'BUY' THEN f.cash ELSE 0 END + f.fee), 0) AS spent
+FROM fills AS f JOIN orders AS o USING (order_id) JOIN intents AS i USING (intent_key)
+WHERE f.settlement <> 'failed' AND f.matched_ms >= :day AND f.matched_ms < :day + :length
+    AND i.ticket_id NOT IN (SELECT value FROM json_each(:loaded))
+"""
 
 
 async def save_fills(transaction: Transaction, fills: Sequence[Fill]) -> None:
@@ -37,6 +56,27 @@ async def save_fills(transaction: Transaction, fills: Sequence[Fill]) -> None:
 async def load_fills(transaction: Transaction, ticket_ids: str) -> tuple[Fill, ...]:
     """Return the fills of these tickets (a JSON array of ids), oldest first."""
     return tuple(fill_of(row) for row in await transaction.rows(_LOAD, (ticket_ids,)))
+
+
+async def load_past(transaction: Transaction, loaded: str) -> tuple[PastFills, ...]:
+    """Return what the confirmed fills of all tickets but these (a JSON array of ids) come to, by token."""
+    return tuple(
+        PastFills(
+            event_id=EventId(row["event_id"]),
+            code=row["code"],
+            token_id=TokenId(row["token_id"]),
+            confirmed=Size(row["confirmed"]),
+            cost=Usdc(row["cost"]),
+        )
+        for row in await transaction.rows(_PAST, (loaded,))
+    )
+
+
+async def load_past_spent(transaction: Transaction, loaded: str, at_ms: Ms) -> Usdc:
+    """Return what this UTC day's purchases and fees of all tickets but these have cost."""
+    row = await transaction.row(_PAST_SPENT, day_of(at_ms) | {"loaded": loaded})
+    assert row is not None, "a sum always has a row"
+    return Usdc(row["spent"])
 
 
 def day_of(at_ms: Ms) -> dict[str, SqlValue]:

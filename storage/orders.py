@@ -36,12 +36,16 @@ _UPDATE_ORDER = """
 UPDATE orders SET
     state = :state, filled = max(filled, :filled), sends = max(sends, :sends),
     last_send_ms = max(last_send_ms, :last_send_ms), ever_unknown = max(ever_unknown, :ever_unknown),
-    reason = :reason
+    reason = :reason, ended_ms = CASE WHEN :is_final THEN coalesce(ended_ms, :now_ms) END
 WHERE order_id = :order_id AND intent_key = :intent_key
 """
 _LOAD = """
 SELECT o.*, i.payload FROM orders AS o JOIN intents AS i USING (intent_key)
 WHERE i.ticket_id IN (SELECT value FROM json_each(?)) ORDER BY o.seq
+"""
+_LOAD_ENDED = """
+SELECT o.order_id, o.ended_ms FROM orders AS o JOIN intents AS i USING (intent_key)
+WHERE o.ended_ms IS NOT NULL AND i.ticket_id IN (SELECT value FROM json_each(?)) ORDER BY o.seq
 """
 
 
@@ -62,16 +66,23 @@ async def insert_orders(transaction: Transaction, records: Sequence[OrderRecord]
     await transaction.run_many(_INSERT_ORDER, [order_row(record) for record in records])
 
 
-async def update_orders(transaction: Transaction, records: Sequence[OrderRecord]) -> None:
+async def update_orders(transaction: Transaction, records: Sequence[OrderRecord], at_ms: Ms) -> None:
     """Bring orders up to what evidence says; raises StoreError for an order the ledger does not hold."""
     for record in records:
-        if await transaction.run(_UPDATE_ORDER, order_row(record)) != 1:
+        moved: dict[str, SqlValue] = {"is_final": record.state.is_final, "now_ms": at_ms}
+        if await transaction.run(_UPDATE_ORDER, order_row(record) | moved) != 1:
             raise StoreError(f"ledger.db: expected order {record.order_id}, found none; nothing was stored")
 
 
 async def load_orders(transaction: Transaction, ticket_ids: str) -> tuple[OrderRecord, ...]:
     """Return the orders of these tickets (a JSON array of ids), oldest first."""
     return tuple(order_of(row) for row in await transaction.rows(_LOAD, (ticket_ids,)))
+
+
+async def load_ended(transaction: Transaction, ticket_ids: str) -> tuple[tuple[OrderId, Ms], ...]:
+    """Return since when those orders of these tickets have ended that did."""
+    rows = await transaction.rows(_LOAD_ENDED, (ticket_ids,))
+    return tuple((OrderId(row["order_id"]), Ms(row["ended_ms"])) for row in rows)
 
 
 def order_row(record: OrderRecord) -> dict[str, SqlValue]:

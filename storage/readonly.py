@@ -17,6 +17,7 @@ from engine.domain.market import EventGroup
 from engine.domain.review import Review, RulesFreeze
 from engine.domain.units import Ms, Size, Usdc
 from engine.ports import StoreError
+from storage.anchor import AnchorUnreadableError, read_anchor
 from storage.audit import CHAIN, ChainBroken, ChainIntact, verify_chain
 from storage.db import translated
 from storage.files import LEDGER_FILE, MARKET_FILE
@@ -217,9 +218,16 @@ def read_named_markets(folder: Path, what: str) -> tuple[NamedMarket, ...]:
 
 
 def verify_audit(folder: Path) -> ChainIntact | ChainBroken:
-    """Walk the whole audit chain and name the first bad line; raises StoreError if it cannot be read."""
+    """Walk the whole audit chain and name the first bad line; raises StoreError if it cannot be read.
+
+    May run beside a desk: the anchor is read first, so that it is never newer than the chain.
+    """
+    try:
+        anchor = read_anchor(folder)
+    except AnchorUnreadableError as error:
+        return ChainBroken(1, f"{error}, found other text: no line can be trusted")
     with _reading(folder / LEDGER_FILE) as ledger:
-        return verify_chain(ledger.execute(CHAIN))
+        return verify_chain(ledger.execute(CHAIN), anchor)
 
 
 def _schema(path: Path, name: str) -> SchemaLine:

@@ -4,7 +4,9 @@ Each raises StoreError, with nothing stored, when disk or database refuses. The 
 mapper in the modules of this folder; here is only what belongs into one commit.
 """
 
+import logging
 from collections.abc import AsyncGenerator, Collection, Sequence
+from contextlib import aclosing
 
 from engine.clock import Clock
 from engine.domain.effects import Audit
@@ -17,15 +19,17 @@ from engine.domain.plan import Plan
 from engine.domain.review import Review, RulesFreeze
 from engine.domain.ticket import Claim, Ticket
 from engine.domain.units import Ms
-from engine.ports import PreparedOrder, SubmitReport
-from storage.attempts import begin_resends, finish, insert_first_sends
+from engine.ports import PreparedOrder, RequestMade, SubmitReport
+from storage.anchor import Anchor, write_anchor
+from storage.attempts import begin_resends, finish, insert_first_sends, insert_request, purge_signed
 from storage.audit import append_line
 from storage.catalogue import load_codes, save_read
 from storage.db import Database
-from storage.fills import load_fills, save_fills
-from storage.orders import insert_orders, insert_plan, load_orders, update_orders
+from storage.fills import load_fills, load_past, load_past_spent, save_fills
+from storage.orders import insert_orders, insert_plan, load_ended, load_orders, update_orders
 from storage.retention import prune
 from storage.reviews import insert_review, load_event, load_reviews, load_rules_freezes, record_rules_freeze
+from storage.risk import rebalance, reserve_first
 from storage.snapshots import save_snapshots
 from storage.stops import load_freezes, load_halt, record_freeze, record_halt
 from storage.tickets import (
@@ -37,14 +41,17 @@ from storage.tickets import (
     upsert_ticket,
 )
 
+LOG = logging.getLogger(__name__)
+
 
 class LedgerStore:
     """Implements `engine.ports.Store` on `ledger.db` and, for catalogue and books, `market.db`."""
 
-    def __init__(self, ledger: Database, market: Database, clock: Clock) -> None:
+    def __init__(self, ledger: Database, market: Database, clock: Clock, epoch: int) -> None:
         self._ledger = ledger
         self._market = market
         self._clock = clock
+        self._epoch = epoch
 
     async def load(self, at_ms: Ms, rules_of: Collection[EventId] = ()) -> Restored:
         """Read what the core needs to go on, as one consistent picture, and the last rules of some events."""
@@ -62,6 +69,9 @@ class LedgerStore:
                 rules_freezes=await load_rules_freezes(transaction),
                 reviews=await load_reviews(transaction),
                 last_rules=rules,
+                ended=await load_ended(transaction, ids),
+                past=await load_past(transaction, ids),
+                past_spent=await load_past_spent(transaction, ids, at_ms),
             )
 
     async def _last_rules(self, wanted: Collection[EventId]) -> tuple[tuple[EventId, str], ...]:
@@ -94,24 +104,28 @@ class LedgerStore:
             confirm = Confirm(claim, ticket, plan.plan_id, plan_hash, armed_until_ms, sent_ms)
             await insert_confirm(transaction, confirm)
             await insert_orders(transaction, records)
-            await insert_first_sends(transaction, [prepared for _, prepared in orders], sent_ms)
+            await reserve_first(transaction, records, sent_ms)
+            await insert_first_sends(transaction, [p for _, p in orders], sent_ms, self._epoch)
         return True
 
     async def begin_resend(self, order_ids: Sequence[OrderId], at_ms: Ms) -> tuple[PreparedOrder, ...]:
         """Append an attempt row for each order and return the stored bytes, in the order asked."""
         async with self._ledger.transaction() as transaction:
-            return await begin_resends(transaction, order_ids, at_ms)
+            return await begin_resends(transaction, order_ids, at_ms, self._epoch)
 
     async def finish_attempts(self, report: SubmitReport, at_ms: Ms) -> None:
         """Record what the newest attempt of each order was told, with its timings."""
         async with self._ledger.transaction() as transaction:
-            await finish(transaction, report, at_ms)
+            await finish(transaction, report, at_ms, self._epoch)
 
     async def save_progress(self, orders: Sequence[OrderRecord], fills: Sequence[Fill]) -> None:
-        """Update orders and insert or advance fills, unique by (trade id, order id)."""
+        """Update orders, insert or advance fills (unique by trade id and order id), and move reserves."""
+        now_ms = self._clock.now_ms()
+        touched = [*(order.order_id for order in orders), *(fill.order_id for fill in fills)]
         async with self._ledger.transaction() as transaction:
-            await update_orders(transaction, orders)
+            await update_orders(transaction, orders, now_ms)
             await save_fills(transaction, fills)
+            await rebalance(transaction, touched, now_ms)
 
     async def save_halt(self, reason: str | None) -> None:
         """Store or lift the halt."""
@@ -134,9 +148,22 @@ class LedgerStore:
             await insert_review(transaction, review)
 
     async def append_audit(self, line: Audit) -> None:
-        """Append one audit line to the chain."""
+        """Append one audit line to the chain, and write the new head into its anchor."""
         async with self._ledger.transaction() as transaction:
-            await append_line(transaction, line)
+            head = await append_line(transaction, line)
+        self._anchor(head)
+
+    def _anchor(self, head: Anchor) -> None:
+        try:
+            write_anchor(self._ledger.path.parent, head)
+        except OSError as error:
+            # The line is durable: an older anchor only proves less, and the next line writes it again.
+            LOG.warning("the audit's anchor was not written (%s): line %d is in the ledger", error, head.seq)
+
+    async def append_request(self, request: RequestMade) -> None:
+        """Append one request to the exec audit."""
+        async with self._ledger.transaction() as transaction:
+            await insert_request(transaction, request, self._epoch)
 
     async def save_catalogue(self, events: Sequence[EventGroup], at_ms: Ms) -> None:
         """Replace the stored catalogue; the code an event was first given stays."""
@@ -148,9 +175,14 @@ class LedgerStore:
         async with self._market.transaction() as transaction:
             await save_snapshots(transaction, snapshots)
 
-    def prune_history(self, at_ms: Ms) -> AsyncGenerator[Pruned, None]:
-        """Thin old snapshots and catalogue reads; tells after every short commit what it took."""
-        return prune(self._market, at_ms)
+    async def prune_history(self, at_ms: Ms) -> AsyncGenerator[Pruned, None]:
+        """Purge old signed bytes, thin old books and reads; tells after every short commit what it took."""
+        async with self._ledger.transaction() as transaction:
+            signed = await purge_signed(transaction, at_ms)
+        yield Pruned(signed=signed)
+        async with aclosing(prune(self._market, at_ms)) as parts:
+            async for part in parts:
+                yield part
 
     async def known_codes(self) -> dict[EventId, str]:
         """Return the short code of every event ever stored, for the catalogue client to keep."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from engine.domain.ids import PlanId, TicketId, UserId
 from engine.domain.ticket import Claim, Operator, Role, Ticket, TicketKind, TicketState
-from engine.domain.units import Ms
+from engine.domain.units import LOT, Ms
 from storage.codec import decode_plan, encode_plan
 from storage.db import SqlValue, Transaction
 
@@ -47,13 +47,22 @@ INSERT INTO confirms (
 """
 _LOAD = """
 SELECT t.* FROM tickets AS t
-WHERE t.state IN ('dry', 'confirm', 'sending')
-    OR (t.state IN ('broken', 'missed', 'done') AND t.updated_ms >= :kept_since)
-    OR EXISTS (
-        SELECT 1 FROM intents AS i JOIN orders AS o USING (intent_key)
-        WHERE i.ticket_id = t.ticket_id AND (
-            o.is_final = 0
-            OR o.filled > 0))
+WHERE t.ticket_id IN (
+    SELECT ticket_id FROM tickets
+    WHERE state IN ('dry', 'confirm', 'sending')
+        OR (state IN ('broken', 'missed', 'done') AND updated_ms >= :kept_since)
+    UNION
+    SELECT i.ticket_id FROM orders AS o JOIN intents AS i USING (intent_key) WHERE o.is_final = 0
+    UNION
+    SELECT i.ticket_id FROM orders AS o JOIN intents AS i USING (intent_key)
+    WHERE o.ended_ms >= :kept_since AND (o.ever_unknown = 1 OR o.state = 'dead')
+    UNION
+    SELECT i.ticket_id FROM orders AS o JOIN intents AS i USING (intent_key)
+    WHERE o.filled >= :lot
+        AND o.filled >= :lot + (SELECT coalesce(sum(f.size), 0) FROM fills AS f WHERE f.order_id = o.order_id)
+    UNION
+    SELECT i.ticket_id FROM fills AS f JOIN orders AS o USING (order_id) JOIN intents AS i USING (intent_key)
+    WHERE f.settlement NOT IN ('confirmed', 'failed'))
 ORDER BY t.created_ms, t.ticket_id
 """
 
@@ -120,11 +129,13 @@ async def insert_confirm(transaction: Transaction, confirm: Confirm) -> None:
 
 
 async def load_tickets(transaction: Transaction, at_ms: Ms) -> tuple[Ticket, ...]:
-    """Return open and sending tickets, those ended in the last 24 h, and all that bought something.
+    """Return every ticket that can still change; what the others hold is told as sums.
 
-    What was bought is held until it is merged or redeemed, which this desk cannot do yet.
+    Those are open and sending ones, those ended in the last 24 h, and those with an order that may still
+    execute, is watched as a tombstone, or has matched shares that were not read back (a lot or more) or are
+    not settled.
     """
-    rows = await transaction.rows(_LOAD, {"kept_since": at_ms - KEPT_MS})
+    rows = await transaction.rows(_LOAD, {"kept_since": at_ms - KEPT_MS, "lot": LOT})
     return tuple(ticket_of(row) for row in rows)
 
 

@@ -60,7 +60,7 @@ class KeepSnapshots:
 
 @dataclass(frozen=True, slots=True)
 class PruneHistory:
-    """Take out of the market file what the retention rule does not keep."""
+    """Take out what the retention rules do not keep: old books, and signed bytes of orders long ended."""
 
 
 @dataclass(frozen=True, slots=True)

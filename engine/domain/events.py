@@ -1,6 +1,6 @@
 """Every input of the core, frozen. `at_ms` is desk time at which the shell learned of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from engine.domain.account import AccountState, CancelReply, OpenOrder, UserOrder, VenueTrade
@@ -14,7 +14,7 @@ from engine.domain.market import EventGroup
 from engine.domain.order import Fill, OrderRecord
 from engine.domain.review import Review, RulesFreeze
 from engine.domain.ticket import Approved, Grant, Operator, Ticket
-from engine.domain.units import Ms
+from engine.domain.units import Ms, Size, Usdc
 from engine.domain.venue_state import NO_NOTE, VenueNote
 
 
@@ -26,6 +26,19 @@ class Job(Enum):
     CATALOGUE_REFRESH = "catalogue_refresh"
     SNAPSHOTS = "snapshots"
     RETENTION = "retention"
+
+
+@dataclass(frozen=True, slots=True)
+class PastFills:
+    """What the settled fills of tickets that were not restored come to, for one token of one event."""
+
+    event_id: EventId
+    code: str
+    token_id: TokenId
+    confirmed: Size
+    """Bought minus sold, confirmed: every fill that is still open comes with its ticket. May be negative."""
+    cost: Usdc
+    """What was paid for them, every fee included, minus what sales brought."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +58,12 @@ class Restored:
     """Each event's newest review, and its newest one by the TOML; oldest first."""
     last_rules: tuple[tuple[EventId, str], ...] = ()
     """Canonical rules of the events named in the TOML, as the catalogue last held them."""
+    ended: tuple[tuple[OrderId, Ms], ...] = ()
+    """Since when each restored order that has ended did so: the tombstone watch counts from there."""
+    past: tuple[PastFills, ...] = ()
+    """Everything held through tickets that are not among `tickets`."""
+    past_spent: Usdc = field(default=Usdc(0))
+    """Purchases and fees of this UTC day through those tickets, failed fills left out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,10 +52,16 @@ class Pruned:
 
     snapshots: int = 0
     catalogue_reads: int = 0
+    signed: int = 0
+    """Signed bytes of orders that ended long ago."""
 
     def __add__(self, more: "Pruned") -> "Pruned":
         """Return both together."""
-        return Pruned(self.snapshots + more.snapshots, self.catalogue_reads + more.catalogue_reads)
+        return Pruned(
+            self.snapshots + more.snapshots,
+            self.catalogue_reads + more.catalogue_reads,
+            self.signed + more.signed,
+        )
 
 
 def thinned_spans(now_ms: Ms) -> tuple[Span, Span]:

@@ -35,6 +35,8 @@ from engine.ports import (
     HeartbeatTaken,
     PreparedOrder,
     Relayer,
+    RequestKind,
+    RequestMade,
     Store,
     StoreError,
     SubmitReport,
@@ -124,6 +126,7 @@ class OrderDesk:
         asked_ms, began_us = self._clock.now_ms(), perf_us()
         outcome = await self._relayer.cancel(order_ids)
         self._told(outcome, order_ids, asked_ms, began_us)
+        await self._record(RequestKind.CANCEL, order_ids, outcome, perf_us() - began_us)
 
     def cancel_everything(self) -> None:
         """Start cancelling every order of the account."""
@@ -133,6 +136,35 @@ class OrderDesk:
         asked_ms, began_us = self._clock.now_ms(), perf_us()
         outcome = await self._relayer.cancel_all()
         self._told(outcome, (), asked_ms, began_us)
+        named = tuple(order_id for order_id, _ in outcome.replies)
+        await self._record(RequestKind.CANCEL_ALL, named, outcome, perf_us() - began_us)
+
+    async def _record(
+        self, kind: RequestKind, order_ids: tuple[OrderId, ...], outcome: CancelReport, call_us: int
+    ) -> None:
+        """Put a cancel into the exec audit, behind its consequences: a cancel waits for no ledger."""
+        told = "answered" if outcome.failure is None else outcome.failure.reason
+        await self._append(kind, order_ids, told, outcome.status, call_us)
+
+    async def _append(
+        self,
+        kind: RequestKind,
+        order_ids: tuple[OrderId, ...],
+        outcome: str,
+        status: int | None,
+        call_us: int,
+    ) -> None:
+        at_ms = self._clock.now_ms()
+        named = f"{kind.value}:{at_ms}:{','.join(order_ids)}"
+        request_id = f"{kind.value}-{hashlib.sha256(named.encode()).hexdigest()[:16]}"
+        try:
+            await self._store.append_request(
+                RequestMade(kind, request_id, order_ids, outcome, status, call_us, at_ms)
+            )
+        except StoreError:
+            # No halt by this: a halt cancels everything, and every cancel would ask for its row again.
+            self._metrics.count("engine_errors", "store")
+            LOG.exception("a %s is missing in the exec audit", kind.value)
 
     def _told(
         self,
@@ -156,7 +188,7 @@ class OrderDesk:
         self._tasks.spawn("heartbeat", self._heartbeat(heartbeat_id))
 
     async def _heartbeat(self, heartbeat_id: str) -> None:
-        asked_ms = self._clock.now_ms()
+        asked_ms, began_us = self._clock.now_ms(), perf_us()
         told = await self._relayer.heartbeat(heartbeat_id)
         now = self._clock.now_ms()
         match told:
@@ -164,8 +196,11 @@ class OrderDesk:
                 self._post(HeartbeatAnswered(now, asked_ms, told.heartbeat_id))
             case HeartbeatRefused():
                 self._post(HeartbeatMismatched(now, asked_ms, heartbeat_id, told.expected))
+                outcome = "the venue expected another id"
+                await self._append(RequestKind.HEARTBEAT, (), outcome, None, perf_us() - began_us)
             case VenueFailure():
                 self._post(HeartbeatFailed(now, asked_ms, told.reason))
+                await self._append(RequestKind.HEARTBEAT, (), told.reason, None, perf_us() - began_us)
             case _:
                 assert_never(told)
 

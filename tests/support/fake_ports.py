@@ -26,6 +26,7 @@ from engine.ports import (
     HeartbeatRefused,
     HeartbeatTaken,
     PreparedOrder,
+    RequestMade,
     StoreError,
     SubmitReport,
 )
@@ -131,6 +132,8 @@ class FakeStore:
         self.bodies: dict[OrderId, PreparedOrder] = {}
         self.halted: str | None = None
         self.reports: list[SubmitReport] = []
+        self.requests: list[RequestMade] = []
+        """The exec audit beside `reports`."""
 
     def _begin(self, what: str, about: object) -> None:
         if what in self.fail or "all" in self.fail:
@@ -185,6 +188,11 @@ class FakeStore:
 
     async def save_review(self, review: Review) -> None:
         self._begin("save_review", review.event_id)
+
+    async def append_request(self, request: RequestMade) -> None:
+        if "append_request" in self.fail or "all" in self.fail:
+            raise StoreError("disk full")
+        self.requests.append(request)
 
     async def append_audit(self, line: Audit) -> None:
         self._begin("append_audit", line.what)

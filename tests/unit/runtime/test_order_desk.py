@@ -6,7 +6,7 @@ from engine.domain.account import CancelReply
 from engine.domain.events import BatchCommitted, BatchRefused, CancelAnswered, CancelFailed, PostAnswered
 from engine.domain.failure import PostClass, VenueFailure
 from engine.domain.order import OrderState
-from engine.ports import StoreError
+from engine.ports import HeartbeatRefused, HeartbeatTaken, RequestKind, StoreError
 from tests.support.batches import again, batch, rests
 from tests.support.builders import order_id
 from tests.support.fake_ports import named, settled
@@ -192,3 +192,44 @@ async def test_cancel_everything_passes_a_closed_gate(shell, desk):
     await settled(lambda: bool(shell.mail))
 
     assert named(shell.log) == ["cancel_all"]
+
+
+async def test_every_cancel_has_its_row_of_the_exec_audit(shell, desk):
+    ids = (order_id(1), order_id(2))
+    desk.cancel(ids)
+    await settled(lambda: len(shell.store.requests) == 1)
+    shell.relayer.cancel_reply = VenueFailure("timed out")
+    desk.cancel(ids)
+    await settled(lambda: len(shell.store.requests) == 2)
+    desk.cancel_everything()
+    await settled(lambda: len(shell.store.requests) == 3)
+
+    assert [(r.kind, r.order_ids, r.outcome) for r in shell.store.requests] == [
+        (RequestKind.CANCEL, ids, "answered"),
+        (RequestKind.CANCEL, ids, "timed out"),
+        (RequestKind.CANCEL_ALL, (), "timed out"),
+    ]
+
+
+async def test_heartbeat_has_a_row_only_if_the_venue_did_not_take_it(shell, desk):
+    for answer in (HeartbeatTaken("hb-2"), HeartbeatRefused("hb-9"), VenueFailure("timed out")):
+        shell.relayer.heartbeat_answer = answer
+        mail = len(shell.mail)
+        desk.heartbeat("hb-1")
+        await shell.tasks.settle(1)
+        assert len(shell.mail) == mail + 1
+
+    assert [(r.kind, r.outcome) for r in shell.store.requests] == [
+        (RequestKind.HEARTBEAT, "the venue expected another id"),
+        (RequestKind.HEARTBEAT, "timed out"),
+    ]
+
+
+async def test_cancel_is_told_and_halts_nothing_when_the_exec_audit_cannot_be_written(shell, desk):
+    """A halt cancels everything: if that asked for another halt, the desk would never come to rest."""
+    shell.store.fail = {"append_request"}
+
+    desk.cancel([order_id(1)])
+    await settled(lambda: shell.metrics.value("engine_errors", "store") == 1)
+
+    assert [type(event) for event in shell.mail] == [CancelAnswered]

@@ -8,10 +8,12 @@ from dataclasses import replace
 import pytest
 
 from engine.clock import ManualClock
+from engine.domain.events import PastFills
 from engine.domain.order import OrderState, Settlement
 from engine.domain.ticket import TicketState
-from engine.domain.units import Ms, Size
+from engine.domain.units import Ms, Size, Usdc
 from tests.unit.storage import builders
+from tests.unit.storage.builders import NOW
 from tests.unit.storage.store_contract import send
 
 DAY_MS = 24 * 3600 * 1000
@@ -38,20 +40,23 @@ class LoadContract:
             (OrderState.UNKNOWN, 0, None, True),
             (OrderState.LIVE, 0, None, True),
             (OrderState.DEAD, 0, None, False),
-            (OrderState.FILLED, 200, None, True),
-            (OrderState.FILLED, 200, Settlement.MATCHED, True),
-            (OrderState.FILLED, 200, Settlement.CONFIRMED, True),  # held until merged or redeemed
-            (OrderState.FILLED, 200, Settlement.FAILED, True),
-            (OrderState.CANCELLED, 201, Settlement.CONFIRMED, True),
+            (OrderState.FILLED, 20_000, None, True),  # matched, and not read back
+            (OrderState.FILLED, 20_000, Settlement.MATCHED, True),
+            (OrderState.FILLED, 20_000, Settlement.MINED, True),
+            (OrderState.FILLED, 20_000, Settlement.RETRYING, True),
+            (OrderState.FILLED, 20_000, Settlement.CONFIRMED, False),
+            (OrderState.FILLED, 20_000, Settlement.FAILED, False),
+            (OrderState.CANCELLED, 29_999, Settlement.CONFIRMED, False),  # less than a lot is rounding
+            (OrderState.CANCELLED, 30_000, Settlement.CONFIRMED, True),
         ],
     )
-    async def test_ended_ticket_comes_back_later_if_it_bought_or_is_unproven(self, store, clock, case):
+    async def test_ended_ticket_comes_back_later_if_it_can_still_change(self, store, clock, case):
         state, filled, settlement, comes_back = case
         after, pairs = await send(store, legs=1)
         record = replace(pairs[0][0], state=state, filled=Size(filled))
         fills = []
         if settlement is not None:
-            fills = [replace(builders.fill(record, size=200), settlement=settlement)]
+            fills = [replace(builders.fill(record, size=20_000), settlement=settlement)]
         await store.save_progress([record], fills)
         await store.save_ticket(replace(after, state=TicketState.DONE, version=6), None)
 
@@ -83,3 +88,89 @@ class LoadContract:
         assert [ticket.ticket_id for ticket in restored.tickets] == ["T-FRESH"]
         assert [order.order_id for order in restored.orders] == [fresh[0][0].order_id]
         assert restored.fills == ()
+
+    @pytest.mark.parametrize(
+        ("state", "ever_unknown", "watched"),
+        [
+            (OrderState.DEAD, False, True),
+            (OrderState.CANCELLED, True, True),
+            (OrderState.CANCELLED, False, False),
+            (OrderState.REJECTED, False, False),
+        ],
+    )
+    async def test_order_that_may_rise_comes_back_for_24_hours(
+        self, store, clock, state, ever_unknown, watched
+    ):
+        """Its ticket ended long before: only the tombstone watch asks for it."""
+        after, pairs = await send(store, legs=1)
+        await store.save_ticket(replace(after, state=TicketState.MISSED, version=6), None)
+        clock.advance(2 * DAY_MS)
+        dead = replace(pairs[0][0], state=state, ever_unknown=ever_unknown)
+        await store.save_progress([dead], [])
+        ended_ms = clock.now_ms()
+
+        last = await store.load(Ms(ended_ms + DAY_MS))
+        gone = await store.load(Ms(ended_ms + DAY_MS + 1))
+
+        assert last.ended == (((dead.order_id, ended_ms),) if watched else ())
+        assert bool(last.orders) == watched
+        assert (gone.orders, gone.ended) == ((), ())
+
+    async def test_order_that_rose_from_the_dead_has_not_ended(self, store, clock):
+        _, pairs = await send(store, legs=1)
+        record = pairs[0][0]
+        await store.save_progress([replace(record, state=OrderState.DEAD)], [])
+        clock.advance(1_000)
+        await store.save_progress([replace(record, state=OrderState.LIVE)], [])
+        assert (await store.load(clock.now_ms())).ended == ()
+        clock.advance(1_000)
+
+        await store.save_progress([replace(record, state=OrderState.CANCELLED)], [])
+        clock.advance(1_000)
+        await store.save_progress([replace(record, state=OrderState.CANCELLED, reason="late")], [])
+
+        assert (await store.load(clock.now_ms())).ended == ((record.order_id, NOW + 2_000),)
+
+    async def test_what_finished_tickets_hold_comes_back_as_sums(self, store, clock):
+        for name, trade in (("T-FIRST", "t-1"), ("T-SECOND", "t-2")):
+            after, pairs = await send(store, name, legs=2)
+            filled = [
+                replace(pairs[leg][0], state=OrderState.FILLED, filled=Size(200_000_000)) for leg in (0, 1)
+            ]
+            fills = [
+                replace(builders.fill(filled[0], trade), settlement=Settlement.CONFIRMED),
+                replace(builders.fill(filled[1], trade), settlement=Settlement.FAILED),
+            ]
+            await store.save_progress(filled, fills)
+            await store.save_ticket(replace(after, state=TicketState.BROKEN, version=6), None)
+        one = builders.fill(builders.pair()[0])
+
+        today = await store.load(clock.now_ms())
+        later = await store.load(Ms(clock.now_ms() + 2 * DAY_MS))
+
+        assert (len(today.fills), today.past, today.past_spent) == (4, (), 0)
+        assert (later.tickets, later.orders, later.fills, later.past_spent) == ((), (), (), 0)
+        assert later.past == (
+            PastFills(
+                builders.plan().event_id,
+                "fed5",
+                builders.token(0),
+                Size(2 * one.size),
+                Usdc(2 * (one.cash + one.fee)),
+            ),
+        )
+
+    async def test_late_fill_of_an_old_ticket_counts_for_its_day(self, store, clock):
+        """Settled at once on a ticket that is not loaded any more: only the sum can tell of it."""
+        after, pairs = await send(store, legs=1)
+        record = replace(pairs[0][0], state=OrderState.FILLED, filled=Size(200_000_000))
+        await store.save_progress([record], [])
+        await store.save_ticket(replace(after, state=TicketState.DONE, version=6), None)
+        at_ms = Ms(clock.now_ms() + 3 * DAY_MS)
+        late = replace(builders.fill(record), settlement=Settlement.CONFIRMED, matched_ms=at_ms)
+        await store.save_progress([], [late])
+
+        restored = await store.load(at_ms)
+
+        assert restored.past_spent == late.cash + late.fee
+        assert (await store.load(Ms(at_ms + DAY_MS))).past_spent == 0

@@ -179,6 +179,18 @@ class StoreContract:
         name = builders.order_id("another")
         twin = (replace(record, order_id=name, intent=other), PreparedOrder(name, other, b"{}"))
 
+        with pytest.raises(StoreError, match="stored before with another content"):
+            await store.commit_batch(claim, after, plan, [(record, prepared), twin])
+
+        assert (await store.load(NOW)).orders == ()
+
+    async def test_intent_key_used_again_with_the_same_terms_is_sent_once(self, store):
+        before, claim, after, plan = builders.armed()
+        await store.save_ticket(before, None)
+        record, prepared = builders.pair()
+        name = builders.order_id("another")
+        twin = (replace(record, order_id=name), replace(prepared, order_id=name))
+
         with pytest.raises(StoreError, match="a leg is sent once for ever"):
             await store.commit_batch(claim, after, plan, [(record, prepared), twin])
 

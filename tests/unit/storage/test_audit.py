@@ -154,4 +154,4 @@ def test_verdict_needs_the_first_line():
         connection.row_factory = sqlite3.Row
         rows = connection.execute("SELECT 2 AS seq, '' AS prev_hash, '' AS payload, '' AS hash")
 
-        assert verify_chain(rows) == ChainBroken(1, "expected line 1, found line 2: lines are missing")
+        assert verify_chain(rows, None) == ChainBroken(1, "expected line 1, found line 2: lines are missing")
