@@ -7,6 +7,7 @@ from engine.domain.order import Settlement
 from engine.domain.views import Gate
 from engine.metrics import Metrics
 from engine.simulator.orders import OrderState, TradeStatus
+from storage.anchor import Anchor
 from tests.simulation.truth import Truth
 
 STATES = {
@@ -102,3 +103,15 @@ def _compare_desk(desk: Desk, truth: Truth) -> None:
     unsettled = [f.trade_id for f in desk.fills.values() if f.settlement not in (Settlement.CONFIRMED, Settlement.FAILED)]
     if unsettled:
         truth.violated("I8", f"fills that never settled: {unsettled}")
+
+
+def check_audit(truth: Truth, anchor: Anchor | None) -> None:
+    """Recompute the audit's chain, and compare its end with what was written down apart from it."""
+    previous, head = "0" * 64, None
+    for row in truth.ledger.execute("SELECT seq, prev_hash, payload, hash FROM v_audit ORDER BY seq"):
+        if row["prev_hash"] != previous:
+            truth.violated("I16", f"audit line {row['seq']} does not follow the one before it")
+            return
+        previous, head = row["hash"], row["seq"]
+    if anchor is not None and head is not None and (anchor.seq, anchor.hash) != (head, previous):
+        truth.violated("I16", f"the audit ends at {head}, its anchor says {anchor.seq}")

@@ -9,10 +9,13 @@ from engine.domain.units import Price, Size
 from engine.simulator import upheaval
 from engine.simulator.catalogue import Event
 from engine.simulator.catalogue_seed import WINDOW_EVENTS
+from engine.simulator.exchange import Placed
 from engine.simulator.faults import Fault as Scripted
 from engine.simulator.faults import FaultKind
 from engine.simulator.market import BookSide, Side
-from engine.simulator.orders import NewOrder, OrderType
+from engine.simulator.orders import OrderType
+from engine.simulator.other_hands import Wish
+from engine.simulator.settlement import Odds
 from engine.simulator.venue import Venue
 from tests.simulation.loop import Agenda
 from tests.simulation.truth import Truth
@@ -30,7 +33,27 @@ class Misfortune:
         self._weather = weather
         self._venue = venue
         self._truth = truth
-        self._foreign = 0
+        self._draw_settlement()
+
+    def _draw_settlement(self) -> None:
+        """Fix how trades settle in this seed; whether one failed is counted at the end."""
+        failed, retrying, slow = (
+            round(100 * self._weather.chances[fault])
+            for fault in (Fault.TRADE_FAILED, Fault.TRADE_RETRIED, Fault.TRADE_SLOW)
+        )
+        longest_ms = 90_000 if slow else 4_000
+        if failed or retrying or slow:
+            seed = str(self._rng.random())
+            self._venue.exchange.settlements.odds = Odds(seed, failed, retrying, 10, longest_ms)
+
+    def count_settlements(self) -> None:
+        """Count what became of our trades."""
+        struck = self._weather.struck
+        for trade in self._venue.exchange.trades:
+            steps = [step.status.value for step in trade.steps]
+            struck[Fault.TRADE_FAILED] += "FAILED" in steps
+            struck[Fault.TRADE_RETRIED] += "RETRYING" in steps
+            struck[Fault.TRADE_SLOW] += trade.steps[-1].at_ms - trade.steps[0].at_ms > 60_000
 
     def happen(self) -> None:
         """Open a window that pays, or change something that nobody at the desk asked for."""
@@ -62,13 +85,11 @@ class Misfortune:
             self._agenda.after(self._rng.randrange(200_000), self.hit_resting)
 
     def hit_resting(self) -> None:
-        """Let an insider trade against what rests of ours."""
+        """Let the counterparty trade against what rests of ours: by transfer, mint or merge."""
         for order in self._venue.exchange.open_orders(self._truth.account_id):
             part = self._part(order.remaining, 10)
             if part and order.terms.id not in self._truth.foreign:
-                market = self._venue.exchange.markets[order.terms.condition_id]
-                side, price = order.terms.book_side.opposite, order.terms.book_price
-                self._venue.flow._makers.take(market, side, price, part, self._agenda.now_ms())
+                self._venue.hands.meet(order, self._rng.randrange(2), part, self._agenda.now_ms())
         self._venue.publish()
         self._truth.arrived()
 
@@ -76,6 +97,7 @@ class Misfortune:
         """Take back what would keep a healthy desk from coming to an end: the other program's orders."""
         for order_id in sorted(self._truth.foreign):
             self._venue.exchange.cancel(order_id, self._truth.account_id, self._agenda.now_ms())
+        self._venue.exchange.settlements.calm()
         self._venue.publish()
 
     def change_tick(self) -> None:
@@ -105,21 +127,10 @@ class Misfortune:
         if not markets:
             return
         spec = self._rng.choice(markets).spec
-        self._foreign += 1
-        order_id = f"0x{self._rng.randbytes(32).hex()}"
-        self._truth.foreign.add(order_id)
-        terms = NewOrder(
-            id=order_id,
-            account_id=self._truth.account_id,
-            condition_id=spec.condition_id,
-            token_index=0,
-            side=Side.BUY,
-            price=spec.tick,
-            size=Size(20_000_000),
-            order_type=OrderType.GTC,
-            post_only=False,
-        )
-        self._venue.exchange.place(terms, self._agenda.now_ms())
+        wish = Wish(spec, 0, Side.BUY, spec.tick, Size(20_000_000), OrderType.GTC)
+        placed = self._venue.hands.place_foreign(self._truth.account_id, wish, self._agenda.now_ms())
+        if isinstance(placed, Placed):
+            self._truth.foreign.add(placed.order.terms.id)
 
     def _snipe(self, tokens: list[str]) -> None:
         """Let an insider take most of the best offer of one leg before our order reaches it."""

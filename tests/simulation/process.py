@@ -1,5 +1,6 @@
 """One life of the desk's process: the real storage, relayer, service and jobs table on one simulated loop."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from unittest import mock
 import engine.clock
 import engine.runtime.service
 import storage.files
+import storage.store
 from engine.core.feed import Feeds
 from engine.core.state import Desk, DeskSettings
 from engine.domain.effects import Effect
@@ -108,7 +110,7 @@ class Process:
 
     async def _live(self) -> None:
         lock: Any = SimulatedLock()
-        async with open_storage(lock, self._around.agenda) as opened:
+        async with open_storage(lock, self._around.agenda, wallet=self._around.account.wallet) as opened:
             self.service = await self._built(opened)
             for row in self._around.jobs:
                 self._schedule(row, self.service)
@@ -148,6 +150,17 @@ class Process:
 
 
 @contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the product's log off: a campaign provokes all of it, and what matters is checked."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+@contextmanager
 def seams(agenda: Agenda, rng: Random, loop_of: Callable[[], ProcessLoop], disk: Disk, stepped: Stepped) -> Iterator[None]:
     """Give the product virtual time, seeded entropy and the simulated disk for one run.
 
@@ -169,6 +182,9 @@ def seams(agenda: Agenda, rng: Random, loop_of: Callable[[], ProcessLoop], disk:
         mock.patch("secrets.token_hex", lambda size=32: rng.randbytes(size).hex()),
         mock.patch("secrets.token_bytes", lambda size=32: rng.randbytes(size)),
         mock.patch.object(storage.files, "open_database", open_database),
+        mock.patch.object(storage.files, "write_anchor", disk.write_anchor),
+        mock.patch.object(storage.store, "write_anchor", disk.write_anchor),
+        quiet(),
         mock.patch.object(engine.runtime.service, "step", stepped),
     ):
         yield

@@ -21,12 +21,12 @@ from engine.simulator.auth import ApiKey
 from engine.simulator.catalogue_seed import WINDOW_EVENTS
 from engine.simulator.venue import Venue
 from engine.venue.auth import ApiCredentials, attestation_signature
-from engine.venue.keys import SigningKey
+from engine.venue.keys import SigningKey, checksum_address
 from engine.venue.order_body import TradingAccount
 from engine.venue.signing import SignatureType
 from tests.simulation.disk import Disk
 from tests.simulation.edge import Answer, Edge, Request
-from tests.simulation.ending import compare, open_ends
+from tests.simulation.ending import check_audit, compare, open_ends
 from tests.simulation.loop import Agenda, ProcessLoop
 from tests.simulation.market_feed import SimulatedFeed
 from tests.simulation.misfortune import Misfortune
@@ -40,6 +40,7 @@ from tests.support.running_desk import settings_with
 
 CATALOGUE_SEED = 1
 """That of the shipped configuration: its rules are reviewed there."""
+DEPOSIT_WALLET = checksum_address("0x" + "dd" * 20)
 BALANCE = Usdc(1_000_000_000)
 SECOND = 1_000_000
 CALM_S = 900
@@ -88,8 +89,11 @@ class World:
         self.edge = Edge(self.venue)
         self.disk = Disk(self.agenda, self.rng("disk"))
         self.key = SigningKey(HARDHAT_KEY)
-        api = self._api_key()
         choice = self.rng("limits")
+        kind = choice.choice((SignatureType.EOA, SignatureType.DEPOSIT_WALLET))
+        wallet = self.key.address if kind is SignatureType.EOA else DEPOSIT_WALLET
+        api = self._api_key()
+        account_id = self.venue.entry.account_of(api, kind.value, self.agenda.now_ms()).id
         caps = replace(
             desk_settings(shipped_settings()).caps,
             ticket=Usdc(choice.choice((60, 150, 250)) * 1_000_000),
@@ -99,7 +103,7 @@ class World:
             venue=self.venue,
             agenda=self.agenda,
             ledger=self.disk.ledger,
-            account_id=api.address,
+            account_id=account_id,
             limits=Limits(ticket=caps.ticket, day=caps.day),
         )
         jobs = shipped_settings().jobs
@@ -107,7 +111,7 @@ class World:
             agenda=self.agenda,
             disk=self.disk,
             settings=replace(desk_settings(shipped_settings()), caps=caps),
-            account=TradingAccount(self.key, self.key.address, SignatureType.EOA),
+            account=TradingAccount(self.key, wallet, kind),
             credentials=ApiCredentials(api.owner, api.secret, api.passphrase),
             jobs=jobs_table(
                 reconcile_s=jobs.reconcile_s, scan_s=jobs.scan_s, catalogue_s=jobs.catalogue_s, snapshots_s=0
@@ -133,7 +137,7 @@ class World:
         self.trading = True
 
     def _api_key(self) -> ApiKey:
-        """Obtain the desk's credentials and fund its account, as its first start would."""
+        """Obtain the desk's credentials, as its first start would."""
         stamp = self.agenda.now_ms() // 1_000
         key = self.venue.keys.create(
             {
@@ -144,7 +148,6 @@ class World:
             }
         )
         assert isinstance(key, ApiKey), f"expected a key, was {key}"
-        self.venue.entry.account_of(key, 0, self.agenda.now_ms())
         return key
 
     def rng(self, name: str) -> Random:
@@ -165,6 +168,7 @@ class World:
                     process.loop.kill()
                     process.loop.bury()
         self.disk.close()
+        self.misfortune.count_settlements()
         return Report(
             seed=self.seed,
             violations=self.truth.violations,
@@ -395,6 +399,7 @@ class World:
             if self.truth.violations or process is None or process.service is None:
                 return
             compare(process.service.desk, self.truth, process.metrics)
+            check_audit(self.truth, self.disk.anchor)
             self.counts["compared"] += 1
             process.stop()
             self._until(self.agenda.now_us + 150 * SECOND)
