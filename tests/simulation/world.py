@@ -6,7 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cache
 from random import Random
+from unittest import mock
 
+import engine.simulator.venue
 from config.desk_settings import desk_settings
 from config.settings import Settings
 from engine.core.desk import step
@@ -18,6 +20,7 @@ from engine.domain.views import Gate
 from engine.ports import StoreError
 from engine.runtime.jobs import jobs_table
 from engine.simulator.auth import ApiKey
+from engine.simulator.catalogue import Catalogue, build_catalogue
 from engine.simulator.catalogue_seed import WINDOW_EVENTS
 from engine.simulator.venue import Venue
 from engine.venue.auth import ApiCredentials, attestation_signature
@@ -40,6 +43,8 @@ from tests.support.running_desk import settings_with
 
 CATALOGUE_SEED = 1
 """That of the shipped configuration: its rules are reviewed there."""
+LISTED = (*WINDOW_EVENTS, "coin-index-above-100-in-december")
+LEVELS = 6
 DEPOSIT_WALLET = checksum_address("0x" + "dd" * 20)
 BALANCE = Usdc(1_000_000_000)
 SECOND = 1_000_000
@@ -71,6 +76,32 @@ def shipped_settings() -> Settings:
     return settings_with()
 
 
+def small_catalogue(seed: int, **_wide: int) -> Catalogue:
+    """Return three events of the exchange's catalogue on thin books: more would be time spent on market data."""
+    events = [event for event in build_catalogue(seed).events if event.slug in LISTED]
+    return Catalogue(
+        tuple(
+            replace(
+                event,
+                markets=tuple(replace(m, seed=replace(m.seed, levels=LEVELS)) for m in event.markets),
+            )
+            for event in events
+        )
+    )
+
+
+def small_venue(clock: Agenda, rng: Random) -> Venue:
+    """Return the local exchange with the small catalogue."""
+    with mock.patch.object(engine.simulator.venue, "build_catalogue", small_catalogue):
+        return Venue(
+            seed=CATALOGUE_SEED,
+            clock=clock,
+            frames_per_s=0,
+            confirm_delay_ms=rng.choice((500, 2_000, 8_000)),
+            start_balance=BALANCE,
+        )
+
+
 class World:
     """Everything of one seed."""
 
@@ -78,13 +109,7 @@ class World:
         self.seed = seed
         self.agenda = Agenda()
         self.weather = Weather(self.rng("weather"))
-        self.venue = Venue(
-            seed=CATALOGUE_SEED,
-            clock=self.agenda,
-            frames_per_s=0,
-            confirm_delay_ms=self.rng("settle").choice((500, 2_000, 8_000)),
-            start_balance=BALANCE,
-        )
+        self.venue = small_venue(self.agenda, self.rng("settle"))
         self.venue.flow._rng = self.rng("flow")
         self.edge = Edge(self.venue)
         self.disk = Disk(self.agenda, self.rng("disk"))
