@@ -15,6 +15,7 @@ import msgspec
 from engine.domain.fees import outlay_bound
 from engine.domain.units import Ms, Price, Size, Usdc
 from engine.simulator.market import Side
+from engine.simulator.order_entry import GTD_LEAD_MS
 from engine.simulator.orders import Fill, Order, OrderState, TradeStatus
 from engine.simulator.venue import Venue
 from tests.simulation.edge import Request
@@ -25,7 +26,7 @@ GRACE_MS = 100
 SENDS_MAX = 5
 _NEW_ATTEMPTS = """
 SELECT a.rowid AS row, a.order_id, a.number, a.body_sha256, i.intent_key, i.ticket_id, i.leg, i.token_id, i.price,
-    i.size
+    i.size, i.expiration_s
 FROM attempts AS a JOIN orders AS o USING (order_id) JOIN intents AS i USING (intent_key)
 WHERE a.rowid > ? ORDER BY a.rowid
 """
@@ -43,6 +44,8 @@ class Sent:
     token_id: str
     price: Price
     size: Size
+    expiration_ms: Ms
+    """0 for none."""
     sha256: str
     attempts: int = 0
     departed: int = 0
@@ -100,6 +103,7 @@ class Truth:
                     token_id=row["token_id"],
                     price=Price(row["price"]),
                     size=Size(row["size"]),
+                    expiration_ms=Ms(row["expiration_s"] * 1_000),
                     sha256=row["body_sha256"],
                 )
                 self.sent[known.order_id] = self.by_sha[known.sha256] = known
@@ -197,7 +201,7 @@ class Truth:
             if order is not None:
                 left = order.remaining if order.state is OrderState.LIVE else Size(0)
             else:
-                left = known.size if known.under_way else Size(0)
+                left = known.size if known.under_way and self._would_be_taken(known) else Size(0)
             if left:
                 spent[known.ticket_id] += self._bound(known, left)
         for ticket, total in spent.items():
@@ -206,6 +210,10 @@ class Truth:
         if sum(spent.values()) > self.limits.day:
             self.violated("I9", f"the day may cost {sum(spent.values())}, its cap is {self.limits.day}")
         self.checked["caps"] += 1
+
+    def _would_be_taken(self, known: Sent) -> bool:
+        """Tell whether the exchange would still take it: an expiration too near is refused (protocol 4.3)."""
+        return not known.expiration_ms or known.expiration_ms >= self.agenda.now_ms() + GTD_LEAD_MS
 
     def _bound(self, known: Sent, size: Size) -> int:
         market = self.venue.exchange.tokens.get(known.token_id)

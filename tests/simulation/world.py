@@ -362,8 +362,6 @@ class World:
 
     def _chance(self) -> None:
         """Let the person act, and misfortune now and then."""
-        if not self.trading and self.agenda.now_us > 0 and self.process is None:
-            return
         self.agenda.after(int(self._chaos.uniform(0.2, 3.0) * SECOND), self._chance)
         process = self.process
         if process is not None and process.service is not None and not process.over:
