@@ -19,6 +19,7 @@ from bot.payload import SAY, SAY_HERE, Sealer
 from config.settings import Mode
 from engine.clock import Clock
 from engine.domain.commands import (
+    AskReconcile,
     AskResume,
     AskReview,
     Command,
@@ -123,7 +124,16 @@ class BotAgent:
                 return cards.help_card(find(topic) if topic else None, operator, self.look())
             case WhoAmI():
                 return cards.whoami_card(operator, self.look())
-            case ScanDutch() | OpenDutch() | Press() | ShowStatus() | Kill() | AskResume() | AskReview():
+            case (
+                ScanDutch()
+                | OpenDutch()
+                | Press()
+                | ShowStatus()
+                | Kill()
+                | AskResume()
+                | AskReview()
+                | AskReconcile()
+            ):
                 view = await self._ask(operator, chat_id, ask)
             case _:
                 assert_never(ask)

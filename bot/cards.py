@@ -11,7 +11,7 @@ from bot.card import Button, Card, CommandAct, Look, headline
 from bot.cards_result import broken_card, done_card, sending_card
 from bot.cards_resume import resume_card
 from bot.cards_review import review_card, reviews_card, rules_card
-from bot.cards_status import kill_card, scan_card, status_card
+from bot.cards_status import kill_card, reconcile_card, scan_card, status_card
 from bot.cards_ticket import confirm_card, dry_card, ended_card, missed_card
 from bot.commands import COMMANDS, SUGGESTION_MAX, ParsedCommand, Spec, Usage, parse
 from bot.figures import span
@@ -23,6 +23,7 @@ from engine.domain.ticket import Operator, TicketKind, TicketState
 from engine.domain.units import Ms
 from engine.domain.views import (
     KillView,
+    ReconcileView,
     RefusalView,
     ReviewsView,
     RulesView,
@@ -60,6 +61,8 @@ def render(view: View, look: Look) -> Card:
             return status_card(view, look)
         case KillView():
             return kill_card(view, look)
+        case ReconcileView():
+            return reconcile_card(view, look)
         case RefusalView():
             return refusal_card(view, look)
         case RulesView():

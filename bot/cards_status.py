@@ -3,7 +3,15 @@
 from bot.card import Button, Card, CommandAct, Keyboard, Look, Style, headline
 from bot.figures import clock_time, cost, gain, price, proceeds, short_shares, span
 from bot.markup import bold, details, esc, italic, table, when
-from engine.domain.views import Gate, KillView, ScanRow, ScanView, Severity, StatusView
+from engine.domain.views import (
+    Gate,
+    KillView,
+    ReconcileView,
+    ScanRow,
+    ScanView,
+    Severity,
+    StatusView,
+)
 
 PROBLEMS_SHOWN = 3
 HOLDINGS_SHOWN = 5
@@ -105,6 +113,27 @@ def _scan_row(row: ScanRow) -> tuple[str, str, str, str]:
         "-" if row.sets is None else short_shares(row.sets),
         "-" if row.margin is None else gain(row.margin),
     )
+
+
+def reconcile_card(view: ReconcileView, look: Look) -> Card:
+    """Return what one complete read of the account held and changed."""
+    changed = view.orders_changed or view.fills_changed or view.foreign
+    lines = [
+        headline("🟡" if changed else "🟢", look, "reconcile", "account", "compared with the venue"),
+        table(
+            [
+                ("open at the venue", str(view.open_orders)),
+                ("trades read", str(view.trades)),
+                ("orders changed", str(view.orders_changed)),
+                ("fills changed", str(view.fills_changed)),
+                ("foreign orders", str(view.foreign)),
+                ("not proven yet", str(view.unproven)),
+            ],
+            (18, 8),
+        ),
+        italic(f"as of {when(view.at_ms, clock_time(view.at_ms), 'T')}"),
+    ]
+    return Card("\n".join(lines), ((_STATUS,),), Severity.INFO)
 
 
 def kill_card(view: KillView, look: Look, *, asked_age_ms: int = 0) -> Card:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, assert_never
 
 from engine.core import (
+    booking,
     breakers,
     catalogue_retry,
     dutch_flow,
@@ -27,8 +28,17 @@ from engine.core import (
     watch,
 )
 from engine.core.settling import review_flight, settle_timer, take_up
-from engine.core.state import Desk, Flight, enter_fill, live_orders
-from engine.domain.commands import AskResume, AskReview, Kill, OpenDutch, Press, ScanDutch, ShowStatus
+from engine.core.state import Desk, Flight, live_orders
+from engine.domain.commands import (
+    AskReconcile,
+    AskResume,
+    AskReview,
+    Kill,
+    OpenDutch,
+    Press,
+    ScanDutch,
+    ShowStatus,
+)
 from engine.domain.effects import (
     CancelEverything,
     Count,
@@ -74,7 +84,7 @@ from engine.domain.events import (
     VenueNotice,
 )
 from engine.domain.ids import OrderId, TicketId
-from engine.domain.order import Evidence, Fill, OrderRecord, OrderState, advance
+from engine.domain.order import Fill, OrderRecord, OrderState
 from engine.domain.refusal import Refusal
 from engine.domain.ticket import Ticket, TicketKind, TicketState
 from engine.domain.units import Ms
@@ -95,21 +105,15 @@ def step(desk: Desk, event: Event) -> tuple[Effect, ...]:
 def restored(desk: Desk, event: Restored) -> list[Effect]:
     """Take up where the last process stopped: nothing is re-sent, the unproven is cancelled and proven."""
     desk.tickets = {t.ticket_id: t for t in event.tickets}
-    desk.orders = {o.order_id: o for o in event.orders}
-    for fill in event.fills:
-        enter_fill(desk, fill)
+    desk.orders.update({o.order_id: o for o in event.orders})
+    fills = booking.take_up_fills(desk, event.fills, event.at_ms)
     desk.frozen = dict(event.frozen_events)
     desk.rules_frozen = {freeze.event_id: freeze for freeze in event.rules_freezes}
     reviewed = rules_watch.restore_reviews(desk, event.reviews, event.last_rules, event.at_ms)
     if event.halted is not None:
         desk.gate, desk.gate_reason = Gate.HALTED, event.halted
     effects: list[Effect] = reviewed if event.halted is None else [CancelEverything(), *reviewed]
-    for order in list(live_orders(desk)):
-        if order.state is OrderState.SENDING:
-            state = advance(order.state, Evidence.UNANSWERED)
-            order = replace(order, state=state, ever_unknown=True)  # noqa: PLW2901 - the record moves on
-            desk.orders[order.order_id] = order
-        effects += proof.prove(desk, order, event.at_ms)
+    effects += orders.take_up(desk, event.at_ms)
     _restore_flights(desk, event)
     for flight in desk.flights.values():
         effects += review_flight(desk, flight.ticket_id, event.at_ms)
@@ -118,6 +122,7 @@ def restored(desk: Desk, event: Restored) -> list[Effect]:
     return [
         ReadCatalogue(),
         *effects,
+        *fills,
         reconcile.read_account(desk, event.at_ms, "start"),
         SetTimer(FEED_TIMER, Ms(event.at_ms + FEED_CHECK_MS)),
     ]
@@ -170,6 +175,8 @@ def asked(desk: Desk, event: Asked) -> list[Effect]:
             return resume_flow.ask_resume(desk, event, event.command)
         case AskReview():
             return review_flow.ask_review(desk, event, event.command)
+        case AskReconcile():
+            return reconcile.ask_reconcile(desk, event)
         case _:
             assert_never(event.command)
 
@@ -197,10 +204,7 @@ def post_answered(desk: Desk, event: PostAnswered) -> list[Effect]:
 
 def cancel_answered(desk: Desk, event: CancelAnswered) -> list[Effect]:
     """Apply a cancel's replies by id; replies about orders that are not ours say nothing to us."""
-    effects: list[Effect] = []
-    for order_id, reply in event.replies:
-        effects += proof.cancel_replied(desk, order_id, reply, event.asked_ms, event.at_ms)
-    return effects
+    return proof.cancels_replied(desk, event.replies, event.asked_ms, event.at_ms)
 
 
 def cancel_failed(_desk: Desk, _event: CancelFailed) -> list[Effect]:
@@ -294,6 +298,7 @@ TIMERS: dict[str, Callable[[Desk, str, Ms], list[Effect]]] = {
     "ticket": lambda desk, key, at_ms: ticket.expire(desk, TicketId(key), at_ms),
     "lookup": lambda desk, key, at_ms: proof.look_up_due(desk, OrderId(key), at_ms),
     "resend": _resend_timer,
+    booking.SETTLE_TIMER: lambda desk, _key, at_ms: booking.settle_late_timer(desk, at_ms),
     recheck.TIMER: lambda desk, key, at_ms: dutch_flow.recheck_timer(desk, TicketId(key), at_ms),
     "settle": lambda desk, key, at_ms: settle_timer(desk, TicketId(key), at_ms),
     history.ROUND_TIMER: lambda desk, _key, at_ms: history.go_on(desk, at_ms),

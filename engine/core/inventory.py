@@ -5,21 +5,52 @@ Fills count as held here from their match on, whatever their settlement; failed 
 
 from collections import defaultdict
 
-from engine.core.state import Desk
+from engine.core.state import Desk, fills_of, unfinished
 from engine.domain.ids import EventId, TokenId
 from engine.domain.market import Side
-from engine.domain.order import Settlement
+from engine.domain.order import OrderRecord, Settlement
 from engine.domain.units import Rounding, Size, Usdc, format_cents, format_size
 
 
 def shares(desk: Desk) -> dict[TokenId, Size]:
     """Return shares held per outcome token; asserts that none is negative."""
-    held: defaultdict[TokenId, int] = defaultdict(int)
-    for fill in desk.fills.values():
-        if fill.settlement is not Settlement.FAILED:
-            held[fill.token_id] += fill.size if fill.side is Side.BUY else -fill.size
+    held = {token: holding.held for token, holding in desk.positions.holdings.items()}
     assert all(size >= 0 for size in held.values()), "expected no negative inventory"
-    return {token: Size(size) for token, size in held.items() if size}
+    return {token: size for token, size in held.items() if size}
+
+
+def confirmed(desk: Desk, token: TokenId) -> Size:
+    """Return the settled shares of one outcome minus all that were sold, settled or not; never negative."""
+    holding = desk.positions.holdings.get(token)
+    return Size(0) if holding is None else Size(max(0, holding.confirmed - holding.sold))
+
+
+def sellable(desk: Desk, token: TokenId) -> Size:
+    """Return the shares of one outcome that a new order may sell: settled ones that no sale has taken.
+
+    A sale that may still execute, is being committed, or is not ours has taken all it may sell.
+    """
+    ours = sum(_may_sell(desk, order) for order in unfinished(desk) if order.intent.token_id == token)
+    theirs = sum(
+        order.original_size - order.matched_size
+        for order in desk.foreign.values()
+        if order.token_id == token and order.side is Side.SELL
+    )
+    committing = sum(
+        leg.size
+        for pending in desk.committing.values()
+        for leg in pending.plan.legs
+        if leg.token_id == token and leg.side is Side.SELL
+    )
+    return Size(max(0, confirmed(desk, token) - ours - theirs - committing))
+
+
+def _may_sell(desk: Desk, order: OrderRecord) -> int:
+    """Return what an order may still sell, and has sold but not yet been told as a trade."""
+    if order.intent.side is Side.BUY:
+        return 0
+    booked = sum(fill.size for fill in fills_of(desk, order.order_id))
+    return (0 if order.state.is_final else order.remaining) + max(0, order.filled - booked)
 
 
 def holdings(desk: Desk) -> tuple[str, ...]:

@@ -7,25 +7,25 @@ time; what a whole ticket has come to is `engine.core.settling`'s business.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from engine.core.fills import fills_of as fill_in
+from engine.core import order_alerts
 from engine.core.halt import halt
-from engine.core.proof import prove
-from engine.core.state import Desk, Proof, enter_fill, fills_of
-from engine.domain.account import OpenOrder, VenueTrade
-from engine.domain.effects import CancelOrders, Count, Effect, RaiseAlert, SaveProgress, SetTimer
-from engine.domain.failure import POST_RULES, LegAnswer, Placed, PostClass, reject_sentence
+from engine.core.lack import lack_or_meaning
+from engine.core.proof import UNACKNOWLEDGED, note_alive, prove, watch
+from engine.core.state import Desk, Proof, live_orders
+from engine.domain.account import OpenOrder
+from engine.domain.effects import CancelOrders, Count, Effect, SaveProgress, SetTimer
+from engine.domain.failure import POST_RULES, LegAnswer, Placed, PostClass, is_kill
 from engine.domain.ids import OrderId
-from engine.domain.market import Side
-from engine.domain.order import Evidence, Fill, OrderRecord, OrderState, Settlement, advance, settle
-from engine.domain.units import LOT, Ms, Size, Usdc, format_size
-from engine.domain.views import Alert, Gate, Severity
+from engine.domain.order import Evidence, OrderRecord, OrderState, advance
+from engine.domain.units import LOT, Ms, Size
+from engine.domain.views import Gate
 
 RESEND_STEPS_MS = (250, 500, 1_000, 2_000)
 """Pause before each re-send; the shell adds nothing, one desk does not need jitter against itself."""
 
 
 def take_answers(desk: Desk, answers: Iterable[LegAnswer], at_ms: Ms) -> list[Effect]:
-    """Apply one POST's judgement to its orders; cancel at once whatever is left of them."""
+    """Apply one POST's judgement to its orders; cancel at once what is left and not meant to rest."""
     effects: list[Effect] = []
     changed: list[OrderRecord] = []
     leftovers: list[OrderId] = []
@@ -36,7 +36,13 @@ def take_answers(desk: Desk, answers: Iterable[LegAnswer], at_ms: Ms) -> list[Ef
             desk.orders[after.order_id] = after
             changed.append(after)
         effects += _consequences(desk, before, after, answer, at_ms)
-        if after.state in (OrderState.LIVE, OrderState.PARTIAL, OrderState.DELAYED):
+        if after.state.is_final and not before.state.is_final:
+            desk.proofs[after.order_id] = Proof(ended_ms=at_ms)
+        elif answer.kind is PostClass.ACCEPTED:
+            note_alive(desk, after.order_id, at_ms)
+        if after.state is OrderState.DELAYED:
+            effects += watch(desk, after, at_ms)
+        elif after.state in (OrderState.LIVE, OrderState.PARTIAL) and not after.intent.rests:
             leftovers.append(after.order_id)
     if leftovers:
         effects += cancel(desk, leftovers, at_ms)
@@ -51,24 +57,34 @@ def _judged(order: OrderRecord, answer: LegAnswer, at_ms: Ms, *, gate_open: bool
     rule = POST_RULES[answer.kind]
     if answer.kind is PostClass.ACCEPTED and answer.filled <= order.intent.size + LOT:
         filled = Size(max(order.filled, answer.filled))
-        return _with_evidence(replace(order, filled=filled), _accepted_as(order, answer, filled))
+        evidence = _accepted_as(order, answer, filled)
+        if order.state.is_final and evidence in (Evidence.RESTING, Evidence.DELAYED):
+            return order  # a read has been faster than this answer: it knows more
+        return _with_evidence(replace(order, filled=filled), evidence)
     if answer.kind is PostClass.REFUSED and not order.ever_unknown:
-        return _with_evidence(replace(order, reason=answer.reason), Evidence.REFUSED)
+        killed = order.intent.is_immediate and is_kill(answer.reason)
+        evidence = Evidence.KILLED if killed else Evidence.REFUSED
+        return _with_evidence(replace(order, reason=answer.reason), evidence)
     if gate_open and rule.same_bytes_may_follow and may_resend(order, at_ms):
         return order
     if answer.kind is PostClass.NOT_SENT and order.sends == 1:
         return _with_evidence(replace(order, reason=f"never left: {answer.reason}"), Evidence.REFUSED)
     # After an unanswered send even a refusal may speak of the earlier copy: only a read can tell.
-    unknown = replace(order, ever_unknown=True, reason=answer.reason)
+    reason = answer.reason if order.state in UNACKNOWLEDGED else order.reason
+    unknown = replace(order, ever_unknown=True, reason=reason)
     return _with_evidence(unknown, Evidence.UNANSWERED)
 
 
 def _accepted_as(order: OrderRecord, answer: LegAnswer, filled: Size) -> Evidence:
+    """Return what an acceptance says; after "unmatched" (a delay that ended) only a read tells the rest."""
     if filled >= order.intent.size:
         return Evidence.ALL_FILLED
+    if filled > 0 and order.intent.is_immediate and answer.placed is Placed.MATCHED:
+        return Evidence.KILLED
     if filled > 0:
         return Evidence.PART_FILLED
-    return Evidence.DELAYED if answer.placed is Placed.DELAYED else Evidence.RESTING
+    held_back = answer.placed in (Placed.DELAYED, Placed.UNMATCHED)
+    return Evidence.DELAYED if held_back else Evidence.RESTING
 
 
 def _with_evidence(order: OrderRecord, evidence: Evidence) -> OrderRecord:
@@ -94,42 +110,17 @@ def _consequences(
         )
     if after.state is OrderState.REJECTED and before.state is not OrderState.REJECTED:
         effects.append(
-            _never_left_alert(after) if answer.kind is PostClass.NOT_SENT else _reject_alert(after)
+            order_alerts.never_left(after)
+            if answer.kind is PostClass.NOT_SENT
+            else order_alerts.rejected(after, lack_or_meaning(desk, after))
         )
         desk.rejects += answer.kind is PostClass.REFUSED
     elif after.state is OrderState.UNKNOWN:
         effects += [Count("orders_unknown_total", ""), *prove(desk, after, at_ms)]
-    elif after is before:
+    elif after is before and after.state is OrderState.SENDING:
         pause = RESEND_STEPS_MS[min(after.sends, len(RESEND_STEPS_MS)) - 1]
         effects.append(SetTimer(f"resend:{after.intent.ticket_id}", Ms(at_ms + pause)))
     return effects
-
-
-def _never_left_alert(order: OrderRecord) -> RaiseAlert:
-    intent = order.intent
-    return RaiseAlert(
-        Alert(
-            key=f"unsent:{intent.ticket_id}",
-            severity=Severity.WARN,
-            subject=f"not sent {intent.ticket_id}",
-            text=f"{format_size(intent.size)} {intent.name} {order.reason}",
-            next_step=f"it costs nothing; the result card of {intent.ticket_id} tells about the other legs",
-        )
-    )
-
-
-def _reject_alert(order: OrderRecord) -> RaiseAlert:
-    intent = order.intent
-    meaning = reject_sentence(order.reason) or "the venue gave no documented reason"
-    return RaiseAlert(
-        Alert(
-            key=f"reject:{intent.ticket_id}",
-            severity=Severity.WARN,
-            subject=f"reject {intent.ticket_id}",
-            text=f'the venue refused {format_size(intent.size)} {intent.name}: "{order.reason}"',
-            next_step=f"{meaning}. The result card of {intent.ticket_id} tells what the other legs did",
-        )
-    )
 
 
 def give_up(desk: Desk, waiting: Iterable[OrderRecord], at_ms: Ms) -> list[Effect]:
@@ -140,6 +131,23 @@ def give_up(desk: Desk, waiting: Iterable[OrderRecord], at_ms: Ms) -> list[Effec
         desk.orders[order.order_id] = unknown
         effects += [SaveProgress((unknown,), ()), *prove(desk, unknown, at_ms)]
     return effects
+
+
+def take_up(desk: Desk, at_ms: Ms) -> list[Effect]:
+    """Go on after a restart: what may rest or be on its way is cancelled by id and proven gone.
+
+    The account is read at once, so looking up each of many orders can wait a little.
+    """
+    effects: list[Effect] = []
+    ids: list[OrderId] = []
+    for order in list(live_orders(desk)):
+        if order.state is OrderState.SENDING:
+            desk.orders[order.order_id] = _with_evidence(
+                replace(order, ever_unknown=True), Evidence.UNANSWERED
+            )
+        ids.append(order.order_id)
+        effects += prove(desk, desk.orders[order.order_id], at_ms, with_cancel=False)
+    return [CancelOrders(tuple(ids)), *effects] if ids else []
 
 
 def cancel(desk: Desk, order_ids: Iterable[OrderId], at_ms: Ms) -> list[Effect]:
@@ -163,100 +171,31 @@ def see_open(desk: Desk, seen: OpenOrder, asked_ms: Ms, at_ms: Ms) -> list[Effec
     if proof.gone_ms is not None and asked_ms >= proof.gone_ms:
         # Whatever called it gone is older than this sight of it.
         proof.gone_ms, proof.cancelled = None, False
-    matched = min(seen.matched_size, before.intent.size)
-    filled = Size(max(before.filled, matched))
+    proof.matched_ms = None
+    filled = Size(max(before.filled, min(seen.matched_size, before.intent.size)))
     evidence = Evidence.PART_FILLED if filled > 0 else Evidence.RESTING
+    if before.state.is_final:
+        evidence = Evidence.RESTING
+    elif seen.delayed and filled == 0:
+        evidence = Evidence.DELAYED
     after = _with_evidence(replace(before, filled=filled), evidence)
     desk.orders[after.order_id] = after
+    note_alive(desk, after.order_id, asked_ms)
     effects: list[Effect] = []
-    if before.state.is_final and not after.state.is_final:
-        effects.append(_risen_alert(after))
-    if after.state in (OrderState.LIVE, OrderState.PARTIAL):
-        # A plan's order never rests on purpose: what is left of it goes.
+    risen = before.state.is_final and not after.state.is_final
+    if risen:
+        desk.proofs[after.order_id] = Proof()
+        effects += [Count("orders_risen_total", ""), order_alerts.risen(after)]
+    if after.state in (OrderState.LIVE, OrderState.PARTIAL) and (risen or must_go(desk, after)):
         effects += cancel(desk, [after.order_id], at_ms)
+    elif after.state is OrderState.DELAYED and before.state is not OrderState.DELAYED:
+        effects += watch(desk, after, at_ms)
     if desk.orders[after.order_id] != before:
         effects.insert(0, SaveProgress((desk.orders[after.order_id],), ()))
     return effects
 
 
-def see_trades(desk: Desk, trades: Iterable[VenueTrade], at_ms: Ms) -> list[Effect]:
-    """Book every execution of ours in these trades, each once, and move the orders they fill."""
-    new_fills: list[Fill] = []
-    touched: dict[OrderId, OrderRecord] = {}
-    effects: list[Effect] = []
-    for trade in trades:
-        for order_id in dict.fromkeys((trade.taker_order_id, *(m.order_id for m in trade.makers))):
-            order = desk.orders.get(order_id)
-            fill = None if order is None else fill_in(trade, order)
-            if fill is None or not _is_news(desk, fill):
-                continue
-            _book(desk, fill, charged=desk.orders[order_id].intent.fee.rate > 0)
-            new_fills.append(fill)
-            effects.append(Count("fills_total", fill.settlement.value))
-            if fill.settlement is Settlement.FAILED:
-                effects.append(_void_alert(desk.orders[order_id], fill))
-            before = desk.orders[order_id]
-            touched[order_id] = desk.orders[order_id] = _with_fills(desk, before)
-            if before.state.is_final and not touched[order_id].state.is_final:
-                # Thought dead, and it traded: what is left of it must be proven gone again.
-                effects += prove(desk, touched[order_id], at_ms)
-    if new_fills:
-        effects.insert(0, SaveProgress(tuple(touched.values()), tuple(new_fills)))
-    return effects
-
-
-def _book(desk: Desk, fill: Fill, *, charged: bool) -> None:
-    """Enter a fill, and move the booked balance when it is new or undone."""
-    known = desk.fills.get((fill.trade_id, fill.order_id))
-    enter_fill(desk, fill)
-    voided = fill.settlement is Settlement.FAILED
-    if desk.balance is None or (known is None) is voided:
-        return
-    outflow = fill.fee + (fill.cash if fill.side is Side.BUY else -fill.cash)
-    desk.balance = Usdc(desk.balance + outflow if voided else desk.balance - outflow)
-    desk.charged_fills += charged
-
-
-def _is_news(desk: Desk, fill: Fill) -> bool:
-    """Tell whether the fill is new or further settled; a final settlement never goes back."""
-    known = desk.fills.get((fill.trade_id, fill.order_id))
-    if known is None:
-        return True
-    return settle(known.settlement, fill.settlement) is not known.settlement
-
-
-def _with_fills(desk: Desk, order: OrderRecord) -> OrderRecord:
-    # Undone ones count, too: `filled` is what was ever matched, what is held is told apart.
-    total = Size(sum(f.size for f in fills_of(desk, order.order_id)))
-    filled = Size(max(order.filled, total))
-    if filled == 0:
-        return order
-    whole = filled >= order.intent.size
-    evidence = Evidence.ALL_FILLED if whole else Evidence.PART_FILLED
-    return _with_evidence(replace(order, filled=filled), evidence)
-
-
-def _risen_alert(order: OrderRecord) -> RaiseAlert:
-    intent = order.intent
-    return RaiseAlert(
-        Alert(
-            key=f"risen:{order.order_id}",
-            severity=Severity.CRIT,
-            subject=f"late order {intent.ticket_id}",
-            text=f"{intent.name} was thought over and rests at the venue: a very late POST arrived",
-            next_step="it is being cancelled and counted again; look at the ticket's card",
-        )
-    )
-
-
-def _void_alert(order: OrderRecord, fill: Fill) -> RaiseAlert:
-    intent = order.intent
-    return RaiseAlert(
-        Alert(
-            key=f"void:{fill.trade_id}:{fill.order_id}",
-            severity=Severity.CRIT,
-            subject=f"fill undone {intent.ticket_id}",
-            text=f"the venue failed to settle {format_size(fill.size)} {intent.name}: they are not held",
-            next_step="nothing is bought again by itself; look at the ticket and decide",
-        )
-    )
+def must_go(desk: Desk, order: OrderRecord) -> bool:
+    """Tell whether a resting order is to be cancelled: it was not meant to rest, or somebody asked for it."""
+    proof = desk.proofs.get(order.order_id)
+    return not order.intent.rests or (proof is not None and proof.cancel_sent_ms is not None)

@@ -1,58 +1,73 @@
-"""Comparing our ledger with the venue's: at the start, every few seconds, and whenever someone asks.
+"""Comparing our ledger with the venue's: at the start, on every connect, every few seconds, and when asked.
 
-Fills first, then order states, then the balance. A partial read never arrives here: it is a failure. An
-order of the account that is not ours is found, counted and told.
+Fills first, then order states, then the account's sums. A partial read never arrives here: it is a failure.
 """
 
+from collections.abc import Iterable
+
+from engine.core.booking import see_trades
+from engine.core.differences import compare
+from engine.core.foreign import see_foreign
 from engine.core.halt import kill_read
-from engine.core.orders import see_open, see_trades
+from engine.core.orders import see_open
 from engine.core.proof import absent
 from engine.core.resume_flow import resumed
 from engine.core.settling import review_flight
-from engine.core.state import Desk, fills_of, live_orders
-from engine.domain.account import OpenOrder
-from engine.domain.effects import Audit, Count, Effect, RaiseAlert, ReadAccount
-from engine.domain.events import AccountRead, AccountReadFailed, LookUpFailed, OrderLookedUp
-from engine.domain.ids import OrderId, TicketId
-from engine.domain.units import FEE_STEP, Ms, Usdc, format_usdc
-from engine.domain.views import Alert, Gate, Severity
+from engine.core.state import Desk, Strangers, fills_of, live_orders, unfinished
+from engine.domain.effects import Audit, Count, Effect, ReadAccount, Reply, SaveProgress
+from engine.domain.events import AccountRead, AccountReadFailed, Asked, LookUpFailed, OrderLookedUp
+from engine.domain.refusal import Refusal, RefusalKind
+from engine.domain.units import Ms
+from engine.domain.views import Gate, ReconcileView, RefusalView
 
 OVERLAP_MS = 600_000
 """Trades are read again this far behind the oldest one that matters (reliability E4)."""
-ROUNDING_STEPS_PER_FILL = 4
-"""A fill of a few maker matches may be charged this many fee steps more than the floor we booked."""
 
 
 def read_account(desk: Desk, at_ms: Ms, reason: str) -> ReadAccount:
     """Return the effect that reads everything that can still matter."""
-    unsettled = [f.matched_ms for f in desk.fills.values() if not f.settlement.is_final]
-    unproven = [order.intent.created_ms for order in live_orders(desk)]
-    oldest = min([at_ms, *unsettled, *unproven])
+    open_ones = unfinished(desk)
+    unsettled = [
+        fill.matched_ms
+        for order in open_ones
+        for fill in fills_of(desk, order.order_id)
+        if not fill.settlement.is_final
+    ]
+    oldest = min([at_ms, *unsettled, *(order.intent.created_ms for order in open_ones)])
     return ReadAccount(Ms(max(0, oldest - OVERLAP_MS)), reason)
+
+
+def ask_reconcile(desk: Desk, asked: Asked) -> list[Effect]:
+    """Read the account now; the answer follows the read."""
+    desk.reconciles_asked.append((asked.request, asked.at_ms))
+    return [read_account(desk, asked.at_ms, "asked")]
 
 
 def account_read(desk: Desk, event: AccountRead) -> list[Effect]:
     """Correct our ledger by a complete read; opens the gate if it was waiting for one."""
-    before = {ticket_id: _fingerprint(desk, ticket_id) for ticket_id in desk.flights}
-    effects = see_trades(desk, event.account.trades, event.at_ms)
-    open_ids = {seen.order_id for seen in event.account.open_orders}
-    for seen in event.account.open_orders:
-        effects += (
-            see_open(desk, seen, event.asked_ms, event.at_ms)
-            if seen.order_id in desk.orders
-            else _foreign(desk, seen)
-        )
+    account, at_ms = event.account, event.at_ms
+    held_back, desk.strangers = desk.strangers, Strangers()
+    effects = see_trades(desk, (*held_back.trades.values(), *account.trades), at_ms)
+    open_ids = {seen.order_id for seen in account.open_orders}
+    for seen in account.open_orders:
+        if seen.order_id in desk.orders:
+            effects += see_open(desk, seen, event.asked_ms, at_ms)
     for order in list(live_orders(desk)):
         if order.order_id not in open_ids and order.last_send_ms < event.asked_ms:
-            effects += absent(desk, order.order_id, event.asked_ms)
-    for ticket_id, seen_before in before.items():
-        if _fingerprint(desk, ticket_id) != seen_before:
-            effects += review_flight(desk, ticket_id, event.at_ms)
-    effects += _balance(desk, event)
+            effects += absent(desk, order.order_id, event.asked_ms, at_ms)
+    foreign_before = set(desk.foreign)
+    strangers = [seen for seen in account.open_orders if seen.order_id not in desk.orders]
+    effects += see_foreign(desk, strangers, at_ms)
+    view = _counted(desk, event, effects)
+    effects += review_touched(desk, effects, at_ms)
+    effects += compare(desk, account, event.asked_ms, at_ms)
+    if view.orders_changed or view.fills_changed or foreign_before != set(desk.foreign):
+        effects.append(Audit(at_ms, None, "reconcile", "", _line(view)))
     if desk.gate is Gate.STARTING and event.asked_ms >= desk.starting_ms:
         desk.gate, desk.gate_reason = Gate.RUN, "reconciled"
-        effects += [Audit(event.at_ms, None, "gate open", "", "reconciled"), *resumed(desk, event.at_ms)]
-    return [*effects, *kill_read(desk, event.account, event.asked_ms, event.at_ms)]
+        effects += [Audit(at_ms, None, "gate open", "", "reconciled"), *resumed(desk, at_ms)]
+    effects += kill_read(desk, account, event.asked_ms, at_ms)
+    return [*effects, *_answer(desk, event, view)]
 
 
 def account_read_failed(desk: Desk, event: AccountReadFailed) -> list[Effect]:
@@ -62,23 +77,22 @@ def account_read_failed(desk: Desk, event: AccountReadFailed) -> list[Effect]:
         if desk.gate is Gate.STARTING
         else desk.gate_reason
     )
-    return [Count("engine_errors", "account_read")]
+    waiting, desk.reconciles_asked = desk.reconciles_asked, []
+    text = f"the account could not be read whole, so nothing was compared: {event.reason}; ask again"
+    refusal = RefusalView("reconcile", Refusal(RefusalKind.GATE_CLOSED, text))
+    return [Count("engine_errors", "account_read"), *(Reply(request, refusal) for request, _ in waiting)]
 
 
 def looked_up(desk: Desk, event: OrderLookedUp) -> list[Effect]:
     """Apply the answer about one order."""
-    order = desk.orders.get(event.order_id)
-    if order is None:
+    if event.order_id not in desk.orders:
         return []
-    before = _fingerprint(desk, order.intent.ticket_id)
     effects = see_trades(desk, event.trades, event.at_ms)
     if event.open_order is not None:
         effects += see_open(desk, event.open_order, event.asked_ms, event.at_ms)
     else:
-        effects += absent(desk, event.order_id, event.asked_ms)
-    if _fingerprint(desk, order.intent.ticket_id) != before:
-        effects += review_flight(desk, order.intent.ticket_id, event.at_ms)
-    return effects
+        effects += absent(desk, event.order_id, event.asked_ms, event.at_ms)
+    return [*effects, *review_touched(desk, effects, event.at_ms)]
 
 
 def look_up_failed(_desk: Desk, _event: LookUpFailed) -> list[Effect]:
@@ -86,59 +100,40 @@ def look_up_failed(_desk: Desk, _event: LookUpFailed) -> list[Effect]:
     return [Count("engine_errors", "look_up")]
 
 
-def _fingerprint(desk: Desk, ticket_id: TicketId) -> object:
-    """Return what a flight's card depends on, to see whether a read changed it."""
-    flight = desk.flights[ticket_id]
-    orders = [desk.orders[order_id] for order_id in flight.order_ids]
-    fills = [f for order_id in flight.order_ids for f in fills_of(desk, order_id)]
-    return [(o.state, o.filled) for o in orders], [(f.trade_id, f.settlement) for f in fills]
-
-
-def _foreign(desk: Desk, seen: OpenOrder) -> list[Effect]:
-    if seen.order_id in desk.foreign:
-        return []
-    desk.foreign.add(OrderId(seen.order_id))
+def review_touched(desk: Desk, effects: Iterable[Effect], at_ms: Ms) -> list[Effect]:
+    """Judge every sent ticket of whose orders something is to be stored: nothing else has changed."""
+    stored = [order for effect in effects if isinstance(effect, SaveProgress) for order in effect.orders]
+    tickets = dict.fromkeys(order.intent.ticket_id for order in stored)
     return [
-        Count("orders_foreign_total", ""),
-        RaiseAlert(
-            Alert(
-                key="foreign",
-                severity=Severity.CRIT,
-                subject="foreign order",
-                text=f"order {seen.order_id} rests on this account and was not sent by this desk",
-                next_step="give the desk an account of its own; /kill cancels every order of the account",
-            )
-        ),
+        effect
+        for ticket_id in tickets
+        if ticket_id in desk.flights
+        for effect in review_flight(desk, ticket_id, at_ms)
     ]
 
 
-def _balance(desk: Desk, event: AccountRead) -> list[Effect]:
-    """Compare the booked balance with the venue's when nothing is in flight; book rounding, tell the rest."""
-    read = event.account.balance
-    quiet = not any(True for _ in live_orders(desk)) and all(f.settled for f in desk.flights.values())
-    booked = desk.balance
-    if booked is None or not quiet:
-        desk.balance = read if booked is None else booked
-        return []
-    difference = Usdc(read - booked)
-    desk.balance = read
-    if difference == 0:
-        return []
-    charged, desk.charged_fills = desk.charged_fills, 0
-    if abs(difference) <= FEE_STEP * ROUNDING_STEPS_PER_FILL * charged:
-        return [
-            Count("fee_adjustments_total", ""),
-            Audit(event.at_ms, None, "fee adjustment", "", format_usdc(difference)),
-        ]
-    return [
-        Audit(event.at_ms, None, "balance changed outside", "", format_usdc(difference)),
-        RaiseAlert(
-            Alert(
-                key="balance",
-                severity=Severity.INFO,
-                subject="balance changed",
-                text=f"the wallet moved by {format_usdc(difference)} USDC that this desk did not trade",
-                next_step="fine after a deposit, a withdrawal or a redemption; otherwise look at the account",
-            )
-        ),
-    ]
+def _counted(desk: Desk, event: AccountRead, effects: Iterable[Effect]) -> ReconcileView:
+    saved = [effect for effect in effects if isinstance(effect, SaveProgress)]
+    return ReconcileView(
+        at_ms=event.at_ms,
+        open_orders=len(event.account.open_orders),
+        trades=len(event.account.trades),
+        orders_changed=len({order.order_id for effect in saved for order in effect.orders}),
+        fills_changed=sum(len(effect.fills) for effect in saved),
+        foreign=len(desk.foreign),
+        unproven=sum(1 for _ in live_orders(desk)),
+    )
+
+
+def _line(view: ReconcileView) -> str:
+    return (
+        f"{view.open_orders} open, {view.orders_changed} orders and {view.fills_changed} fills changed, "
+        f"{view.foreign} foreign, {view.unproven} unproven"
+    )
+
+
+def _answer(desk: Desk, event: AccountRead, view: ReconcileView) -> list[Effect]:
+    """Answer those who asked before the read began; the others wait for the next one."""
+    ready = [request for request, since_ms in desk.reconciles_asked if since_ms <= event.asked_ms]
+    desk.reconciles_asked = [asked for asked in desk.reconciles_asked if asked[1] > event.asked_ms]
+    return [Reply(request, view) for request in ready]

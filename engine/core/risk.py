@@ -4,16 +4,20 @@ Exposure is counted at worst case: an order that may still execute, unknown ones
 filled in full at its limit.
 """
 
+from collections.abc import Collection
+
 from engine.core.dutch import Room
 from engine.core.rules_watch import rules_hold
-from engine.core.state import DAY_MS, Desk, fills_of
+from engine.core.state import Desk, fills_of, open_flights, unfinished
+from engine.domain.account import OpenOrder
 from engine.domain.fees import outlay_bound
-from engine.domain.ids import EventId
-from engine.domain.order import OrderRecord, Settlement
+from engine.domain.ids import ConditionId, EventId
+from engine.domain.market import Side
+from engine.domain.order import OrderRecord
 from engine.domain.plan import Plan
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import Approved
-from engine.domain.units import Ms, Rounding, Size, Usdc, format_cents
+from engine.domain.units import Ms, Rounding, Size, Usdc, format_cents, notional
 from engine.domain.views import Gate
 
 BATCH_LEGS_MAX = 15
@@ -21,21 +25,55 @@ BATCH_LEGS_MAX = 15
 
 
 def reserved(desk: Desk) -> Usdc:
-    """Return what orders that may still execute, or are just being committed, can cost at most."""
+    """Return what orders that may still execute, or are just being committed, can cost at most.
+
+    Orders of the account that are not ours count, too.
+    """
     committing = sum(pending.plan.spend_max for pending in desk.committing.values())
-    return Usdc(committing + sum(_worst_case(desk, order) for order in desk.orders.values()))
+    ours = sum(worst_case(desk, order) for order in unfinished(desk))
+    return Usdc(committing + ours + sum(foreign_cost(order) for order in desk.foreign.values()))
+
+
+def worst_case(desk: Desk, order: OrderRecord) -> Usdc:
+    """Return the most that one order can still cost: shares open, and shares matched but not read back.
+
+    A SELL only brings money: its fee comes out of that.
+    """
+    if order.intent.side is Side.SELL:
+        return Usdc(0)
+    booked = sum(fill.size for fill in fills_of(desk, order.order_id))
+    open_size = 0 if order.state.is_final else order.remaining
+    unbooked = Size(open_size + max(0, order.filled - booked))
+    return outlay_bound(order.intent.fee, order.intent.price, unbooked)
+
+
+def foreign_cost(order: OpenOrder) -> Usdc:
+    """Return what an order that is not ours may still take: price times what is left of a BUY."""
+    if order.side is Side.SELL:
+        return Usdc(0)
+    return notional(order.price, Size(max(0, order.original_size - order.matched_size)), Rounding.UP)
+
+
+def at_risk(desk: Desk, markets: Collection[ConditionId]) -> Usdc:
+    """Return what is paid for shares of these markets, settled or not, and what may still be; never negative.
+
+    One market's id gives its sum, those of an event the event's.
+    """
+    paid = sum(desk.positions.outlays.get(market, 0) for market in markets)
+    ours = sum(worst_case(desk, o) for o in unfinished(desk) if o.intent.condition_id in markets)
+    theirs = sum(foreign_cost(o) for o in desk.foreign.values() if o.condition_id in markets)
+    committing = sum(
+        leg.outlay_max
+        for pending in desk.committing.values()
+        for leg in pending.plan.legs
+        if leg.condition_id in markets
+    )
+    return Usdc(max(0, paid + ours + theirs + committing))
 
 
 def spent_today(desk: Desk, now_ms: Ms) -> Usdc:
-    """Return cash and fees of today's fills (UTC day), failed ones left out."""
-    day = now_ms // DAY_MS
-    return Usdc(
-        sum(
-            fill.cash + fill.fee
-            for fill in desk.fills.values()
-            if fill.matched_ms // DAY_MS == day and fill.settlement is not Settlement.FAILED
-        )
-    )
+    """Return purchases and fees of today's fills (UTC day), failed ones left out."""
+    return desk.positions.spent_on(now_ms)
 
 
 def room(desk: Desk, now_ms: Ms) -> Room:
@@ -104,18 +142,10 @@ def event_busy(desk: Desk, event_id: EventId, code: str) -> Refusal | None:
             RefusalKind.FROZEN,
             f"{code} takes no new plans: {frozen}; look at what is held, then /resume {code}",
         )
-    flying = [f.ticket_id for f in desk.flights.values() if f.event_id == event_id and f.ended_ms is None]
+    flying = [f.ticket_id for f in open_flights(desk) if f.event_id == event_id and f.ended_ms is None]
     flying += [key for key, pending in desk.committing.items() if pending.plan.event_id == event_id]
     if flying:
         return Refusal(
             RefusalKind.IN_FLIGHT, f"{flying[0]} is still in flight on {code}: wait for its result card"
         )
     return None
-
-
-def _worst_case(desk: Desk, order: OrderRecord) -> Usdc:
-    """Return the bound for shares that may still be bought and for those bought but not yet read back."""
-    booked = sum(fill.size for fill in fills_of(desk, order.order_id))
-    open_size = 0 if order.state.is_final else order.remaining
-    unbooked = Size(open_size + max(0, order.filled - booked))
-    return outlay_bound(order.intent.fee, order.intent.price, unbooked)

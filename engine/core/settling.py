@@ -7,7 +7,7 @@ fill. Sums are over fills read back as trades, so they equal the venue's ledger 
 from dataclasses import replace
 
 from engine.core.leg_risk import dump_proceeds
-from engine.core.state import Desk, Flight, fills_of, fills_of_order
+from engine.core.state import POLL_SLACK_AFTER, Desk, Flight, fills_of, fills_of_order
 from engine.domain.book import LiveBook
 from engine.domain.effects import (
     Audit,
@@ -28,8 +28,6 @@ from engine.domain.views import Alert, LegResult, Severity, TicketResult, Ticket
 
 POLL_STEPS_MS = (0, 500, 1_000)
 """Pauses between reads of a ticket's trades until all are confirmed; the last one repeats."""
-POLL_SLACK_AFTER = 20
-"""After so many reads a difference below one lot is taken for rounding: the ticket must end."""
 POLL_SLOW_AFTER = 60
 POLL_SLOW_MS = 30_000
 """After about a minute without confirmation the reads slow down to the reconcile's pace."""

@@ -3,11 +3,15 @@
 Handlers change the desk they are given; nothing else holds desk state. This module decides nothing.
 """
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from engine.core.dutch import DutchParams
 from engine.core.feed import Feeds
+from engine.core.known_orders import KnownOrders
+from engine.core.positions import Positions
+from engine.domain.account import OpenOrder, VenueTrade
 from engine.domain.events import Asked
 from engine.domain.history import KeptSnapshot
 from engine.domain.ids import EventId, OrderId, TicketId, TokenId, TradeId
@@ -16,10 +20,14 @@ from engine.domain.order import Fill, OrderRecord, Settlement
 from engine.domain.plan import LegRisk, Plan
 from engine.domain.review import Review, RulesFreeze
 from engine.domain.ticket import Approved, Grant, Ticket
-from engine.domain.units import Ms, Usdc
+from engine.domain.units import LOT, Ms, Usdc
 from engine.domain.views import Gate, KillView, RulesView
 
 DAY_MS = 86_400_000
+POLL_SLACK_AFTER = 20
+"""After so many reads of a ticket's trades a difference below one lot is taken for rounding: it must end."""
+ENDED_TRADES_KEPT = 200
+"""More than a breaker looks back: 10 minutes, or 20 trades."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +80,34 @@ class Proof:
     gone_ms: Ms | None = None
     """When a cancel's reply named the order as not resting, if that reply counts."""
     cancelled: bool = False
-    """That reply said "cancelled"."""
+    """The venue said "cancelled"; alone it ends nothing."""
+    matched_ms: Ms | None = None
+    """When a reply first said "already matched or cancelled": a trade is waited for."""
+    alive_ms: Ms | None = None
+    """When it was last known to be at the venue: a read begun before does not miss it."""
     ended_ms: Ms | None = None
     """When the read that proved the end began: older sights of the order say nothing."""
+    unknown_ms: Ms | None = None
+    """Since when nothing is known of it, in this process; None while something is."""
     look_ups: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EndedTrade:
+    """One trade of ours at its final settlement."""
+
+    trade_id: TradeId
+    at_ms: Ms
+    """When the desk learned of it."""
+    failed: bool
+
+
+@dataclass(slots=True)
+class Strangers:
+    """Sights of orders whose commit has not been reported yet, or that are not ours: the next read tells."""
+
+    ids: set[OrderId] = field(default_factory=set)
+    trades: dict[TradeId, VenueTrade] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -147,10 +179,18 @@ class Desk:
     events: dict[EventId, EventGroup] = field(default_factory=dict)
     codes: dict[str, EventId] = field(default_factory=dict)
     tickets: dict[TicketId, Ticket] = field(default_factory=dict)
-    orders: dict[OrderId, OrderRecord] = field(default_factory=dict)
+    orders: KnownOrders = field(default_factory=KnownOrders)
     fills: dict[tuple[TradeId, OrderId], Fill] = field(default_factory=dict)
     fills_by_order: dict[OrderId, dict[TradeId, Fill]] = field(default_factory=dict)
     """The same fills by their order: no decision goes through all that ever was."""
+    positions: Positions = field(default_factory=Positions)
+    """Their sums."""
+    unsettled: dict[tuple[TradeId, OrderId], Ms] = field(default_factory=dict)
+    """Fills the venue has not settled, since when; removed when it has, or when people were told."""
+    restated: set[tuple[TradeId, OrderId]] = field(default_factory=set)
+    """Fills that came again with other amounts, told once each."""
+    ended_trades: deque[EndedTrade] = field(default_factory=lambda: deque(maxlen=ENDED_TRADES_KEPT))
+    """The newest trades that were confirmed or undone, oldest first."""
     flights: dict[TicketId, Flight] = field(default_factory=dict)
     proofs: dict[OrderId, Proof] = field(default_factory=dict)
     frozen: dict[EventId, str] = field(default_factory=dict)
@@ -169,7 +209,22 @@ class Desk:
     """Events that wait for a catalogue read that begins later. Kept in memory: a start reads it anyway."""
     paying: set[EventId] = field(default_factory=set)
     """Events the last scan found to pay, so that each window is announced once."""
-    foreign: set[OrderId] = field(default_factory=set)
+    foreign: dict[OrderId, OpenOrder] = field(default_factory=dict)
+    """Orders of the account that rest and are not ours, as the last complete read held them."""
+    strangers: Strangers = field(default_factory=Strangers)
+    """What the user stream told of ids that are not known yet."""
+    user_down_ms: Ms | None = None
+    """Since when the user stream is lost; None while it is up, and before its first word."""
+    doubts: dict[str, int] = field(default_factory=dict)
+    """How many reads in a row differed from our books: by token, "" for collateral."""
+    offsets: dict[TokenId, int] = field(default_factory=dict)
+    """Shares that the venue has beyond ours since the start: what people did themselves."""
+    booked_ms: Ms = field(default=Ms(0))
+    """When a fill was last booked: a read begun before cannot be compared with our sums."""
+    compared: bool = False
+    """The booked balance has been the venue's at a moment when nothing was open or unsettled."""
+    reconciles_asked: list[tuple[int, Ms]] = field(default_factory=list)
+    """Requests that wait for a complete read, and since when."""
     venue_offset_ms: int = 0
     """Venue clock minus desk clock."""
     balance: Usdc | None = None
@@ -202,9 +257,34 @@ class Desk:
         self.reviewed = dict(self.settings.reviewed)
 
 
+def unfinished(desk: Desk) -> list[OrderRecord]:
+    """Return orders that may execute, are not read back in full, or have a fill that is not settled."""
+    found: list[OrderRecord] = []
+    for order in desk.orders.unfinished():
+        if order.state.is_final and _is_told(desk, order):
+            desk.orders.finish(order.order_id)
+        else:
+            found.append(order)
+    return found
+
+
+def _is_told(desk: Desk, order: OrderRecord) -> bool:
+    fills = fills_of(desk, order.order_id)
+    flight = desk.flights.get(order.intent.ticket_id)
+    slack = LOT if flight is not None and flight.polls > POLL_SLACK_AFTER else 0
+    whole = sum(f.size for f in fills) + slack >= order.filled
+    return whole and all(f.settlement.is_final for f in fills)
+
+
 def live_orders(desk: Desk) -> Iterable[OrderRecord]:
     """Return the orders that may still execute, unknown ones included."""
-    return (order for order in desk.orders.values() if not order.state.is_final)
+    return (order for order in desk.orders.unfinished() if not order.state.is_final)
+
+
+def open_flights(desk: Desk) -> list[Flight]:
+    """Return the sent tickets of which more may be learned, each once."""
+    tickets = dict.fromkeys(order.intent.ticket_id for order in unfinished(desk))
+    return [desk.flights[ticket_id] for ticket_id in tickets if ticket_id in desk.flights]
 
 
 def fills_of(desk: Desk, order_id: OrderId) -> tuple[Fill, ...]:
@@ -218,6 +298,10 @@ def fills_of_order(desk: Desk, order_id: OrderId) -> tuple[Fill, ...]:
 
 
 def enter_fill(desk: Desk, fill: Fill) -> None:
-    """Put a fill, or its newer settlement, where it is found by trade and by order."""
+    """Put a fill, or its newer settlement, where it is found by trade and by order, and into the sums."""
+    known = desk.fills.get((fill.trade_id, fill.order_id))
+    order = desk.orders.get(fill.order_id)
+    desk.positions.enter(fill, known, None if order is None else order.intent.condition_id)
     desk.fills[fill.trade_id, fill.order_id] = fill
     desk.fills_by_order.setdefault(fill.order_id, {})[fill.trade_id] = fill
+    desk.orders.reopen(fill.order_id)

@@ -20,6 +20,8 @@ class OpenOrder:
     price: Price
     original_size: Size
     matched_size: Size
+    delayed: bool = False
+    """The venue holds it back (taker delay): it may match later and cannot be cancelled now."""
 
 
 @dataclass(frozen=True, slots=True)

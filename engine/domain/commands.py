@@ -54,4 +54,9 @@ class AskReview:
     code: str = ""
 
 
-Command = ScanDutch | OpenDutch | Press | ShowStatus | Kill | AskResume | AskReview
+@dataclass(frozen=True, slots=True)
+class AskReconcile:
+    """Read the account now; answered when a complete read that began after this was compared."""
+
+
+Command = ScanDutch | OpenDutch | Press | ShowStatus | Kill | AskResume | AskReview | AskReconcile

@@ -32,6 +32,7 @@ class OrderState(Enum):
     LIVE = "live"
     PARTIAL = "partial"
     DELAYED = "delayed"
+    """Taken by the venue and held back: it can be neither repeated nor cancelled until that is over."""
     PENDING_CANCEL = "pending_cancel"
     FILLED = "filled"
     CANCELLED = "cancelled"
@@ -68,6 +69,7 @@ class Evidence(Enum):
     PART_FILLED = "part of it is filled"
     ALL_FILLED = "all of it is filled"
     REFUSED = "the venue refused it, definitively"
+    KILLED = "the venue ended what did not match at once, as its type asks"
     UNANSWERED = "sent, and the answer told nothing"
     CANCEL_SENT = "a cancel is on its way"
     CANCELLED = "the venue cancelled it"
@@ -83,6 +85,7 @@ TRANSITIONS: dict[tuple[OrderState, Evidence], OrderState] = {
     (_S.SENDING, _E.PART_FILLED): _S.PARTIAL,
     (_S.SENDING, _E.ALL_FILLED): _S.FILLED,
     (_S.SENDING, _E.REFUSED): _S.REJECTED,
+    (_S.SENDING, _E.KILLED): _S.KILLED,
     (_S.SENDING, _E.UNANSWERED): _S.UNKNOWN,
     (_S.SENDING, _E.CANCEL_SENT): _S.SENDING,  # the POST may still be on its way: a cancel proves nothing
     (_S.SENDING, _E.CANCELLED): _S.CANCELLED,
@@ -92,6 +95,7 @@ TRANSITIONS: dict[tuple[OrderState, Evidence], OrderState] = {
     (_S.UNKNOWN, _E.DELAYED): _S.DELAYED,
     (_S.UNKNOWN, _E.PART_FILLED): _S.PARTIAL,
     (_S.UNKNOWN, _E.ALL_FILLED): _S.FILLED,
+    (_S.UNKNOWN, _E.KILLED): _S.KILLED,
     (_S.UNKNOWN, _E.UNANSWERED): _S.UNKNOWN,
     (_S.UNKNOWN, _E.CANCEL_SENT): _S.UNKNOWN,  # a cancel proves nothing until it is answered
     (_S.UNKNOWN, _E.CANCELLED): _S.CANCELLED,
@@ -100,6 +104,7 @@ TRANSITIONS: dict[tuple[OrderState, Evidence], OrderState] = {
     (_S.LIVE, _E.RESTING): _S.LIVE,
     (_S.LIVE, _E.PART_FILLED): _S.PARTIAL,
     (_S.LIVE, _E.ALL_FILLED): _S.FILLED,
+    (_S.LIVE, _E.KILLED): _S.KILLED,
     (_S.LIVE, _E.CANCEL_SENT): _S.PENDING_CANCEL,
     (_S.LIVE, _E.CANCELLED): _S.CANCELLED,
     (_S.LIVE, _E.PROVEN_DEAD): _S.DEAD,
@@ -108,13 +113,15 @@ TRANSITIONS: dict[tuple[OrderState, Evidence], OrderState] = {
     (_S.DELAYED, _E.DELAYED): _S.DELAYED,
     (_S.DELAYED, _E.PART_FILLED): _S.PARTIAL,
     (_S.DELAYED, _E.ALL_FILLED): _S.FILLED,
-    (_S.DELAYED, _E.CANCEL_SENT): _S.PENDING_CANCEL,
+    (_S.DELAYED, _E.KILLED): _S.KILLED,
+    (_S.DELAYED, _E.CANCEL_SENT): _S.DELAYED,  # the venue cancels nothing that it holds back
     (_S.DELAYED, _E.CANCELLED): _S.CANCELLED,
     (_S.DELAYED, _E.PROVEN_DEAD): _S.DEAD,
     (_S.DELAYED, _E.PAST_EXPIRY): _S.EXPIRED,
     (_S.PARTIAL, _E.RESTING): _S.PARTIAL,
     (_S.PARTIAL, _E.PART_FILLED): _S.PARTIAL,
     (_S.PARTIAL, _E.ALL_FILLED): _S.FILLED,
+    (_S.PARTIAL, _E.KILLED): _S.KILLED,
     (_S.PARTIAL, _E.CANCEL_SENT): _S.PENDING_CANCEL,
     (_S.PARTIAL, _E.CANCELLED): _S.CANCELLED,
     (_S.PARTIAL, _E.PROVEN_DEAD): _S.DEAD,
@@ -123,16 +130,22 @@ TRANSITIONS: dict[tuple[OrderState, Evidence], OrderState] = {
     (_S.PENDING_CANCEL, _E.DELAYED): _S.PENDING_CANCEL,
     (_S.PENDING_CANCEL, _E.PART_FILLED): _S.PENDING_CANCEL,
     (_S.PENDING_CANCEL, _E.ALL_FILLED): _S.FILLED,
-    (_S.PENDING_CANCEL, _E.UNANSWERED): _S.UNKNOWN,
+    (_S.PENDING_CANCEL, _E.KILLED): _S.KILLED,
     (_S.PENDING_CANCEL, _E.CANCEL_SENT): _S.PENDING_CANCEL,
     (_S.PENDING_CANCEL, _E.CANCELLED): _S.CANCELLED,
     (_S.PENDING_CANCEL, _E.PROVEN_DEAD): _S.DEAD,
     (_S.PENDING_CANCEL, _E.PAST_EXPIRY): _S.EXPIRED,
-    # Late facts are rows, not surprises: a fill found after an order was thought over (reliability B 14, 15).
+    # Late facts are rows, not surprises: a fill, or the order itself, found after it was thought over
+    # (reliability B 14, 15). RESTING is then the sight of a read that began after the end.
     (_S.CANCELLED, _E.PART_FILLED): _S.CANCELLED,
     (_S.CANCELLED, _E.ALL_FILLED): _S.FILLED,
+    (_S.CANCELLED, _E.RESTING): _S.LIVE,
     (_S.EXPIRED, _E.PART_FILLED): _S.EXPIRED,
     (_S.EXPIRED, _E.ALL_FILLED): _S.FILLED,
+    (_S.EXPIRED, _E.RESTING): _S.LIVE,
+    (_S.KILLED, _E.PART_FILLED): _S.KILLED,
+    (_S.KILLED, _E.ALL_FILLED): _S.FILLED,
+    (_S.KILLED, _E.RESTING): _S.LIVE,
     (_S.DEAD, _E.PART_FILLED): _S.PARTIAL,
     (_S.DEAD, _E.ALL_FILLED): _S.FILLED,
     (_S.DEAD, _E.RESTING): _S.LIVE,
@@ -179,6 +192,11 @@ class OrderIntent:
     def rests(self) -> bool:
         """Tell whether it is meant to stay on the book; of any other the rest is cancelled at once."""
         return self.post_only
+
+    @property
+    def is_immediate(self) -> bool:
+        """Tell whether the venue itself ends at once what does not match (FAK, FOK)."""
+        return self.time_in_force in (TimeInForce.FAK, TimeInForce.FOK)
 
     @property
     def key(self) -> str:

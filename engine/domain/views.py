@@ -194,6 +194,23 @@ class KillView:
 
 
 @dataclass(frozen=True, slots=True)
+class ReconcileView:
+    """What one complete read of the account held, and what it changed."""
+
+    at_ms: Ms
+    open_orders: int
+    trades: int
+    """Trades read, not trades new."""
+    orders_changed: int
+    fills_changed: int
+    """New ones, and those further settled."""
+    foreign: int
+    """Orders of the account that this desk did not send."""
+    unproven: int
+    """Orders whose end is not proven yet, resting ones included."""
+
+
+@dataclass(frozen=True, slots=True)
 class RefusalView:
     """A command that was not carried out, and why."""
 
@@ -201,7 +218,7 @@ class RefusalView:
     refusal: Refusal
 
 
-View = TicketView | ScanView | StatusView | KillView | RefusalView | RulesView | ReviewsView
+View = TicketView | ScanView | StatusView | KillView | ReconcileView | RefusalView | RulesView | ReviewsView
 
 
 class Severity(Enum):

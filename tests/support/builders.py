@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from engine.domain.account import AccountState, MakerMatch, OpenOrder, VenueTrade
+from engine.domain.account import AccountState, MakerMatch, OpenOrder, UserOrder, UserOrderStatus, VenueTrade
 from engine.domain.book import Level, LiveBook
 from engine.domain.failure import LegAnswer, Placed, PostClass
 from engine.domain.fees import FREE, FeeCurve
@@ -360,8 +360,27 @@ def account(
     resting_orders: tuple[OpenOrder, ...] = (),
     trades: tuple[VenueTrade, ...] = (),
     balance: Usdc = WALLET,
+    held: tuple[tuple[TokenId, Size], ...] = (),
 ) -> AccountState:
-    return AccountState(open_orders=resting_orders, trades=trades, balance=balance)
+    return AccountState(open_orders=resting_orders, trades=trades, balance=balance, shares=held)
+
+
+def streamed(
+    of: OrderRecord, status: UserOrderStatus = UserOrderStatus.LIVE, matched: Size = NO_SHARES, text: str = ""
+) -> UserOrder:
+    """One order event of the user stream."""
+    return UserOrder(
+        order_id=of.order_id,
+        condition_id=of.intent.condition_id,
+        token_id=of.intent.token_id,
+        side=of.intent.side,
+        price=of.intent.price,
+        original_size=of.intent.size,
+        matched_size=matched,
+        status=status,
+        status_text=text or status.value,
+        venue_ms=NOW,
+    )
 
 
 def reviewed(*events: EventGroup) -> Mapping[EventId, str]:

@@ -8,7 +8,7 @@ from engine.core.desk import step
 from engine.core.dutch import DutchParams
 from engine.core.feed import Feeds
 from engine.core.state import Caps, Desk, DeskSettings, OrderRules, TicketRules
-from engine.domain.account import AccountState, CancelReply, OpenOrder, VenueTrade
+from engine.domain.account import AccountState, CancelReply, OpenOrder, UserOrder, VenueTrade
 from engine.domain.book import LiveBook, NotLive
 from engine.domain.commands import Command, OpenDutch, Press
 from engine.domain.effects import (
@@ -34,6 +34,7 @@ from engine.domain.events import (
     PostAnswered,
     Restored,
     TimerDue,
+    UserTold,
 )
 from engine.domain.failure import LegAnswer
 from engine.domain.ids import EventId, OrderId, TicketId, TokenId
@@ -203,6 +204,13 @@ class DeskRun:
         ticket = self.armed(**how)
         return self.commit(only(self.press(ticket, Move.SEND), SendBatch))
 
+    def sent_as(self, **changes: Any) -> tuple[OrderRecord, ...]:
+        """Send as `sent` does, every intent with these changes: another type, side or lifetime."""
+        ticket = self.armed()
+        batch = only(self.press(ticket, Move.SEND), SendBatch)
+        intents = tuple(replace(intent, **changes) for intent in batch.intents)
+        return self.commit(replace(batch, intents=intents))
+
     def commit(self, batch: SendBatch) -> tuple[OrderRecord, ...]:
         """Do what the shell does with a batch: sign, commit, tell."""
         orders = tuple(order(what=intent, last_send_ms=self.at_ms) for intent in batch.intents)
@@ -231,15 +239,23 @@ class DeskRun:
         *trades: VenueTrade,
         rests: Iterable[OpenOrder] = (),
         balance: Usdc | None = None,
+        held: Iterable[tuple[TokenId, Size]] = (),
         asked_ms: int | None = None,
     ) -> tuple[Effect, ...]:
         """Answer a complete read of the account that began at `asked_ms`, now unless told."""
         began = self.at_ms if asked_ms is None else Ms(asked_ms)
         booked = self.desk.balance if balance is None else balance
         state: AccountState = account(
-            resting_orders=tuple(rests), trades=trades, balance=WALLET if booked is None else booked
+            resting_orders=tuple(rests),
+            trades=trades,
+            balance=WALLET if booked is None else booked,
+            held=tuple(held),
         )
         return self.step(AccountRead(self.at_ms, began, state))
+
+    def told_by_stream(self, *trades: VenueTrade, orders: Iterable[UserOrder] = ()) -> tuple[Effect, ...]:
+        """Let the user stream tell this in one message."""
+        return self.step(UserTold(self.at_ms, tuple(orders), trades))
 
     def timer(self, name: str) -> tuple[Effect, ...]:
         return self.step(TimerDue(self.at_ms, name))

@@ -18,6 +18,7 @@ from bot.payload import Sealer
 from config.settings import Mode
 from engine.clock import Clock, ManualClock
 from engine.domain.commands import (
+    AskReconcile,
     AskResume,
     AskReview,
     Command,
@@ -73,7 +74,7 @@ class FakeDesk:
                 return SCAN
             case OpenDutch():
                 return self._open(operator, chat_id)
-            case ShowStatus():
+            case ShowStatus() | AskReconcile():
                 return STATUS
             case Kill():
                 return KillView(operator, self.clock.now_ms(), asked=2, open_now=None, still_held=())

@@ -26,6 +26,7 @@ from engine.domain.views import (
     Alert,
     Gate,
     KillView,
+    ReconcileView,
     RefusalView,
     ReviewsView,
     RulesStanding,
@@ -56,6 +57,9 @@ from tests.unit.bot.html_subset import first_line, judge
 GOLDEN = Path(__file__).parent / "golden"
 S = TicketState
 
+RECONCILED = ReconcileView(
+    at_ms=NOW, open_orders=4, trades=17, orders_changed=0, fills_changed=0, foreign=0, unproven=4
+)
 STATUS = StatusView(
     gate=Gate.RUN,
     gate_reason="",
@@ -151,6 +155,10 @@ CARDS: dict[str, Callable[[], Card]] = {
     "status_run": lambda: cards.render(STATUS, LOOK),
     "status_halted": lambda: cards.render(
         replace(STATUS, gate=Gate.HALTED, gate_reason="killed by Ana", wallet=None), LOOK
+    ),
+    "reconciled": lambda: cards.render(RECONCILED, LOOK),
+    "reconciled_changed": lambda: cards.render(
+        replace(RECONCILED, orders_changed=2, fills_changed=3, foreign=1), LOOK
     ),
     "status_starting": lambda: cards.render(replace(STATUS, gate=Gate.STARTING), LOOK),
     "status_frozen": lambda: cards.render(

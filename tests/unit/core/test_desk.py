@@ -114,7 +114,7 @@ def test_every_timer_the_desk_sets_has_a_handler(run, monkeypatch):
     run.step(JobDue(run.at_ms, Job.SNAPSHOTS))
 
     kinds = {name.partition(":")[0] for name in timers(run.effects)}
-    assert kinds == set(TIMERS) - {"settle", "store", "catalogue"}
+    assert kinds == set(TIMERS) - {"settle", "unsettled", "store", "catalogue"}
 
 
 def test_a_cancel_that_failed_is_counted(run):

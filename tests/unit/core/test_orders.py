@@ -7,7 +7,7 @@ import pytest
 
 from engine.domain.account import MakerMatch, VenueTrade
 from engine.domain.effects import CancelOrders, Count, RaiseAlert, ResendOrders, SaveProgress
-from engine.domain.failure import Placed, PostClass
+from engine.domain.failure import PostClass
 from engine.domain.fees import taker_fee
 from engine.domain.ids import OrderId, TradeId
 from engine.domain.market import Side
@@ -65,13 +65,6 @@ def test_accepted_and_matched_in_part_cancels_the_rest_and_keeps_the_part(run, l
 
     assert cancelled_ids(effects) == {legs[0].order_id}
     assert run.order(legs[0]).filled == shares(30)
-
-
-def test_accepted_into_the_taker_delay_is_cancelled_like_a_resting_one(run, legs):
-    effects = run.answer(accepted(legs[0], placed=Placed.DELAYED))
-
-    assert cancelled_ids(effects) == {legs[0].order_id}
-    assert not run.order(legs[0]).state.is_final
 
 
 def test_leftovers_of_a_batch_go_in_one_cancel(run, legs):

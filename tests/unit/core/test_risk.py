@@ -37,7 +37,7 @@ def run():
 
 
 def put(run, *orders):
-    run.desk.orders |= {o.order_id: o for o in orders}
+    run.desk.orders.update({o.order_id: o for o in orders})
 
 
 def book(run, *fills):
