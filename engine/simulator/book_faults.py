@@ -1,14 +1,12 @@
-"""Answers of `/book` and `/books` that are late, broken, incomplete or old."""
+"""Answers of `/book` and `/books` that are late, broken, incomplete or old. Nothing waits here."""
 
-import asyncio
 import json
 from collections.abc import Callable
-
-from aiohttp import web
 
 from engine.domain.units import Ms
 from engine.simulator.books import WireBook
 from engine.simulator.faults import FaultDirector, FaultKind
+from engine.simulator.rest import JSON_TYPE, RestReply
 
 _HTML = "<html><head><title>502 Bad Gateway</title></head><body>cloudflare</body></html>"
 
@@ -31,15 +29,17 @@ class BookFaults:
             if (found := self._find_book(token)) is not None:
                 self._old[token] = found[0].rest_text(found[1])
 
-    async def refusal(self, tokens: list[str], now_ms: Ms) -> web.Response | None:
-        """Wait as long as scripted; then return an answer without books, or None for the ordinary one."""
+    def hold_ms(self, tokens: list[str], now_ms: Ms) -> int:
+        """Return how long this read is held back, zero normally."""
         slow = self._faults.hits_books(FaultKind.BOOKS_SLOW, tokens, now_ms)
-        if slow is not None:
-            await asyncio.sleep(slow.delay_ms / 1000)
+        return slow.delay_ms if slow else 0
+
+    def refusal(self, tokens: list[str], now_ms: Ms) -> RestReply | None:
+        """Return an answer without books, or None for the ordinary one."""
         if self._faults.hits_books(FaultKind.BOOKS_HTML, tokens, now_ms):
-            return web.Response(text=_HTML, content_type="text/html")
+            return RestReply(200, {"Content-Type": "text/html; charset=utf-8"}, _HTML.encode())
         if self._faults.hits_books(FaultKind.BOOKS_ERROR, tokens, now_ms):
-            return web.json_response({"error": "internal server error"}, status=500)
+            return RestReply(500, {"Content-Type": JSON_TYPE}, b'{"error": "internal server error"}')
         return None
 
     def spoil(self, texts: dict[str, str], now_ms: Ms) -> dict[str, str]:

@@ -1,25 +1,41 @@
 """The fault director: scripted faults, each fired a counted number of times and then gone.
 
 Armed by tests directly or over the test-only HTTP; whoever serves a request, sends a frame or keeps the
-connections asks here. Every firing is kept. Nothing is random: what is not scripted does not happen.
+connections asks here. Every firing is kept. What is neither scripted nor drawn by `chances` does not happen.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Protocol
 
 from engine.domain.units import Ms
-from engine.simulator.refusals import FAK_UNMATCHED
+from engine.simulator.refusals import FAK_UNMATCHED, INVALID_PAYLOAD
 
 
 class FaultKind(Enum):
     """What can be made to go wrong: requests, frames, connections, hostile frames, reads of books."""
 
-    REJECT_LEG = "reject_leg"
-    NO_ANSWER = "no_answer"
-    LOST_REQUEST = "lost_request"
+    REFUSE_REQUEST = "refuse_request"
     RESTARTING = "restarting"
+    HTML_INSTEAD = "html_instead"
+    LOST_REQUEST = "lost_request"
+    LATE_REQUEST = "late_request"
+    HOLD_REQUEST = "hold_request"
+    NO_ANSWER = "no_answer"
+    CUT_ANSWER = "cut_answer"
     DELAY_ANSWER = "delay_answer"
+    HTML_ANSWER = "html_answer"
+    ERROR_ANSWER = "error_answer"
+    GARBLED_ANSWER = "garbled_answer"
+    EMPTY_ANSWER = "empty_answer"
+
+    REJECT_LEG = "reject_leg"
+    LEG_MISSING = "leg_missing"
+    LEGS_SHUFFLED = "legs_shuffled"
+    LEG_UNKNOWN = "leg_unknown"
+    LEG_WRONG_ID = "leg_wrong_id"
+    LEG_BLANK = "leg_blank"
 
     DROP_DELTA = "drop_delta"
     SWAP_DELTAS = "swap_deltas"
@@ -59,6 +75,34 @@ class FaultKind(Enum):
     BOOKS_OLD = "books_old"
 
 
+UNPROCESSED_FAULTS = (
+    FaultKind.REFUSE_REQUEST,
+    FaultKind.RESTARTING,
+    FaultKind.HTML_INSTEAD,
+    FaultKind.LOST_REQUEST,
+)
+"""Faults of a request that is not carried out; the first that strikes is the only one."""
+REQUEST_FAULTS = (
+    *UNPROCESSED_FAULTS,
+    FaultKind.LATE_REQUEST,
+    FaultKind.HOLD_REQUEST,
+    FaultKind.NO_ANSWER,
+    FaultKind.CUT_ANSWER,
+    FaultKind.DELAY_ANSWER,
+    FaultKind.HTML_ANSWER,
+    FaultKind.ERROR_ANSWER,
+    FaultKind.GARBLED_ANSWER,
+    FaultKind.EMPTY_ANSWER,
+)
+"""Faults of one request or its answer, in the order in which they are looked for."""
+LEG_FAULTS = (
+    FaultKind.LEG_BLANK,
+    FaultKind.LEG_WRONG_ID,
+    FaultKind.LEG_MISSING,
+    FaultKind.LEG_UNKNOWN,
+    FaultKind.LEGS_SHUFFLED,
+)
+"""Faults of what the answer to a POST says of its orders, which are judged truly."""
 DELTA_FAULTS = frozenset(
     {FaultKind.DROP_DELTA, FaultKind.SWAP_DELTAS, FaultKind.REPEAT_DELTA, FaultKind.WRONG_HASH}
 )
@@ -92,6 +136,21 @@ _USUAL_SIZE = {
     FaultKind.SLOW: 1,
     FaultKind.BURST: 1_000,
 }
+_USUAL_STATUS = {
+    FaultKind.REFUSE_REQUEST: 400,
+    FaultKind.HTML_INSTEAD: 403,
+    FaultKind.HTML_ANSWER: 502,
+    FaultKind.ERROR_ANSWER: 500,
+    FaultKind.GARBLED_ANSWER: 200,
+    FaultKind.EMPTY_ANSWER: 200,
+}
+_USUAL_TEXT = {
+    FaultKind.REFUSE_REQUEST: INVALID_PAYLOAD.text,
+    FaultKind.ERROR_ANSWER: "could not insert order",
+    FaultKind.REJECT_LEG: FAK_UNMATCHED.text,
+}
+DELAY_MAX_MS = 600_000
+"""Longest wait of a request or answer: far beyond the time after which the desk judges an order dead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +161,11 @@ class Fault:
     frames and connections to one connection by its number (0 is any). A connection is struck once it got
     `after_frames` market frames. `hold_ms` is how long a hold lies on a connection (0: until it is lifted),
     and how long a fault of deltas strikes every delta from its first on (0: `times` deltas). `size` is bytes
-    of a frame, depth of nesting, bytes a second or number of changes (0: the kind's usual). `leg` and `text`
-    say which entry of the next long enough batch is refused, and how. `delay_ms` is how long an answer is
-    held back.
+    of a frame, depth of nesting, bytes a second or number of changes (0: the kind's usual). `request` names
+    the requests that a fault of requests may strike by how "METHOD /path" begins ("" is any). `leg` and
+    `text` say which entry of the next long enough POST is struck, and with which words. `status`, `text` and
+    `retry_after` (a header's value) shape a scripted answer; 0 and "" are the kind's usual. `delay_ms` is how
+    long a request or an answer is held back.
     """
 
     kind: FaultKind
@@ -115,8 +176,11 @@ class Fault:
     hold_ms: int = 0
     size: int = 0
     leg: int = 0
-    text: str = FAK_UNMATCHED.text
+    text: str = ""
     delay_ms: int = 0
+    request: str = "POST /order"
+    status: int = 0
+    retry_after: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a script that could never fire or never end."""
@@ -124,8 +188,10 @@ class Fault:
             raise ValueError(f"expected 1 to 10000 times, was {self.times}")
         if not 0 <= self.leg <= 14:
             raise ValueError(f"expected a leg of 0 to 14, was {self.leg}")
-        if not 0 <= self.delay_ms <= 60_000:
-            raise ValueError(f"expected a delay of at most 60000 ms, was {self.delay_ms}")
+        if not 0 <= self.delay_ms <= DELAY_MAX_MS:
+            raise ValueError(f"expected a delay of at most {DELAY_MAX_MS} ms, was {self.delay_ms}")
+        if self.status and not 200 <= self.status <= 599:
+            raise ValueError(f"expected a status of 200 to 599, was {self.status}")
         if not 0 <= self.hold_ms <= 3_600_000:
             raise ValueError(f"expected a hold of at most an hour, was {self.hold_ms}")
         if not 0 <= self.size <= 256 << 20:
@@ -139,6 +205,16 @@ class Fault:
     def amount(self) -> int:
         """The size asked for, or the kind's usual one."""
         return self.size or _USUAL_SIZE.get(self.kind, 0)
+
+    @property
+    def answer_status(self) -> int:
+        """The HTTP status asked for, or the kind's usual one."""
+        return self.status or _USUAL_STATUS[self.kind]
+
+    @property
+    def words(self) -> str:
+        """The text asked for, or the kind's usual one."""
+        return self.text or _USUAL_TEXT[self.kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +233,28 @@ class _Armed:
     until_ms: Ms | None = None
 
 
+class Drawing(Protocol):
+    """What draws a fault for each request; `engine.simulator.chances.Chances` does."""
+
+    def draw(self, call: str, body: bytes) -> Fault | None:
+        """Return the fault of the next request, if it meets one."""
+        ...
+
+
 @dataclass(slots=True)
 class FaultDirector:
     """Armed faults in the order they were armed, and those that fired."""
 
     fired: list[Firing] = field(default_factory=list)
+    chances: Drawing | None = None
+    """Seeded faults beside the scripted ones, if any are wanted."""
     _armed: list[_Armed] = field(default_factory=list)
+
+    def roll(self, call: str, body: bytes) -> None:
+        """Arm the seeded fault that this request is to meet, if it meets one."""
+        fault = None if self.chances is None else self.chances.draw(call, body)
+        if fault is not None:
+            self.arm(fault)
 
     def arm(self, fault: Fault) -> None:
         """Add a fault to the script."""
@@ -209,27 +301,19 @@ class FaultDirector:
                 return armed.fault
         return None
 
-    def rejects_leg(self, legs: int, now_ms: Ms) -> tuple[int, str] | None:
-        """Return (leg, text) when one entry of this batch is to be refused."""
+    def hits_leg(self, kind: FaultKind, legs: int, now_ms: Ms) -> Fault | None:
+        """Return the fault that strikes an entry of this POST, if any; it waits for a long enough one."""
         for armed in self._armed:
-            if armed.fault.kind is FaultKind.REJECT_LEG and armed.fault.leg < legs:
-                self._fire(armed, f"leg {armed.fault.leg}: {armed.fault.text}", now_ms)
-                return armed.fault.leg, armed.fault.text
+            if armed.fault.kind is kind and armed.fault.leg < legs:
+                self._fire(armed, f"leg {armed.fault.leg} of {legs}", now_ms)
+                return armed.fault
         return None
 
-    def strikes(self, kind: FaultKind, detail: str, now_ms: Ms) -> bool:
-        """Tell whether a fault of a kind without parameters hits this request."""
-        return self._take(kind, detail, now_ms) is not None
-
-    def delay_ms(self, detail: str, now_ms: Ms) -> int:
-        """Return how long this answer is held back, zero normally."""
-        fault = self._take(FaultKind.DELAY_ANSWER, detail, now_ms)
-        return fault.delay_ms if fault else 0
-
-    def _take(self, kind: FaultKind, detail: str, now_ms: Ms) -> Fault | None:
+    def hits_request(self, kind: FaultKind, call: str, now_ms: Ms) -> Fault | None:
+        """Return the fault that strikes this request ("POST /order"), if any."""
         for armed in self._armed:
-            if armed.fault.kind is kind:
-                self._fire(armed, detail, now_ms)
+            if armed.fault.kind is kind and call.startswith(armed.fault.request):
+                self._fire(armed, call, now_ms)
                 return armed.fault
         return None
 

@@ -1,43 +1,41 @@
 """Keys and private reads: open orders, trades, balances (protocol 3 and 4.6)."""
 
-from collections.abc import Awaitable, Callable
-
-from aiohttp import web
+from collections.abc import Callable
 
 from engine.simulator import answers
 from engine.simulator.answers import PAGE_SIZE, Json
 from engine.simulator.auth import ApiKey
 from engine.simulator.orders import Order, OrderState, Trade
 from engine.simulator.refusals import INVALID_PAYLOAD, Refusal
-from engine.simulator.replies import authenticate, cut_page, refuse
+from engine.simulator.replies import authenticate, cut_page, json_reply, refuse
+from engine.simulator.rest import Handler, RestReply, RestRequest, Route
 from engine.simulator.venue import Venue
 
-_Handler = Callable[[web.Request], Awaitable[web.Response]]
-_Read = Callable[[web.Request, ApiKey], web.Response]
+_Read = Callable[[RestRequest, ApiKey], RestReply]
 
 
-def account_routes(venue: Venue) -> list[web.RouteDef]:
+def account_routes(venue: Venue) -> list[Route]:
     """Return the routes of keys, own orders, own trades and balances."""
     keys, reads = _Keys(venue), _AccountReads(venue)
 
-    def private(read: _Read) -> _Handler:
-        async def handler(request: web.Request) -> web.Response:
-            key = authenticate(venue, request, await request.read())
+    def private(read: _Read) -> Handler:
+        def handler(request: RestRequest) -> RestReply:
+            key = authenticate(venue, request)
             return refuse(key) if isinstance(key, Refusal) else read(request, key)
 
         return handler
 
     return [
-        web.post("/auth/api-key", keys.create),
-        web.get("/auth/derive-api-key", keys.derive),
-        web.get("/auth/api-keys", private(keys.listed)),
-        web.delete("/auth/api-key", private(keys.revoke)),
-        web.get("/auth/ban-status/closed-only", private(keys.closed_only)),
-        web.get("/data/orders", private(reads.orders)),
-        web.get("/data/order/{id}", private(reads.order)),
-        web.get("/data/trades", private(reads.trades)),
-        web.get("/balance-allowance", private(reads.balance)),
-        web.get("/balance-allowance/update", private(reads.refresh_balance)),
+        Route("POST", "/auth/api-key", keys.create),
+        Route("GET", "/auth/derive-api-key", keys.derive),
+        Route("GET", "/auth/api-keys", private(keys.listed)),
+        Route("DELETE", "/auth/api-key", private(keys.revoke)),
+        Route("GET", "/auth/ban-status/closed-only", private(keys.closed_only)),
+        Route("GET", "/data/orders", private(reads.orders)),
+        Route("GET", "/data/order/{id}", private(reads.order)),
+        Route("GET", "/data/trades", private(reads.trades)),
+        Route("GET", "/balance-allowance", private(reads.balance)),
+        Route("GET", "/balance-allowance/update", private(reads.refresh_balance)),
     ]
 
 
@@ -47,27 +45,27 @@ class _Keys:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
 
-    async def create(self, request: web.Request) -> web.Response:
+    def create(self, request: RestRequest) -> RestReply:
         return self._issued(self._venue.keys.create(request.headers))
 
-    async def derive(self, request: web.Request) -> web.Response:
+    def derive(self, request: RestRequest) -> RestReply:
         return self._issued(self._venue.keys.derive(request.headers))
 
-    def listed(self, _request: web.Request, key: ApiKey) -> web.Response:
-        return web.json_response({"apiKeys": self._venue.keys.owners_of(key.address)})
+    def listed(self, _request: RestRequest, key: ApiKey) -> RestReply:
+        return json_reply({"apiKeys": self._venue.keys.owners_of(key.address)})
 
-    def revoke(self, _request: web.Request, key: ApiKey) -> web.Response:
+    def revoke(self, _request: RestRequest, key: ApiKey) -> RestReply:
         self._venue.keys.revoke(key)
-        return web.json_response("OK")
+        return json_reply("OK")
 
-    def closed_only(self, _request: web.Request, _key: ApiKey) -> web.Response:
-        return web.json_response({"closed_only": False})
+    def closed_only(self, _request: RestRequest, _key: ApiKey) -> RestReply:
+        return json_reply({"closed_only": False})
 
-    def _issued(self, key: ApiKey | Refusal) -> web.Response:
+    def _issued(self, key: ApiKey | Refusal) -> RestReply:
         if isinstance(key, Refusal):
             return refuse(key)
         self._venue.entry.account_of(key, 0, self._venue.now_ms())
-        return web.json_response({"apiKey": key.owner, "secret": key.secret, "passphrase": key.passphrase})
+        return json_reply({"apiKey": key.owner, "secret": key.secret, "passphrase": key.passphrase})
 
 
 class _AccountReads:
@@ -76,20 +74,20 @@ class _AccountReads:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
 
-    def orders(self, request: web.Request, key: ApiKey) -> web.Response:
+    def orders(self, request: RestRequest, key: ApiKey) -> RestReply:
         rows = [self._order_row(order) for order in self._open(key)]
         filters = {"id": "id", "market": "market", "asset_id": "asset_id"}
         return cut_page(request, _filtered(rows, request, filters), dict, PAGE_SIZE)
 
-    def order(self, request: web.Request, key: ApiKey) -> web.Response:
+    def order(self, request: RestRequest, key: ApiKey) -> RestReply:
         """Return an open order; one that is filled, cancelled, foreign or unknown is null."""
-        order = self._venue.exchange.orders.get(request.match_info["id"])
+        order = self._venue.exchange.orders.get(request.last)
         own = {account.id for account in self._venue.entry.accounts_of(key)}
         if order is None or order.state is not OrderState.LIVE or order.terms.account_id not in own:
-            return web.json_response(None)
-        return web.json_response(self._order_row(order))
+            return json_reply(None)
+        return json_reply(self._order_row(order))
 
-    def trades(self, request: web.Request, key: ApiKey) -> web.Response:
+    def trades(self, request: RestRequest, key: ApiKey) -> RestReply:
         """Return own trades, newest first; `after` and `before` are seconds and include their own second."""
         own = {account.id for account in self._venue.entry.accounts_of(key)}
         bounds = [
@@ -106,7 +104,7 @@ class _AccountReads:
         filters = {"id": "id", "market": "market", "asset_id": "asset_id", "maker_address": "maker_address"}
         return cut_page(request, _filtered(rows, request, filters), dict, PAGE_SIZE)
 
-    def balance(self, request: web.Request, key: ApiKey) -> web.Response:
+    def balance(self, request: RestRequest, key: ApiKey) -> RestReply:
         """Return collateral or shares in base units, open orders not deducted."""
         signature_type = request.query.get("signature_type", "0")
         if signature_type not in ("0", "1", "2", "3"):
@@ -114,15 +112,15 @@ class _AccountReads:
         account = self._venue.entry.account_of(key, int(signature_type), self._venue.now_ms())
         asset_type = request.query.get("asset_type", "")
         if asset_type == "COLLATERAL":
-            return web.json_response(answers.balance(account.usdc, account))
+            return json_reply(answers.balance(account.usdc, account))
         if asset_type not in ("CONDITIONAL", "CONDITIONAL-V2"):
             return refuse(INVALID_PAYLOAD)
         shares = account.shares.get(request.query.get("token_id", ""), 0)
-        return web.json_response(answers.balance(shares, account))
+        return json_reply(answers.balance(shares, account))
 
-    def refresh_balance(self, _request: web.Request, _key: ApiKey) -> web.Response:
+    def refresh_balance(self, _request: RestRequest, _key: ApiKey) -> RestReply:
         """Do nothing: balances here are never stale."""
-        return web.json_response({})
+        return json_reply({})
 
     def _open(self, key: ApiKey) -> list[Order]:
         accounts = self._venue.entry.accounts_of(key)
@@ -138,7 +136,7 @@ class _AccountReads:
         return answers.trade_record(trade, market, accounts, as_maker=trade.takers[0].account_id not in own)
 
 
-def _filtered(rows: list[Json], request: web.Request, filters: dict[str, str]) -> list[Json]:
+def _filtered(rows: list[Json], request: RestRequest, filters: dict[str, str]) -> list[Json]:
     """Keep rows that equal every filter given; addresses are compared without letter case.
 
     A trade also matches by what one of its maker orders says, because own orders may stand there.

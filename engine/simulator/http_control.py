@@ -11,6 +11,7 @@
 | POST `/_local/window` | `{"event_slug": "..", "hold_ms": 60000}` opens a Dutch window, answers its asks |
 | POST `/_local/tick`, `outcome`, `resolve`, `rules`, `disagree` | change what is listed |
 | POST `/_local/order`, `counterparty`, `withdraw`, `game`, `settlement` | others act (`http_hands.py`) |
+| POST `/_local/chances` | seeded faults of requests |
 
 A fault is `{"kind": ..}` with any other field of `faults.Fault`.
 """
@@ -23,6 +24,7 @@ from aiohttp import web
 from engine.domain.units import format_price
 from engine.simulator.connections import connection_rows
 from engine.simulator.faults import Fault, FaultKind
+from engine.simulator.http_conduct import conduct_routes
 from engine.simulator.http_hands import hand_routes
 from engine.simulator.http_upheaval import upheaval_routes
 from engine.simulator.ledger import ledger
@@ -32,7 +34,7 @@ from engine.simulator.windows import HOLD_MS
 
 HOLD_MAX_MS = 600_000
 _FAULT_FIELDS = frozenset(field.name for field in fields(Fault))
-_WORDS = frozenset({"asset_id", "text"})
+_WORDS = frozenset({"asset_id", "text", "request", "retry_after"})
 
 
 def control_routes(venue: Venue) -> list[web.RouteDef]:
@@ -48,6 +50,7 @@ def control_routes(venue: Venue) -> list[web.RouteDef]:
         web.post("/_local/window", control.window),
         *upheaval_routes(venue),
         *hand_routes(venue),
+        *conduct_routes(venue),
     ]
 
 

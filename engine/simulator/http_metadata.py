@@ -2,42 +2,41 @@
 
 from collections.abc import Callable, Mapping
 
-from aiohttp import web
-
 from engine.simulator.catalogue import Event, Market
 from engine.simulator.clob_metadata import clob_long_json, clob_market_json, legacy_fee
 from engine.simulator.gamma import Json, json_number
 from engine.simulator.gamma_lists import BadQuery
 from engine.simulator.refusals import MARKET_NOT_FOUND
-from engine.simulator.replies import cut_page, gamma_not_found, refuse
+from engine.simulator.replies import cut_page, gamma_not_found, json_reply, refuse
+from engine.simulator.rest import RestReply, RestRequest, Route
 from engine.simulator.venue import Venue
 
 MARKETS_PAGE = 500
 """Markets on a page of `/markets`."""
 
 
-def metadata_routes(venue: Venue) -> list[web.RouteDef]:
+def metadata_routes(venue: Venue) -> list[Route]:
     """Return the routes of the order service's metadata and of the catalogue."""
     clob, gamma = _Clob(venue), _GammaReads(venue)
     return [
-        web.get("/ok", clob.ok),
-        web.get("/time", clob.time),
-        web.get("/version", clob.version),
-        web.get("/tick-size", clob.tick_size),
-        web.get("/neg-risk", clob.neg_risk),
-        web.get("/fee-rate", clob.fee_rate),
-        web.get("/markets-by-token/{token}", clob.by_token),
-        web.get("/clob-markets/{condition}", clob.compact),
-        web.get("/markets", clob.pages),
-        web.get("/deployed", clob.deployed),
-        web.get("/events/keyset", gamma.events),
-        web.get("/events/slug/{slug}", gamma.event_by_slug),
-        web.get("/events/{id}", gamma.event),
-        web.get("/markets/keyset", gamma.markets),
-        web.get("/markets/slug/{slug}", gamma.market_by_slug),
+        Route("GET", "/ok", clob.ok),
+        Route("GET", "/time", clob.time),
+        Route("GET", "/version", clob.version),
+        Route("GET", "/tick-size", clob.tick_size),
+        Route("GET", "/neg-risk", clob.neg_risk),
+        Route("GET", "/fee-rate", clob.fee_rate),
+        Route("GET", "/markets-by-token/{token}", clob.by_token),
+        Route("GET", "/clob-markets/{condition}", clob.compact),
+        Route("GET", "/markets", clob.pages),
+        Route("GET", "/deployed", clob.deployed),
+        Route("GET", "/events/keyset", gamma.events),
+        Route("GET", "/events/slug/{slug}", gamma.event_by_slug),
+        Route("GET", "/events/{id}", gamma.event),
+        Route("GET", "/markets/keyset", gamma.markets),
+        Route("GET", "/markets/slug/{slug}", gamma.market_by_slug),
         # Both services live under one address here: a condition is the order service's, a number Gamma's.
-        web.get("/markets/{condition:0x.+}", clob.long),
-        web.get("/markets/{id}", gamma.market),
+        Route("GET", "/markets/0x{condition}", clob.long),
+        Route("GET", "/markets/{id}", gamma.market),
     ]
 
 
@@ -47,34 +46,34 @@ class _Clob:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
 
-    async def ok(self, _request: web.Request) -> web.Response:
-        return web.json_response("OK")
+    def ok(self, _request: RestRequest) -> RestReply:
+        return json_reply("OK")
 
-    async def time(self, _request: web.Request) -> web.Response:
-        return web.json_response(self._venue.now_ms() // 1000)
+    def time(self, _request: RestRequest) -> RestReply:
+        return json_reply(self._venue.now_ms() // 1000)
 
-    async def version(self, _request: web.Request) -> web.Response:
-        return web.json_response({"version": 2})
+    def version(self, _request: RestRequest) -> RestReply:
+        return json_reply({"version": 2})
 
-    async def deployed(self, _request: web.Request) -> web.Response:
+    def deployed(self, _request: RestRequest) -> RestReply:
         """Say, for the relayer, that a deposit wallet exists: clients ask before they trade with one."""
-        return web.json_response({"deployed": True})
+        return json_reply({"deployed": True})
 
-    async def tick_size(self, request: web.Request) -> web.Response:
+    def tick_size(self, request: RestRequest) -> RestReply:
         return self._by_query(request, lambda market: {"minimum_tick_size": json_number(market.spec.tick, 4)})
 
-    async def neg_risk(self, request: web.Request) -> web.Response:
+    def neg_risk(self, request: RestRequest) -> RestReply:
         return self._by_query(request, lambda market: {"neg_risk": market.spec.neg_risk})
 
-    async def fee_rate(self, request: web.Request) -> web.Response:
+    def fee_rate(self, request: RestRequest) -> RestReply:
         return self._by_query(request, lambda market: {"base_fee": legacy_fee(market)})
 
-    async def by_token(self, request: web.Request) -> web.Response:
-        found = self._venue.catalogue.find_token(request.match_info["token"])
+    def by_token(self, request: RestRequest) -> RestReply:
+        found = self._venue.catalogue.find_token(request.last)
         if found is None:
             return refuse(MARKET_NOT_FOUND)
         spec = found[1].spec
-        return web.json_response(
+        return json_reply(
             {
                 "condition_id": spec.condition_id,
                 "primary_token_id": spec.tokens[0],
@@ -82,25 +81,25 @@ class _Clob:
             }
         )
 
-    async def compact(self, request: web.Request) -> web.Response:
+    def compact(self, request: RestRequest) -> RestReply:
         return self._by_condition(request, lambda _, market: clob_market_json(market))
 
-    async def pages(self, request: web.Request) -> web.Response:
+    def pages(self, request: RestRequest) -> RestReply:
         """Return a page of every market there is, closed and inactive ones included, in the long form."""
         events = self._venue.catalogue.events
         places = [(event, market) for event in events for market in event.markets]
         return cut_page(request, places, lambda place: clob_long_json(*place), MARKETS_PAGE)
 
-    async def long(self, request: web.Request) -> web.Response:
+    def long(self, request: RestRequest) -> RestReply:
         return self._by_condition(request, clob_long_json)
 
-    def _by_query(self, request: web.Request, render: Callable[[Market], Json]) -> web.Response:
+    def _by_query(self, request: RestRequest, render: Callable[[Market], Json]) -> RestReply:
         found = self._venue.catalogue.find_token(request.query.get("token_id", ""))
-        return refuse(MARKET_NOT_FOUND) if found is None else web.json_response(render(found[1]))
+        return refuse(MARKET_NOT_FOUND) if found is None else json_reply(render(found[1]))
 
-    def _by_condition(self, request: web.Request, render: Callable[[Event, Market], Json]) -> web.Response:
-        found = self._venue.catalogue.find_condition(request.match_info["condition"])
-        return refuse(MARKET_NOT_FOUND) if found is None else web.json_response(render(*found))
+    def _by_condition(self, request: RestRequest, render: Callable[[Event, Market], Json]) -> RestReply:
+        found = self._venue.catalogue.find_condition(request.last)
+        return refuse(MARKET_NOT_FOUND) if found is None else json_reply(render(*found))
 
 
 class _GammaReads:
@@ -109,32 +108,31 @@ class _GammaReads:
     def __init__(self, venue: Venue) -> None:
         self._gamma = venue.gamma
 
-    async def events(self, request: web.Request) -> web.Response:
+    def events(self, request: RestRequest) -> RestReply:
         return self._paged(request, self._gamma.event_page)
 
-    async def markets(self, request: web.Request) -> web.Response:
+    def markets(self, request: RestRequest) -> RestReply:
         return self._paged(request, self._gamma.market_page)
 
-    async def event(self, request: web.Request) -> web.Response:
-        return _record(self._gamma.event(event_id=request.match_info["id"]))
+    def event(self, request: RestRequest) -> RestReply:
+        return _record(self._gamma.event(event_id=request.last))
 
-    async def event_by_slug(self, request: web.Request) -> web.Response:
-        return _record(self._gamma.event(slug=request.match_info["slug"]))
+    def event_by_slug(self, request: RestRequest) -> RestReply:
+        return _record(self._gamma.event(slug=request.last))
 
-    async def market(self, request: web.Request) -> web.Response:
-        return _record(self._gamma.market(market_id=request.match_info["id"]))
+    def market(self, request: RestRequest) -> RestReply:
+        return _record(self._gamma.market(market_id=request.last))
 
-    async def market_by_slug(self, request: web.Request) -> web.Response:
-        return _record(self._gamma.market(slug=request.match_info["slug"]))
+    def market_by_slug(self, request: RestRequest) -> RestReply:
+        return _record(self._gamma.market(slug=request.last))
 
     @staticmethod
-    def _paged(request: web.Request, render: Callable[[Mapping[str, list[str]]], Json]) -> web.Response:
-        query = {name: request.query.getall(name) for name in request.query}
+    def _paged(request: RestRequest, render: Callable[[Mapping[str, list[str]]], Json]) -> RestReply:
         try:
-            return web.json_response(render(query))
+            return json_reply(render(request.every()))
         except BadQuery as error:
-            return web.json_response({"type": "validation error", "error": str(error)}, status=422)
+            return json_reply({"type": "validation error", "error": str(error)}, 422)
 
 
-def _record(record: Json | None) -> web.Response:
-    return gamma_not_found() if record is None else web.json_response(record)
+def _record(record: Json | None) -> RestReply:
+    return gamma_not_found() if record is None else json_reply(record)

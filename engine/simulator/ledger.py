@@ -115,11 +115,16 @@ def _fill(venue: Venue, trade: Trade, role: str, fill: Fill) -> Json:
 def _request(entry: RequestEntry) -> Json:
     return {
         "arrival": entry.arrival,
+        "arrived_ms": entry.arrived_ms,
         "at_ms": entry.at_ms,
         "method": entry.method,
         "path": entry.path,
         "body_sha256": entry.body_sha256,
-        "legs": [{"order": leg.order_id, "outcome": leg.outcome} for leg in entry.legs],
+        "legs": [
+            {"order": leg.order_id, "outcome": leg.outcome, "body_sha256": leg.body_sha256}
+            for leg in entry.legs
+        ],
         "status": entry.status,
+        "processed": entry.processed,
         "note": entry.note,
     }

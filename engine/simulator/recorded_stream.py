@@ -12,6 +12,7 @@ from engine.core.feed_tracked import TrackedToken
 from engine.simulator.recorded_books import RecordedBooks
 from engine.simulator.refusals import INVALID_PAYLOAD
 from engine.simulator.replies import decode, refuse
+from engine.simulator.rest_server import to_web
 from engine.simulator.sockets import QUEUE_MAX, Socket
 
 
@@ -117,7 +118,7 @@ class RecordedStream:
     async def _answer_books(self, request: web.Request) -> web.Response:
         asked = decode(await request.read())
         if not isinstance(asked, list):
-            return refuse(INVALID_PAYLOAD)
+            return to_web(refuse(INVALID_PAYLOAD))
         tokens = [str(one.get("token_id")) for one in asked if isinstance(one, dict)]
         return web.Response(body=self._books.answer(tokens), content_type="application/json")
 

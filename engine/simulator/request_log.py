@@ -15,17 +15,27 @@ LOG_MAX = 200_000
 
 @dataclass(frozen=True, slots=True)
 class LegOutcome:
-    """One order id of a request with the venue's verdict: live, matched, canceled, or the refusal's text."""
+    """One order id of a request with the venue's verdict: live, matched, canceled, or the refusal's text.
+
+    `body_sha256` is of the exact bytes of this order's entry in a POST, empty in a cancel: a re-send of the
+    same bytes has the same hash, in whatever batch it travels.
+    """
 
     order_id: str
     outcome: str
+    body_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestEntry:
-    """One order-entry request. `status` is the HTTP status decided, 0 when no answer was sent."""
+    """One order-entry request. `status` is the HTTP status told, 0 when no complete answer was sent.
+
+    It arrived at `arrived_ms` and was carried out at `at_ms`, unless it was not `processed`: then it was
+    lost, or refused by a scripted fault. `note` names the faults it met.
+    """
 
     arrival: int
+    arrived_ms: Ms
     at_ms: Ms
     address: str
     method: str
@@ -33,6 +43,7 @@ class RequestEntry:
     body_sha256: str
     legs: tuple[LegOutcome, ...]
     status: int
+    processed: bool
     note: str
 
 
@@ -45,6 +56,7 @@ class RequestLog:
     def append(
         self,
         *,
+        arrived_ms: Ms,
         at_ms: Ms,
         address: str,
         method: str,
@@ -52,12 +64,14 @@ class RequestLog:
         body: bytes,
         legs: tuple[LegOutcome, ...],
         status: int,
+        processed: bool = True,
         note: str = "",
     ) -> RequestEntry:
         """Add the next entry; its number is its place."""
         assert len(self._entries) < LOG_MAX, f"request log is full at {LOG_MAX} entries"
         entry = RequestEntry(
             arrival=len(self._entries) + 1,
+            arrived_ms=arrived_ms,
             at_ms=at_ms,
             address=address,
             method=method,
@@ -65,6 +79,7 @@ class RequestLog:
             body_sha256=hashlib.sha256(body).hexdigest(),
             legs=legs,
             status=status,
+            processed=processed,
             note=note,
         )
         self._entries.append(entry)

@@ -18,12 +18,10 @@ from engine.simulator.connections import MARKET, USER, Connections
 from engine.simulator.exchange import Exchange
 from engine.simulator.faults import FaultDirector
 from engine.simulator.flow import Flow
-from engine.simulator.http_account import account_routes
-from engine.simulator.http_books import book_routes
 from engine.simulator.http_control import control_routes
-from engine.simulator.http_metadata import metadata_routes
-from engine.simulator.http_orders import order_routes
 from engine.simulator.market_stream import MarketStream
+from engine.simulator.rest_edge import RestEdge
+from engine.simulator.rest_server import web_routes
 from engine.simulator.sockets import QUEUE_MAX, Socket
 from engine.simulator.user_stream import UserStream
 from engine.simulator.venue import Venue
@@ -62,6 +60,7 @@ class LocalExchange:
             confirm_delay_ms=confirm_delay_ms,
             start_balance=start_balance,
         )
+        self.rest = RestEdge(self.venue)
         self._socket_queue_max = socket_queue_max
         self._last_request_ms = clock.now_ms()
         self._runner: web.AppRunner | None = None
@@ -117,8 +116,8 @@ class LocalExchange:
         """Listen (port 0 picks a free one) and let time run."""
         assert self._runner is None, "the exchange was started before"
         app = web.Application(client_max_size=BODY_MAX, middlewares=[self._note_request])
-        for routes in (metadata_routes, book_routes, order_routes, account_routes, control_routes):
-            app.add_routes(routes(self.venue))
+        app.add_routes(web_routes(self.rest))
+        app.add_routes(control_routes(self.venue))
         app.add_routes([web.get("/ws/market", self._market_socket), web.get("/ws/user", self._user_socket)])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S)
         await self._runner.setup()

@@ -72,11 +72,19 @@ class Disk:
         """Return how long a statement takes: a commit waits for the disk, sometimes long."""
         if sql != "COMMIT":
             return self._rng.randrange(5, 60)
-        return self._rng.randrange(10_000, 80_000) if self._rng.random() < 0.02 else self._rng.randrange(200, 3_000)
+        return (
+            self._rng.randrange(10_000, 80_000)
+            if self._rng.random() < 0.02
+            else self._rng.randrange(200, 3_000)
+        )
 
     def carry_out(self, name: str, sql: str, work: Callable[[], _T]) -> _T:
         """Do the work of one statement."""
-        if self.full and name == LEDGER_FILE and not sql.startswith(("SELECT", "PRAGMA", "BEGIN", "ROLLBACK", "CLOSE")):
+        if (
+            self.full
+            and name == LEDGER_FILE
+            and not sql.startswith(("SELECT", "PRAGMA", "BEGIN", "ROLLBACK", "CLOSE"))
+        ):
             self.refused += 1
             if self.raw[name].in_transaction:
                 self.raw[name].rollback()  # as SQLite does by itself when the disk is full
@@ -86,7 +94,9 @@ class Disk:
             self.on_commit()
         return result
 
-    def queue(self, loop: ProcessLoop, begin_us: int, sql: str, name: str, work: Callable[[], _T]) -> tuple[Any, int]:
+    def queue(
+        self, loop: ProcessLoop, begin_us: int, sql: str, name: str, work: Callable[[], _T]
+    ) -> tuple[Any, int]:
         """Queue one statement behind `begin_us`; return the future of its result and when it will be done."""
         future: asyncio.Future[_T] = loop.create_future()
         done_us = max(begin_us, self._agenda.now_us) + self.duration_us(sql)
@@ -138,9 +148,7 @@ class SimulatedConnection:
             self._raw.rollback()
 
     def _call(self, sql: str, work: Callable[[], _T]) -> Any:
-        future, self._busy_until_us = self._disk.queue(
-            self._loop, self._busy_until_us, sql, self._name, work
-        )
+        future, self._busy_until_us = self._disk.queue(self._loop, self._busy_until_us, sql, self._name, work)
         return future
 
 

@@ -27,7 +27,9 @@ def open_ends(desk: Desk, truth: Truth) -> list[str]:
     found += [f"{f.ticket_id} is not settled" for f in desk.flights.values() if not f.settled]
     found += [f"{key} waits for its commit" for key in desk.committing]
     found += [f"{sent.order_id} is on its way" for sent in truth.sent.values() if sent.under_way > 0]
-    found += [f"trade {t.id} is {t.status.value}" for t in truth.venue.exchange.trades if not is_final(t.status)]
+    found += [
+        f"trade {t.id} is {t.status.value}" for t in truth.venue.exchange.trades if not is_final(t.status)
+    ]
     if desk.gate is not Gate.RUN:
         found.append(f"the gate is {desk.gate.value}: {desk.gate_reason}")
     if desk.kill is not None:
@@ -64,7 +66,8 @@ def _compare_orders(truth: Truth) -> None:
             truth.violated("I6", f"{order.terms.id} is {order.state.value}, {row['state']} in the ledger")
         if row["filled"] != order.filled:
             truth.violated(
-                "I7", f"{order.terms.id} ({row['state']}) has filled {order.filled}, in the ledger {row['filled']}"
+                "I7",
+                f"{order.terms.id} ({row['state']}) has filled {order.filled}, in the ledger {row['filled']}",
             )
     known = {order.terms.id for order in truth.own_orders()}
     for order_id, row in rows.items():
@@ -99,8 +102,14 @@ def _compare_desk(desk: Desk, truth: Truth) -> None:
     if ours != theirs:
         truth.violated("I8", f"positions are {theirs}, in the ledger {ours}")
     if desk.balance != account.usdc:
-        truth.violated("I8", f"the account has {account.usdc} micro-dollars, the desk believes {desk.balance}")
-    unsettled = [f.trade_id for f in desk.fills.values() if f.settlement not in (Settlement.CONFIRMED, Settlement.FAILED)]
+        truth.violated(
+            "I8", f"the account has {account.usdc} micro-dollars, the desk believes {desk.balance}"
+        )
+    unsettled = [
+        f.trade_id
+        for f in desk.fills.values()
+        if f.settlement not in (Settlement.CONFIRMED, Settlement.FAILED)
+    ]
     if unsettled:
         truth.violated("I8", f"fills that never settled: {unsettled}")
 

@@ -119,7 +119,11 @@ class SimulatedFeed:
             self._send_up(wire, {"operation": "unsubscribe", "assets_ids": surplus})
         fresh = [token for token in self._wanted[ConnectionId(wire.number)] if token not in wire.tokens]
         for start in range(0, len(fresh), 25):
-            asked = {"type": "market", "assets_ids": fresh[start : start + 25], "custom_feature_enabled": True}
+            asked = {
+                "type": "market",
+                "assets_ids": fresh[start : start + 25],
+                "custom_feature_enabled": True,
+            }
             self._send_up(wire, asked)
 
     def _send_up(self, wire: Wire, frame: dict[str, object]) -> None:

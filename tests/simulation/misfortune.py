@@ -123,7 +123,9 @@ class Misfortune:
 
     def _place_foreign(self) -> None:
         """Let somebody else's program rest an order on our account, far from where anybody trades."""
-        markets = [m for m in self._event().markets if m.spec.condition_id in self._venue.books and m.spec.accepting]
+        markets = [
+            m for m in self._event().markets if m.spec.condition_id in self._venue.books and m.spec.accepting
+        ]
         if not markets:
             return
         spec = self._rng.choice(markets).spec

@@ -7,34 +7,35 @@ their way whatever becomes of the process; an answer reaches only a process that
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from random import Random
 from typing import Any
 from urllib.parse import urlsplit
 
 from engine.simulator.refusals import ENGINE_RESTARTING
+from engine.simulator.rest import RestReply, RestRequest
 from engine.venue.http_client import ANSWER_BYTES_MAX, FailureKind, HttpAnswer, HttpFailure
-from tests.simulation.edge import Answer, Request
 from tests.simulation.loop import Agenda, ProcessLoop
 from tests.simulation.weather import Fault, Weather
 
 TIMEOUT_US = 5_000_000
 """The shipped configuration's `relayer.timeout_s`."""
 CONNECT_US = 2_000_000
-PAGE = Answer(502, b"<html><body>502 Bad Gateway</body></html>", {"content-type": "text/html"})
+PAGE = RestReply(502, {"content-type": "text/html"}, b"<html><body>502 Bad Gateway</body></html>")
 _JSON = {"content-type": "application/json"}
-Arrive = Callable[[Request], Answer]
+Arrive = Callable[[RestRequest], RestReply]
 
 
-def refusal(status: int, text: str, **headers: str) -> Answer:
+def refusal(status: int, text: str, **headers: str) -> RestReply:
     """Return an answer of the venue's front in its own words."""
-    return Answer(status, json.dumps({"error": text}).encode(), {**_JSON, **headers})
+    return RestReply(status, {**_JSON, **headers}, json.dumps({"error": text}).encode())
 
 
 IN_FRONT = {
     Fault.POST_PAGE_REFUSED: PAGE,
     Fault.POST_RESTARTING: refusal(425, ENGINE_RESTARTING.text),
-    Fault.POST_POST_ONLY: Answer(
-        503, b'{"error":"Trading is currently in post-only mode","code":"post_only_mode"}', _JSON
+    Fault.POST_POST_ONLY: RestReply(
+        503, _JSON, b'{"error":"Trading is currently in post-only mode","code":"post_only_mode"}'
     ),
     Fault.POST_CANCEL_ONLY: refusal(503, "Trading is currently cancel-only. New orders are not accepted."),
     Fault.POST_DISABLED: refusal(503, "Trading is currently disabled. Check polymarket.com for updates"),
@@ -76,7 +77,7 @@ OF_READS = tuple(fault for fault in Fault if fault.name.startswith("READ_"))
 _POSTS = frozenset({"/order", "/orders"})
 
 
-def is_post(request: Request) -> bool:
+def is_post(request: RestRequest) -> bool:
     """Tell whether a request carries orders."""
     return request.method == "POST" and request.path in _POSTS
 
@@ -121,8 +122,8 @@ class SimulatedHttp:
         weather: Weather,
         outages: Outages,
         arrive: Arrive,
-        leave: Callable[[Request], None],
-        landed: Callable[[Request, int], None],
+        leave: Callable[[RestRequest], None],
+        landed: Callable[[RestRequest, int], None],
     ) -> None:
         """`leave` is told before a request's first byte, `arrive` carries it out at the venue.
 
@@ -151,7 +152,7 @@ class SimulatedHttp:
         bytes_max: int = ANSWER_BYTES_MAX,
     ) -> HttpAnswer | HttpFailure:
         """Send one request and wait for its answer, at most five seconds."""
-        request = Request(method, urlsplit(url).path, query or {}, headers or {}, body or b"")
+        request = RestRequest(method, urlsplit(url).path, query or {}, headers or {}, body or b"")
         waiting: asyncio.Future[HttpAnswer | HttpFailure] = self._loop.create_future()
         fault = self._fault_of(request)
         if fault in NOT_SENT:
@@ -163,7 +164,7 @@ class SimulatedHttp:
         self._agenda.after(self._rng.randrange(50, 2_000), lambda: self._depart(request, fault, waiting))
         return await waiting
 
-    def _fault_of(self, request: Request) -> Fault | None:
+    def _fault_of(self, request: RestRequest) -> Fault | None:
         if is_post(request):
             fault = self._outages.present() or self._weather.first(*OF_POSTS)
             if fault is not None and self._outages.present() is None:
@@ -173,7 +174,7 @@ class SimulatedHttp:
             return self._weather.first(*OF_CANCELS)
         return self._weather.first(*OF_READS)
 
-    def _depart(self, request: Request, fault: Fault | None, waiting: Any) -> None:
+    def _depart(self, request: RestRequest, fault: Fault | None, waiting: Any) -> None:
         """Let the bytes leave: from here on the process may die without stopping them."""
         if self._loop.dead or waiting.cancelled():
             return
@@ -183,14 +184,16 @@ class SimulatedHttp:
             return
         travel_us = self._rng.randrange(5_000, 60_000)
         if fault in LATE:
-            travel_us += TIMEOUT_US + self._rng.randrange(115_000_000 if self._rng.random() < 0.3 else 20_000_000)
+            travel_us += TIMEOUT_US + self._rng.randrange(
+                115_000_000 if self._rng.random() < 0.3 else 20_000_000
+            )
         if fault is Fault.POST_DOUBLED:
             again_us = travel_us + self._rng.randrange(1, 30_000_000)
             self._landed(request, 2)
             self._agenda.after(again_us, lambda: self._carry_out(request, fault, None))
         self._agenda.after(travel_us, lambda: self._carry_out(request, fault, waiting))
 
-    def _carry_out(self, request: Request, fault: Fault | None, waiting: Any) -> None:
+    def _carry_out(self, request: RestRequest, fault: Fault | None, waiting: Any) -> None:
         answer = IN_FRONT.get(fault) if fault else None
         self._landed(request, 0)
         if answer is None:
@@ -202,17 +205,19 @@ class SimulatedHttp:
         if fault in CUT:
             self._agenda.after(
                 self._rng.randrange(5_000, 60_000),
-                lambda: self._tell(waiting, HttpFailure(FailureKind.UNANSWERED, "unanswered, ClientPayloadError")),
+                lambda: self._tell(
+                    waiting, HttpFailure(FailureKind.UNANSWERED, "unanswered, ClientPayloadError")
+                ),
             )
             return
         told = INSTEAD.get(fault, answer) if fault else answer
         back_us = self._rng.randrange(5_000, 60_000)
         if fault in SLOW:
             back_us += self._rng.randrange(4_000_000, TIMEOUT_US)
-        result = HttpAnswer(told.status, told.body, told.headers, back_us)
+        result = HttpAnswer(told.status, told.body, {k.lower(): v for k, v in told.headers.items()}, back_us)
         self._agenda.after(back_us, lambda: self._tell(waiting, result))
 
-    def _spoiled(self, answer: Answer) -> Answer:
+    def _spoiled(self, answer: RestReply) -> RestReply:
         """Return a batch's answer with a leg changed, if a fault wants it."""
         fault = self._weather.first(*OF_LEGS)
         legs = json.loads(answer.body)
@@ -234,9 +239,8 @@ class SimulatedHttp:
                     legs[leg]["errorMsg"] = "something undocumented"
             case _:
                 pass
-        return Answer(answer.status, json.dumps(legs).encode(), answer.headers)
+        return replace(answer, body=json.dumps(legs).encode())
 
     def _tell(self, waiting: Any, result: HttpAnswer | HttpFailure) -> None:
         if not self._loop.dead and not waiting.done():
             waiting.set_result(result)
-

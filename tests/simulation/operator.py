@@ -8,7 +8,16 @@ from collections.abc import Callable
 from random import Random
 
 from engine.core.state import Desk
-from engine.domain.commands import AskResume, AskReview, Command, Kill, OpenDutch, Press, ScanDutch, ShowStatus
+from engine.domain.commands import (
+    AskResume,
+    AskReview,
+    Command,
+    Kill,
+    OpenDutch,
+    Press,
+    ScanDutch,
+    ShowStatus,
+)
 from engine.domain.ids import UserId
 from engine.domain.ticket import Move, Operator, Role, Ticket, TicketKind, TicketState
 from engine.domain.units import SIZE_ONE, Size

@@ -161,7 +161,9 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def seams(agenda: Agenda, rng: Random, loop_of: Callable[[], ProcessLoop], disk: Disk, stepped: Stepped) -> Iterator[None]:
+def seams(
+    agenda: Agenda, rng: Random, loop_of: Callable[[], ProcessLoop], disk: Disk, stepped: Stepped
+) -> Iterator[None]:
     """Give the product virtual time, seeded entropy and the simulated disk for one run.
 
     `engine.clock` is the only module that reads time, so one replacement there is enough.

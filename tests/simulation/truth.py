@@ -17,8 +17,8 @@ from engine.domain.units import Ms, Price, Size, Usdc
 from engine.simulator.market import Side
 from engine.simulator.order_entry import GTD_LEAD_MS
 from engine.simulator.orders import Fill, Order, OrderState, TradeStatus
+from engine.simulator.rest import RestRequest
 from engine.simulator.venue import Venue
-from tests.simulation.edge import Request
 from tests.simulation.loop import Agenda
 
 GRACE_MS = 100
@@ -113,7 +113,7 @@ class Truth:
             if known.attempts > SENDS_MAX:
                 self.violated("E2", f"{known.order_id} is sent for the {known.attempts}th time")
 
-    def leaving(self, request: Request) -> list[Sent]:
+    def leaving(self, request: RestRequest) -> list[Sent]:
         """Judge a POST whose first byte is about to leave, and return its orders."""
         self.posts += 1
         legs: list[Sent] = []
@@ -133,12 +133,12 @@ class Truth:
         self._check_exposure()
         return legs
 
-    def tokens_of(self, request: Request) -> list[str]:
+    def tokens_of(self, request: RestRequest) -> list[str]:
         """Return the tokens that a POST wants to trade."""
         known = [self.by_sha.get(hashlib.sha256(raw).hexdigest()) for raw in _legs(request.body)]
         return [sent.token_id for sent in known if sent is not None]
 
-    def landed(self, request: Request, copies: int) -> None:
+    def landed(self, request: RestRequest, copies: int) -> None:
         """Note that the bytes of a POST are on their way no longer, but for so many copies."""
         for raw in _legs(request.body):
             known = self.by_sha.get(hashlib.sha256(raw).hexdigest())
@@ -153,7 +153,9 @@ class Truth:
                 continue
             for leg in entry.legs:
                 if leg.order_id and leg.order_id not in self.sent:
-                    self.violated("I1", f"the exchange was sent {leg.order_id}, which the ledger does not hold")
+                    self.violated(
+                        "I1", f"the exchange was sent {leg.order_id}, which the ledger does not hold"
+                    )
         self._log_read = len(entries)
         self._check_executable()
         self._check_exposure()
@@ -206,7 +208,9 @@ class Truth:
                 spent[known.ticket_id] += self._bound(known, left)
         for ticket, total in spent.items():
             if total > self.limits.ticket:
-                self.violated("I9", f"{ticket} may cost {total}, its cap is {self.limits.ticket} micro-dollars")
+                self.violated(
+                    "I9", f"{ticket} may cost {total}, its cap is {self.limits.ticket} micro-dollars"
+                )
         if sum(spent.values()) > self.limits.day:
             self.violated("I9", f"the day may cost {sum(spent.values())}, its cap is {self.limits.day}")
         self.checked["caps"] += 1

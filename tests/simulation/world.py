@@ -22,13 +22,14 @@ from engine.runtime.jobs import jobs_table
 from engine.simulator.auth import ApiKey
 from engine.simulator.catalogue import Catalogue, build_catalogue
 from engine.simulator.catalogue_seed import WINDOW_EVENTS
+from engine.simulator.rest import RestReply, RestRequest
+from engine.simulator.rest_edge import RestEdge
 from engine.simulator.venue import Venue
 from engine.venue.auth import ApiCredentials, attestation_signature
 from engine.venue.keys import SigningKey, checksum_address
 from engine.venue.order_body import TradingAccount
 from engine.venue.signing import SignatureType
 from tests.simulation.disk import Disk
-from tests.simulation.edge import Answer, Edge, Request
 from tests.simulation.ending import check_audit, compare, open_ends
 from tests.simulation.loop import Agenda, ProcessLoop
 from tests.simulation.market_feed import SimulatedFeed
@@ -111,7 +112,7 @@ class World:
         self.weather = Weather(self.rng("weather"))
         self.venue = small_venue(self.agenda, self.rng("settle"))
         self.venue.flow._rng = self.rng("flow")
-        self.edge = Edge(self.venue)
+        self.edge = RestEdge(self.venue)
         self.disk = Disk(self.agenda, self.rng("disk"))
         self.key = SigningKey(HARDHAT_KEY)
         choice = self.rng("limits")
@@ -147,7 +148,9 @@ class World:
             fault=lambda text: self.truth.violated("task", text),
         )
         self.person = Person(self.agenda, self.rng("person"), self.weather, tuple(WINDOW_EVENTS))
-        self.misfortune = Misfortune(self.agenda, self.rng("misfortune"), self.weather, self.venue, self.truth)
+        self.misfortune = Misfortune(
+            self.agenda, self.rng("misfortune"), self.weather, self.venue, self.truth
+        )
         self.outages = Outages(self.agenda, self.rng("outages"))
         self.process: Process | None = None
         self.buried: list[Process] = []
@@ -278,7 +281,9 @@ class World:
         self.buried.append(process)
         self.process = None
         self.truth.gate_closed_ms = self.truth.gate_closed_ms or self.agenda.now_ms()
-        pause_us = int(self._chaos.choice((0.05, 0.5, 0.5, 3, 3, 20, 70)) * SECOND * self._chaos.uniform(0.5, 1.5))
+        pause_us = int(
+            self._chaos.choice((0.05, 0.5, 0.5, 3, 3, 20, 70)) * SECOND * self._chaos.uniform(0.5, 1.5)
+        )
         self.agenda.after(pause_us, self._restart)
 
     def _restart(self) -> None:
@@ -336,7 +341,7 @@ class World:
             stream=self.venue.market_stream,
         )
 
-    def _leave(self, request: Request) -> None:
+    def _leave(self, request: RestRequest) -> None:
         self.counts[f"{request.method} {request.path.split('/0x')[0]}"] += 1
         if is_post(request):
             self.note(f"leaves {hashlib.sha256(request.body).hexdigest()}")
@@ -345,13 +350,15 @@ class World:
         elif request.method == "DELETE":
             self._light_fuse(60)
 
-    def _arrive(self, request: Request) -> Answer:
+    def _arrive(self, request: RestRequest) -> RestReply:
         if is_post(request):
             self.misfortune.before_post(self.truth.tokens_of(request))
         if request.method == "DELETE" and self.weather.strikes(Fault.CANCEL_RACED):
             self.misfortune.hit_resting()
-        answer = self.edge.answer(request)
-        self.note(f"{request.method} {request.path} {answer.status} {hashlib.sha256(answer.body).hexdigest()}")
+        answer = self.edge.answer(request, self.edge.fate(request))
+        self.note(
+            f"{request.method} {request.path} {answer.status} {hashlib.sha256(answer.body).hexdigest()}"
+        )
         if request.method in ("POST", "DELETE"):
             self.truth.arrived()
         if is_post(request):
@@ -442,5 +449,3 @@ class World:
 def run_seed(seed: int) -> Report:
     """Run one seed from beginning to end."""
     return World(seed).run()
-
-

@@ -16,9 +16,9 @@ def test_fault_fires_as_often_as_scripted_and_is_then_gone():
     faults = FaultDirector()
     faults.arm(Fault(FaultKind.RESTARTING, times=2))
 
-    hits = [faults.strikes(FaultKind.RESTARTING, "POST /order", NOW) for _ in range(4)]
+    hits = [faults.hits_request(FaultKind.RESTARTING, "POST /order", NOW) for _ in range(4)]
 
-    assert hits == [True, True, False, False]
+    assert [hit is not None for hit in hits] == [True, True, False, False]
     assert [(firing.kind, firing.detail) for firing in faults.fired] == [
         (FaultKind.RESTARTING, "POST /order")
     ] * 2
@@ -30,8 +30,8 @@ def test_fault_of_one_kind_leaves_the_others_armed():
     faults.arm(Fault(FaultKind.NO_ANSWER))
     faults.arm(Fault(FaultKind.LOST_REQUEST))
 
-    assert not faults.strikes(FaultKind.RESTARTING, "x", NOW)
-    assert faults.strikes(FaultKind.LOST_REQUEST, "x", NOW)
+    assert not faults.hits_request(FaultKind.RESTARTING, "POST /orders", NOW)
+    assert faults.hits_request(FaultKind.LOST_REQUEST, "POST /orders", NOW)
     assert [fault.kind for fault, _ in faults.armed()] == [FaultKind.NO_ANSWER]
 
 
@@ -49,23 +49,25 @@ def test_dropped_delta_may_be_narrowed_to_one_market():
 
 def test_rejected_leg_waits_for_a_batch_that_is_long_enough():
     faults = FaultDirector()
-    faults.arm(Fault(FaultKind.REJECT_LEG, leg=2, text="no"))
+    faults.arm(script := Fault(FaultKind.REJECT_LEG, leg=2, text="no"))
 
-    assert faults.rejects_leg(2, NOW) is None
-    assert faults.rejects_leg(3, NOW) == (2, "no")
-    assert faults.rejects_leg(3, NOW) is None
+    assert faults.hits_leg(FaultKind.REJECT_LEG, 2, NOW) is None
+    assert faults.hits_leg(FaultKind.REJECT_LEG, 3, NOW) == script
+    assert faults.hits_leg(FaultKind.REJECT_LEG, 3, NOW) is None
 
 
-def test_delay_is_zero_unless_scripted():
+def test_fault_of_requests_strikes_those_it_names_alone():
     faults = FaultDirector()
+    faults.arm(Fault(FaultKind.NO_ANSWER, request="DELETE /order"))
 
-    assert faults.delay_ms("x", NOW) == 0
-    faults.arm(Fault(FaultKind.DELAY_ANSWER, delay_ms=250))
-    assert faults.delay_ms("x", NOW) == 250
-    assert faults.delay_ms("x", NOW) == 0
+    assert faults.hits_request(FaultKind.NO_ANSWER, "POST /order", NOW) is None
+    assert faults.hits_request(FaultKind.NO_ANSWER, "DELETE /cancel-all", NOW) is None
+    assert faults.hits_request(FaultKind.NO_ANSWER, "DELETE /orders", NOW) is not None
 
 
-@pytest.mark.parametrize("script", [{"times": 0}, {"leg": 15}, {"leg": -1}, {"delay_ms": 60_001}])
+@pytest.mark.parametrize(
+    "script", [{"times": 0}, {"leg": 15}, {"leg": -1}, {"delay_ms": 600_001}, {"status": 42}]
+)
 def test_fault_that_could_never_fire_or_never_end_is_refused(script):
     with pytest.raises(ValueError, match="expected"):
         Fault(FaultKind.REJECT_LEG, **script)
@@ -73,6 +75,7 @@ def test_fault_that_could_never_fire_or_never_end_is_refused(script):
 
 def _append(log: RequestLog, address: str, body: bytes) -> None:
     log.append(
+        arrived_ms=NOW,
         at_ms=NOW,
         address=address,
         method="POST",

@@ -21,8 +21,8 @@ async def test_accepted_without_answer_is_on_the_book(exchange, trader):
     again = await trader.place(body)
     assert "Duplicated" in again.record["error"]
     first = (await trader.ledger())["requests"][0]
-    assert (first["status"], first["note"]) == (0, "processed, not answered")
-    assert first["legs"] == [{"order": number, "outcome": "live"}]
+    assert (first["status"], first["processed"], first["note"]) == (0, True, "no_answer")
+    assert [(leg["order"], leg["outcome"]) for leg in first["legs"]] == [(number, "live")]
 
 
 async def test_lost_request_never_reached_the_book(exchange, trader):
@@ -36,7 +36,8 @@ async def test_lost_request_never_reached_the_book(exchange, trader):
     assert (await trader.call("GET", f"/data/order/{number}")).body is None
     assert (await trader.place(body)).record["status"] == "live"
     first = (await trader.ledger())["requests"][0]
-    assert (first["status"], first["legs"], first["note"]) == (0, [], "never processed")
+    assert (first["status"], first["legs"], first["processed"]) == (0, [], False)
+    assert first["note"] == "lost_request"
 
 
 async def test_restarting_engine_answers_425_for_the_scripted_number_of_posts(exchange, trader):
@@ -109,6 +110,47 @@ async def test_fired_faults_are_listed_in_order(exchange, trader):
         ("delay_answer", "POST /order")
     ]
     assert listed["armed"] == [{"kind": "drop_delta", "left": 1}]
+
+
+async def test_cut_answer_breaks_off_in_its_body_and_the_order_rests(exchange, trader):
+    body = trader.limit(market_of(exchange, FED), "BUY", "0.02", "30")
+    await trader.arm(kind="cut_answer")
+
+    with pytest.raises(ClientError):
+        await trader.place(body)
+
+    number = order_id(body, neg_risk=True)
+    assert (await trader.call("GET", f"/data/order/{number}")).record["id"] == number
+
+
+async def test_late_request_is_carried_out_although_its_connection_is_gone(exchange, trader):
+    body = trader.limit(market_of(exchange, FED), "BUY", "0.02", "30")
+    await trader.arm(kind="late_request", delay_ms=30)
+
+    with pytest.raises(ClientError):
+        await trader.place(body)
+
+    await until(lambda: len(exchange.venue.log.entries()) == 1)
+    assert (await trader.ledger())["orders"][0]["id"] == order_id(body, neg_risk=True)
+
+
+async def test_seeded_faults_are_switched_on_and_off(exchange, trader):
+    body = trader.limit(market_of(exchange, FED), "BUY", "0.02", "30")
+
+    await trader.post_public("/_local/chances", {"seed": 1, "rates": {"restarting": 10_000}})
+    struck = await trader.place(body)
+    await trader.post_public("/_local/chances", {})
+
+    assert struck.status == 425
+    assert (await trader.place(body)).status == 200
+
+
+@pytest.mark.parametrize(
+    "script", [{"rates": []}, {"rates": {"cut": 1}}, {"seed": "7"}, {"rates": {"restarting": True}}]
+)
+async def test_malformed_chances_are_refused(exchange, trader, script):
+    assert (await trader.post_public("/_local/chances", script)).status == 400
+    assert exchange.faults.chances is None
 
 
 @pytest.mark.parametrize(

@@ -359,9 +359,10 @@ async def test_ledger_logs_every_order_entry_request_in_order(exchange, trader):
     ]
     text = json.dumps(body, separators=(",", ":")).encode()
     assert requests[0]["body_sha256"] == requests[1]["body_sha256"] == hashlib.sha256(text).hexdigest()
-    assert requests[0]["legs"] == [{"order": number, "outcome": "live"}]
+    sent = requests[0]["body_sha256"]
+    assert requests[0]["legs"] == [{"order": number, "outcome": "live", "body_sha256": sent}]
     assert "Duplicated" in requests[1]["legs"][0]["outcome"]
-    assert requests[3]["legs"] == [{"order": number, "outcome": "canceled"}]
+    assert requests[3]["legs"] == [{"order": number, "outcome": "canceled", "body_sha256": ""}]
 
 
 async def test_ledger_keeps_unauthorized_attempts_too(exchange, trader):
