@@ -57,7 +57,9 @@ class Misfortune:
 
     def happen(self) -> None:
         """Open a window that pays, or change something that nobody at the desk asked for."""
-        if self._rng.random() < 0.6:
+        for _ in range(self._rng.randrange(4, 24)):
+            self._venue.flow.step(self._venue.flow._rng, self._agenda.now_ms())
+        if self._rng.random() < 0.5:
             slug = self._rng.choice(tuple(WINDOW_EVENTS))
             if not self._venue.flow.windows.is_open(slug):
                 self._venue.flow.open_window(slug, self._rng.randrange(5_000, 60_000), self._agenda.now_ms())

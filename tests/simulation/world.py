@@ -45,9 +45,7 @@ from tests.support.running_desk import settings_with
 CATALOGUE_SEED = 1
 """That of the shipped configuration: its rules are reviewed there."""
 LISTED = (*WINDOW_EVENTS, "coin-index-above-100-in-december")
-LEVELS = 6
 DEPOSIT_WALLET = checksum_address("0x" + "dd" * 20)
-BALANCE = Usdc(1_000_000_000)
 SECOND = 1_000_000
 CALM_S = 900
 """In fair weather everything must have come to an end within this: expiry, H and the late posts of before."""
@@ -78,17 +76,8 @@ def shipped_settings() -> Settings:
 
 
 def small_catalogue(seed: int, **_wide: int) -> Catalogue:
-    """Return three events of the exchange's catalogue on thin books: more would be time spent on market data."""
-    events = [event for event in build_catalogue(seed).events if event.slug in LISTED]
-    return Catalogue(
-        tuple(
-            replace(
-                event,
-                markets=tuple(replace(m, seed=replace(m.seed, levels=LEVELS)) for m in event.markets),
-            )
-            for event in events
-        )
-    )
+    """Return three events of the exchange's catalogue: more would be time spent on market data."""
+    return Catalogue(tuple(event for event in build_catalogue(seed).events if event.slug in LISTED))
 
 
 def small_venue(clock: Agenda, rng: Random) -> Venue:
@@ -99,7 +88,7 @@ def small_venue(clock: Agenda, rng: Random) -> Venue:
             clock=clock,
             frames_per_s=0,
             confirm_delay_ms=rng.choice((500, 2_000, 8_000)),
-            start_balance=BALANCE,
+            start_balance=Usdc(rng.choice((300, 1_000, 5_000)) * 1_000_000),
         )
 
 
@@ -123,7 +112,7 @@ class World:
         caps = replace(
             desk_settings(shipped_settings()).caps,
             ticket=Usdc(choice.choice((60, 150, 250)) * 1_000_000),
-            day=Usdc(choice.choice((150, 400, 1_000)) * 1_000_000),
+            day=Usdc(choice.choice((250, 1_000, 5_000)) * 1_000_000),
         )
         self.truth = Truth(
             venue=self.venue,
@@ -369,7 +358,7 @@ class World:
 
     def _chance(self) -> None:
         """Let the person act, and misfortune now and then."""
-        self.agenda.after(int(self._chaos.uniform(0.2, 3.0) * SECOND), self._chance)
+        self.agenda.after(int(self._chaos.uniform(0.1, 1.2) * SECOND), self._chance)
         process = self.process
         if process is not None and process.service is not None and not process.over:
             self.person.act(process.service, process.loop)
