@@ -41,6 +41,7 @@ from engine.venue.market_ws import SocketRules
 from engine.venue.order_body import TradingAccount
 from engine.venue.relayer import ClobRelayer
 from engine.venue.signing import SignatureType
+from engine.venue.user_ws import UserSocket
 from storage.files import Storage, open_storage
 from storage.lock import FolderLock
 
@@ -113,6 +114,7 @@ async def run_desk(
         jobs = settings.jobs
         table = jobs_table(
             reconcile_s=jobs.reconcile_s,
+            positions_s=jobs.positions_s,
             scan_s=jobs.scan_s,
             catalogue_s=jobs.catalogue_s,
             snapshots_s=jobs.snapshots_s,
@@ -175,6 +177,13 @@ async def _build(parts: Parts) -> tuple[Service, TelegramChat]:
         market=VenueReads(parts.http, outside.hosts, codes),
         feed=MarketSockets(
             outside.hosts.market_ws, parts.clock, random.random, parts.metrics, socket_rules(settings.feed)
+        ),
+        user=UserSocket(
+            outside.hosts.user_ws,
+            credentials,
+            clock=parts.clock,
+            random=random.random,
+            metrics=parts.metrics,
         ),
         connect_chat=connect_chat,
     )

@@ -114,7 +114,7 @@ async def finish(transaction: Transaction, report: SubmitReport, at_ms: Ms, epoc
 
 async def insert_request(transaction: Transaction, request: RequestMade, epoch: int) -> None:
     """Record a cancel or a heartbeat as it ended."""
-    await transaction.run(
+    await transaction.row(  # a row comes back, and the commit waits until it was taken
         _INSERT_REQUEST,
         {
             "request_id": request.request_id,

@@ -98,4 +98,6 @@ async def _set_profile(connection: aiosqlite.Connection, path: Path, durability:
             raise StoreError(f"{path.name}: expected WAL mode, got {row[0]!r}: use a folder on a local disk")
     await connection.execute(f"PRAGMA synchronous = {durability.value}")
     await connection.execute("PRAGMA foreign_keys = ON")
+    # Purged bytes are overwritten, not only forgotten: signed orders are as good as money.
+    await connection.execute(f"PRAGMA secure_delete = {'ON' if durability is Durability.FULL else 'OFF'}")
     await connection.execute("PRAGMA trusted_schema = OFF")

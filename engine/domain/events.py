@@ -25,6 +25,8 @@ class Job(Enum):
     DUTCH_SCAN = "dutch_scan"
     CATALOGUE_REFRESH = "catalogue_refresh"
     SNAPSHOTS = "snapshots"
+    POSITIONS = "positions"
+    """The account with the share balance of everything held."""
     RETENTION = "retention"
 
 
@@ -190,6 +192,8 @@ class CancelFailed:
     order_ids: tuple[OrderId, ...]
     reason: str
     note: VenueNote = NO_NOTE
+    asked_ms: Ms = field(default=Ms(0))
+    """When the cancel left."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,8 @@ from engine.ports import (
 from engine.runtime.supervise import TaskSet
 
 LOG = logging.getLogger(__name__)
+UNUSABLE = (PostClass.UNKNOWN, PostClass.NOT_SENT)
+"""Classes of answers that are none: nothing of the venue's judgement came back."""
 
 
 class OrderDesk:
@@ -101,12 +103,24 @@ class OrderDesk:
             report = await self._post_once(prepared, approved, grant)
         self._metrics.observe_us("engine_place_call_ms", report.place_call_us)
         self._metrics.observe_us("engine_ack_ms", report.ack_latency_us)
+        self._count_failures(report.answers)
         self._post(PostAnswered(self._clock.now_ms(), report.answers, report.note))
         try:
             await self._store.finish_attempts(report, self._clock.now_ms())
         except StoreError as error:
             self._metrics.count("engine_errors", "store")
             self._post(StoreFailed(self._clock.now_ms(), str(error)))
+
+    def _count_failures(self, answers: Sequence[LegAnswer]) -> None:
+        """Count a POST once, however many legs it had."""
+        unanswered = [answer.reason for answer in answers if answer.kind in UNUSABLE]
+        if unanswered:
+            self._metrics.count("relayer_place_errors")
+        self._count_timeouts(unanswered)
+
+    def _count_timeouts(self, reasons: Sequence[str]) -> None:
+        if any("Timeout" in reason or "timed out" in reason for reason in reasons):
+            self._metrics.count("relayer_timeouts_total")
 
     async def _post_once(
         self, prepared: Sequence[PreparedOrder], approved: Approved, grant: Grant
@@ -179,9 +193,10 @@ class OrderDesk:
         if outcome.replies or outcome.failure is None:
             self._post(CancelAnswered(now, asked_ms, outcome.replies, outcome.note))
         if outcome.failure is not None:
+            self._count_timeouts([outcome.failure.reason])
             told = {order_id for order_id, _ in outcome.replies}
             untold = tuple(order_id for order_id in order_ids if order_id not in told)
-            self._post(CancelFailed(now, untold, outcome.failure.reason, outcome.note))
+            self._post(CancelFailed(now, untold, outcome.failure.reason, outcome.note, asked_ms))
 
     def heartbeat(self, heartbeat_id: str) -> None:
         """Start sending one heartbeat."""

@@ -18,13 +18,14 @@ from engine.core.feed_pulse import Pulse
 from engine.core.state import Desk, live_orders
 from engine.domain.commands import Command, Kill
 from engine.domain.effects import Effect, RaiseAlert
-from engine.domain.events import Asked, BooksTouched, CardShown, Event, VenueNotice
+from engine.domain.events import Asked, BooksTouched, CardShown, Event, UserLink, UserTold, VenueNotice
 from engine.domain.frames import Frame
 from engine.domain.ids import ConnectionId, TicketId
+from engine.domain.rates import Bucket
 from engine.domain.ticket import Operator
 from engine.domain.views import Alert, Gate, Severity, View
 from engine.metrics import Metrics
-from engine.ports import Chat, MarketFeed, MarketReads, Relayer, Store
+from engine.ports import Chat, MarketFeed, MarketReads, Relayer, Store, UserFeed
 from engine.runtime.history import History
 from engine.runtime.order_desk import OrderDesk
 from engine.runtime.perform import Hands, is_durable, perform, start
@@ -53,14 +54,19 @@ class Service:
         relayer: Relayer,
         market: MarketReads,
         feed: MarketFeed,
+        user: UserFeed | None = None,
         connect_chat: Callable[["Service"], Chat],
     ) -> None:
-        """Take the ports; `connect_chat` makes the chat, which in turn asks this service."""
+        """Take the ports; `connect_chat` makes the chat, which in turn asks this service.
+
+        Without `user` the account is known from reads and answers alone.
+        """
         self.desk = desk
         self._clock = clock
         self._metrics = metrics
         self._relayer = relayer
         self._feed = feed
+        self._user = user
         self._store = store
         self._mailbox: deque[Event] = deque()
         self._wake = asyncio.Event()
@@ -81,15 +87,6 @@ class Service:
             post=self.post,
             gate_open=lambda: desk.gate is Gate.RUN and not self._stopping,
         )
-        reads = Reads(
-            relayer=relayer,
-            market=market,
-            store=store,
-            clock=clock,
-            metrics=metrics,
-            tasks=self._tasks,
-            post=self.post,
-        )
         self._hands = Hands(
             clock=clock,
             metrics=metrics,
@@ -98,9 +95,20 @@ class Service:
             chat=self._chat,
             timers=self._timers,
             orders=orders,
-            reads=reads,
+            reads=self._reads(market),
             history=self._history(),
             answer=self._answer,
+            post=self.post,
+        )
+
+    def _reads(self, market: MarketReads) -> Reads:
+        return Reads(
+            relayer=self._relayer,
+            market=market,
+            store=self._store,
+            clock=self._clock,
+            metrics=self._metrics,
+            tasks=self._tasks,
             post=self.post,
         )
 
@@ -123,6 +131,15 @@ class Service:
             self._metrics.read("feed_connections_by_pulse", pulse.value, partial(count, 0, pulse))
             self._metrics.read("feed_markets_by_pulse", pulse.value, partial(count, 1, pulse))
 
+    def _tell_tokens(self) -> None:
+        """Let every scrape ask what the venue's rate buckets still hold."""
+
+        def left(bucket: Bucket) -> int:
+            return self.desk.rates.remaining(bucket, self._clock.now_ms())
+
+        for bucket in Bucket:
+            self._metrics.read("relayer_tokens_remaining", bucket.value, partial(left, bucket))
+
     def post(self, event: Event) -> None:
         """Put an event into the mailbox; asserts that it is bounded. Strangers fill a part of it only."""
         if isinstance(event, VenueNotice):
@@ -137,8 +154,12 @@ class Service:
     async def run(self) -> None:
         """Restore, then step until cancelled; what is under way is ended in order before it returns."""
         self._tell_pulses()
+        self._tell_tokens()
         self.post(await self._store.load(self._clock.now_ms(), tuple(self.desk.settings.reviewed)))
-        feed = asyncio.create_task(keep_running("feed", self._run_feed, self._metrics), name="feed")
+        streams = [
+            asyncio.create_task(keep_running(name, stream, self._metrics), name=name)
+            for name, stream in (("feed", self._run_feed), ("user", self._run_user))
+        ]
         try:
             while True:
                 await self._wake.wait()
@@ -154,8 +175,9 @@ class Service:
             raise
         finally:
             self._timers.stop()
-            feed.cancel()
-            await asyncio.gather(feed, return_exceptions=True)
+            for stream in streams:
+                stream.cancel()
+            await asyncio.gather(*streams, return_exceptions=True)
             await self._tasks.drain(DRAIN_S)
 
     async def _step_all(self) -> None:
@@ -189,13 +211,21 @@ class Service:
             text=f"an invariant is broken: {type(error).__name__}; every order is being cancelled",
             next_step="start the desk again: it rebuilds from its ledger and reconciles before trading",
         )
-        self.desk.gate = Gate.HALTED
+        self.desk.standing.halted = alert.text
         self._chat.raise_alert(alert)
         await self._relayer.cancel_all()
 
     async def _run_feed(self) -> None:
         await self._feed.run(self._on_frames, self._on_link, self._on_given_up)
         LOG.error("every market connection is given up: no book is live until the desk is started again")
+
+    async def _run_user(self) -> None:
+        if self._user is None:
+            return
+        await self._user.run(
+            lambda orders, trades: self.post(UserTold(self._clock.now_ms(), orders, trades)),
+            lambda up: self.post(UserLink(self._clock.now_ms(), up)),
+        )
 
     def _on_given_up(self, connection: ConnectionId, why: str) -> None:
         alert = Alert(

@@ -1,7 +1,6 @@
 """The pinned contracts of the venue, and what they are approved to move (protocol 9.5 and 9.6). Values only.
 
-Read off the environment of `polymarket-client` 0.14.0, 2026-11. The perps deposit is left out: nothing here
-serves perpetuals.
+Read off the environment of `polymarket-client` 0.14.0, 2026-11; that client insists on all of them.
 """
 
 from dataclasses import dataclass
@@ -49,6 +48,7 @@ CONTRACTS = (
     Contract(
         "exchange-v3", "0xe3333700cA9d93003F00f0F71f8515005F6c00Aa", frozenset({_CASH, Approval.POSITIONS})
     ),
+    Contract("perps-deposit", "0xDCa4af75705dbB50f62437045afF9921947917d2", frozenset({_CASH})),
     Contract(
         "auto-redeem",
         "0xa1200000d0002264C9a1698e001292D00E1b00af",

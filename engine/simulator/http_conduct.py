@@ -5,13 +5,13 @@ from aiohttp import web
 from engine.simulator.chances import Chances
 from engine.simulator.faults import FaultKind
 from engine.simulator.gamma import Json
-from engine.simulator.scripts import scripted
+from engine.simulator.scripts import Act, scripted
 from engine.simulator.venue import Venue
 
 
 def conduct_routes(venue: Venue) -> list[web.RouteDef]:
     """Return the routes of the venue's conduct."""
-    acts = {"chances": _chances}
+    acts: dict[str, Act] = {"chances": _chances}
     return [web.post(f"/_local/{name}", scripted(venue, act)) for name, act in acts.items()]
 
 

@@ -11,6 +11,7 @@
 | POST `/_local/window` | `{"event_slug": "..", "hold_ms": 60000}` opens a Dutch window, answers its asks |
 | POST `/_local/tick`, `outcome`, `resolve`, `rules`, `disagree` | change what is listed |
 | POST `/_local/order`, `counterparty`, `withdraw`, `game`, `settlement` | others act (`http_hands.py`) |
+| `/_local/chain/...` | approvals, split, merge, redeem (`http_chain.py`) |
 | POST `/_local/chances` | seeded faults of requests |
 
 A fault is `{"kind": ..}` with any other field of `faults.Fault`.
@@ -24,6 +25,7 @@ from aiohttp import web
 from engine.domain.units import format_price
 from engine.simulator.connections import connection_rows
 from engine.simulator.faults import Fault, FaultKind
+from engine.simulator.http_chain import chain_routes
 from engine.simulator.http_conduct import conduct_routes
 from engine.simulator.http_hands import hand_routes
 from engine.simulator.http_upheaval import upheaval_routes
@@ -50,6 +52,7 @@ def control_routes(venue: Venue) -> list[web.RouteDef]:
         web.post("/_local/window", control.window),
         *upheaval_routes(venue),
         *hand_routes(venue),
+        *chain_routes(venue),
         *conduct_routes(venue),
     ]
 

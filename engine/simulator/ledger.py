@@ -7,6 +7,7 @@ time has the position and the cash of that time.
 from collections.abc import Mapping
 
 from engine.simulator.bank import Account
+from engine.simulator.chain import Act, Approve, Merge, Operate, Redeem, Split
 from engine.simulator.orders import Fill, Order, Trade
 from engine.simulator.request_log import RequestEntry
 from engine.simulator.venue import Venue
@@ -34,6 +35,7 @@ def ledger(venue: Venue, address: str) -> Json:
             for deposit in venue.exchange.bank.deposits
             if deposit.account_id in own
         ],
+        "acts": [act_row(act) for act in venue.chain.acts if act.account_id in own],
         "resolutions": [
             {"market": market, "winner": resolution.winner, "at_ms": resolution.at_ms}
             for market, resolution in venue.exchange.resolutions.items()
@@ -127,4 +129,30 @@ def _request(entry: RequestEntry) -> Json:
         "status": entry.status,
         "processed": entry.processed,
         "note": entry.note,
+    }
+
+
+def act_row(act: Act) -> Json:
+    """Return one act on chain: what was to be done, its steps, and what it moved once it was confirmed."""
+    match act.deed:
+        case Approve(spender, amount):
+            deed: Json = {"kind": "approve", "spender": spender, "amount": str(amount)}
+        case Operate(token, operator, approved):
+            deed = {"kind": "operator", "token": token, "operator": operator, "approved": approved}
+        case Split(market, amount):
+            deed = {"kind": "split", "market": market.condition_id, "amount": str(amount)}
+        case Merge(market, amount):
+            deed = {"kind": "merge", "market": market.condition_id, "amount": str(amount)}
+        case Redeem(market):
+            deed = {"kind": "redeem", "market": market.condition_id}
+    return {
+        "id": act.id,
+        "account": act.account_id,
+        **deed,
+        "state": act.state.value,
+        "error": act.error,
+        "transaction_hash": act.transaction_hash,
+        "steps": [{"state": step.state.value, "at_ms": step.at_ms} for step in act.steps],
+        "usdc": act.usdc,
+        "shares": act.shares,
     }

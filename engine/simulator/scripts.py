@@ -38,6 +38,18 @@ def scripted(venue: Venue, act: Act) -> Handler:
     return handler
 
 
+def read(venue: Venue, act: Act) -> Handler:
+    """Return the handler of a GET, whose script is its query."""
+
+    async def handler(request: web.Request) -> web.Response:
+        try:
+            return web.json_response(act(venue, dict(request.query)))
+        except ValueError as error:
+            return web.json_response({"error": str(error)}, status=400)
+
+    return handler
+
+
 def word(script: Json, name: str, default: str | None = None) -> str:
     """Return a text that is not empty; without a default it must be there."""
     value = script.get(name, default)

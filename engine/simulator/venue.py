@@ -9,6 +9,7 @@ from engine.simulator.auth import KeyRing
 from engine.simulator.book_faults import BookFaults
 from engine.simulator.books import WireBook
 from engine.simulator.catalogue import Catalogue, build_catalogue
+from engine.simulator.chain import Chain
 from engine.simulator.connections import ConnectionFaults, Connections
 from engine.simulator.exchange import Exchange
 from engine.simulator.facts import LevelSet, OrderChanged, Traded, TradeMoved
@@ -55,6 +56,7 @@ class Venue:
         self.flow = Flow(
             self.exchange, self.catalogue, seed=seed, frames_per_s=frames_per_s, now_ms=self.now_ms()
         )
+        self.chain = Chain(self.exchange, id_seed=str(seed))
         self.hands = OtherHands(self.exchange, seed=seed)
         self.publish()
 
@@ -71,6 +73,7 @@ class Venue:
         """Do what time brings: settlement, expiry, faults, order flow, windows; then publish."""
         now_ms = self.now_ms()
         self.exchange.settle(now_ms)
+        self.chain.advance(now_ms)
         self.book_faults.advance()
         self._connection_faults.advance(now_ms)
         for burst, _ in self.faults.waiting({FaultKind.BURST}):

@@ -21,6 +21,8 @@ from engine.venue.strict_json import OddAnswer, condition_id, decode, order_id, 
 
 _T = TypeVar("_T")
 _END_CURSOR = "LTE="
+_SECONDS_BELOW = 10**11
+"""As seconds this would lie in the year 5138."""
 _RESTING = frozenset({"LIVE", "DELAYED", "UNMATCHED"})
 _ENDED = frozenset({"MATCHED", "INVALID"})
 _SETTLEMENTS = {
@@ -66,7 +68,9 @@ class _MakerRow(msgspec.Struct, frozen=True):
     matched_amount: str
 
 
-class _TradeRow(msgspec.Struct, frozen=True):
+class TradeRow(msgspec.Struct, frozen=True):
+    """A trade as lists and stream word it; on the stream `trader_side` may be absent."""
+
     id: str
     taker_order_id: str
     market: str
@@ -75,8 +79,8 @@ class _TradeRow(msgspec.Struct, frozen=True):
     size: str
     status: str
     match_time: str
-    trader_side: str
     maker_orders: list[_MakerRow]
+    trader_side: str = ""
 
 
 class _Balance(msgspec.Struct, frozen=True):
@@ -102,7 +106,7 @@ def read_orders_page(raw: bytes) -> Page[OpenOrder]:
 def read_trades_page(raw: bytes) -> Page[VenueTrade]:
     """Return one page of /data/trades."""
     page, cursor = _page(raw)
-    return Page(tuple(_trade(decode(row, _TradeRow)) for row in page), cursor)
+    return Page(tuple(read_trade(decode(row, TradeRow)) for row in page), cursor)
 
 
 def read_order(raw: bytes) -> OpenOrder | None:
@@ -179,7 +183,8 @@ def _open_order(row: _OrderRow) -> OpenOrder | None:
     )
 
 
-def _trade(row: _TradeRow) -> VenueTrade:
+def read_trade(row: TradeRow) -> VenueTrade:
+    """Return one trade of a list or of the stream; raises OddAnswer if it is not as documented."""
     status = row.status.removeprefix("TRADE_STATUS_")
     settlement = _SETTLEMENTS.get(status)
     if settlement is None:
@@ -188,8 +193,8 @@ def _trade(row: _TradeRow) -> VenueTrade:
         raise OddAnswer("expected a trade id, found an empty one")
     size = parse_size(row.size)
     makers = tuple(_maker(maker) for maker in row.maker_orders)
-    # Only the taker's own view promises every maker; a maker may be shown itself alone.
-    if row.trader_side == "TAKER" and abs(size - sum(maker.size for maker in makers)) > LOT:
+    # A maker may be shown itself alone; any other view must hold every maker, or its cash would be wrong.
+    if row.trader_side != "MAKER" and abs(size - sum(maker.size for maker in makers)) > LOT:
         raise OddAnswer(f"expected the makers of trade {row.id[:40]} to add up to {row.size[:40]} shares")
     return VenueTrade(
         trade_id=TradeId(row.id),
@@ -198,10 +203,16 @@ def _trade(row: _TradeRow) -> VenueTrade:
         token_id=token_id(row.asset_id),
         side=side(row.side),
         size=size,
-        matched_ms=Ms(parse_scaled(row.match_time, 0) * 1000),
+        matched_ms=venue_time(row.match_time),
         settlement=settlement,
         makers=makers,
     )
+
+
+def venue_time(text: str) -> Ms:
+    """Return a time that the venue writes in seconds or, from 10^11 on, in milliseconds; or ValueError."""
+    number = parse_scaled(text, 0)
+    return Ms(number if number >= _SECONDS_BELOW else number * 1000)
 
 
 def _maker(row: _MakerRow) -> MakerMatch:

@@ -11,22 +11,18 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import WebSocketException
 
 from engine.clock import Clock
 from engine.domain.frames import BookDelta, Frame, Malformed
 from engine.domain.ids import ConnectionId, TokenId
 from engine.domain.units import Ms
-from engine.venue.bounded_connection import BoundedConnection
-from engine.venue.market_loss import Loss, SilentError, StuckError, loss_of
+from engine.venue.dialling import dial, first_of, is_cancelled, pause_s, say, say_goodbye
+from engine.venue.market_loss import Loss, SilentError, loss_of
 from engine.venue.market_requests import requests_of
 from engine.venue.wire import decode_market
 
-_QUEUE_FRAMES = 64
-"""Frames that wait inside the library before it stops reading from the network."""
-_CLOSE_S = 1.0
-_SEND_S = 5.0
 _LOG = logging.getLogger(__name__)
 
 
@@ -132,7 +128,7 @@ class MarketSocket:
             began_ms = self._clock.now_ms()
             self._replacing = self._emptied = False
             loss, words = await self._connect_until_lost(on_frames, on_link)
-            if _is_cancelled():
+            if is_cancelled():
                 # A connection that is lost at the very moment we are told to end hides that: Python 3.11's
                 # TaskGroup raises the loss instead.
                 raise asyncio.CancelledError
@@ -155,10 +151,10 @@ class MarketSocket:
                 pass
 
     def _backoff_s(self, failures: int) -> float:
-        """Return a wait between 0 and a ceiling that doubles with each failure in a row (full jitter)."""
-        doublings = min(max(failures - 1, 0), 16)
-        ceiling_ms = min(self._rules.backoff_max_ms, self._rules.backoff_ms << doublings)
-        return self._random() * ceiling_ms / 1000
+        rules = self._rules
+        return pause_s(
+            failures, self._random(), backoff_ms=rules.backoff_ms, backoff_max_ms=rules.backoff_max_ms
+        )
 
     @asynccontextmanager
     async def _leashed(self, within_s: float | None) -> AsyncIterator[None]:
@@ -184,9 +180,7 @@ class MarketSocket:
                 await self._connect_once(on_frames, on_link)
         except* (OSError, TimeoutError, WebSocketException) as group:
             # The connection's own faults; anything else is a fault of ours and ends the task.
-            error = group
-            while isinstance(error, BaseExceptionGroup):
-                error = error.exceptions[0]
+            error = first_of(group)
         if self._emptied:
             return None, "nothing to carry"
         if self._replacing:
@@ -196,18 +190,8 @@ class MarketSocket:
     async def _connect_once(
         self, on_frames: Callable[[tuple[Frame, ...]], None], on_link: Callable[[bool], None]
     ) -> None:
-        connection = await connect(
-            self._url,
-            create_connection=BoundedConnection,
-            open_timeout=self._rules.connect_ms / 1000,
-            close_timeout=_CLOSE_S,
-            ping_interval=None,  # the venue has its own text PING
-            max_size=self._rules.max_frame_bytes,
-            max_queue=_QUEUE_FRAMES,
-            compression=None,  # never asked for, so never accepted (docs/architecture.md)
-            proxy=None,  # never through what the environment names
-            user_agent_header="dutchdesk",  # the venue's front refuses some libraries' own (protocol 2.1)
-        )
+        rules = self._rules
+        connection = await dial(self._url, connect_ms=rules.connect_ms, max_frame_bytes=rules.max_frame_bytes)
         try:
             self.connected += 1
             self._heard_ms = self._clock.now_ms()
@@ -223,7 +207,7 @@ class MarketSocket:
         except asyncio.CancelledError:
             if not self._replacing:
                 # Stopped, or nothing to carry.
-                await _close(connection)
+                await say_goodbye(connection)
             raise
         finally:
             # A peer that does not answer is not waited for.
@@ -255,7 +239,7 @@ class MarketSocket:
             self._changed.clear()
             wanted = self._tokens
             for text in requests_of(carried, wanted):
-                await _send(connection, text)
+                await say(connection, text)
             carried = wanted
             due_ms = min(ping_due_ms, self._last_heard_ms() + self._rules.silence_ms)
             try:
@@ -268,32 +252,9 @@ class MarketSocket:
             if now_ms - self._last_heard_ms() >= self._rules.silence_ms:
                 raise SilentError(f"nothing heard for {self._rules.silence_ms} ms, PONG included")
             if now_ms >= ping_due_ms:
-                await _send(connection, "PING")
+                await say(connection, "PING")
                 ping_due_ms = now_ms + self._rules.ping_ms
 
     def _last_heard_ms(self) -> Ms:
         assert self._heard_ms is not None, "a connection that is kept is up"
         return self._heard_ms
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    assert task is not None, "a socket runs in a task"
-    return task.cancelling() > 0
-
-
-async def _send(connection: ClientConnection, text: str) -> None:
-    try:
-        async with asyncio.timeout(_SEND_S):
-            await connection.send(text)
-    except TimeoutError:
-        raise StuckError(f"nothing of what was sent was taken for {_SEND_S:.0f} s") from None
-
-
-async def _close(connection: ClientConnection) -> None:
-    """Say goodbye, to a peer that listens; one that does not is not waited for."""
-    try:
-        async with asyncio.timeout(_CLOSE_S):
-            await connection.close()
-    except TimeoutError:
-        _LOG.info("the venue did not answer the end of a connection within %.0f s", _CLOSE_S)

@@ -287,7 +287,9 @@ async def test_the_page_of_the_local_exchange_names_every_endpoint_and_fault():
     async with running_exchange() as exchange:
         served = {f"{route.method} `{route.path}`" for route in control_routes(exchange.venue)}
 
-    assert set(re.findall(r"^\| ((?:GET|POST) `/_local/\w+`) \|", read(page), flags=re.MULTILINE)) == served
+    assert (
+        set(re.findall(r"^\| ((?:GET|POST) `/_local/[\w/]+`) \|", read(page), flags=re.MULTILINE)) == served
+    )
     assert {kind.value for kind in FaultKind} <= rows_of(page)
 
 

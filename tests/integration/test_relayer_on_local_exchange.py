@@ -1,5 +1,6 @@
 """Our order entry and reads against the local exchange, over real HTTP, signatures checked on both sides."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from engine.clock import ManualClock
 from engine.core.fills import fills_of
-from engine.domain.account import AccountState, CancelReply
+from engine.domain.account import AccountState, CancelReply, UserOrder, UserOrderStatus, VenueTrade
 from engine.domain.catalogue import Catalogue
 from engine.domain.failure import LegAnswer, Placed, PostClass
 from engine.domain.fees import FeeCurve
@@ -15,9 +16,11 @@ from engine.domain.ids import EventId, TokenId
 from engine.domain.market import EventGroup, Market, Side
 from engine.domain.order import OrderIntent, Settlement, TimeInForce
 from engine.domain.units import PRICES, Ms, Price, Size
+from engine.metrics import Metrics
 from engine.ports import FoundOrder, PreparedOrder
 from engine.simulator.faults import Fault, FaultKind
 from engine.simulator.server import LocalExchange
+from engine.venue.auth import ApiCredentials
 from engine.venue.clob import VenueReads
 from engine.venue.credentials import obtain_credentials
 from engine.venue.endpoints import VenueHosts
@@ -26,7 +29,9 @@ from engine.venue.keys import SigningKey
 from engine.venue.order_body import TradingAccount
 from engine.venue.relayer import ClobRelayer
 from engine.venue.signing import SignatureType
+from engine.venue.user_ws import UserSocket
 from tests.support.local_exchange import COIN, ELEVENS_KEY, FED, HARDHAT_KEY, LEADER, running_exchange
+from tests.support.market_channel import until
 from tests.support.venue_orders import APPROVED, GRANT, INSTALL_SECRET, INTENT, record
 
 CLOCK_MS = 1_790_000_000_000
@@ -35,7 +40,10 @@ CLOCK_MS = 1_790_000_000_000
 class Desk:
     """One key's relayer and reads on an exchange."""
 
-    def __init__(self, relayer: ClobRelayer, reads: VenueReads, clock: ManualClock) -> None:
+    def __init__(
+        self, relayer: ClobRelayer, reads: VenueReads, clock: ManualClock, credentials: ApiCredentials
+    ) -> None:
+        self.credentials = credentials
         self.relayer = relayer
         self.reads = reads
         self.clock = clock
@@ -109,7 +117,7 @@ async def desk_of(exchange: LocalExchange, http: HttpClient, clock: ManualClock,
         install_secret=INSTALL_SECRET,
         clock=clock,
     )
-    return Desk(relayer, VenueReads(http, hosts, {EventId("none"): "none"}), clock)
+    return Desk(relayer, VenueReads(http, hosts, {EventId("none"): "none"}), clock, credentials)
 
 
 @pytest.fixture
@@ -310,3 +318,34 @@ async def test_wrong_market_kind_is_refused_because_the_signature_is_for_another
 
     assert answer.kind is PostClass.REFUSED
     assert (await desk.account()).open_orders == ()
+
+
+async def test_user_stream_of_the_exchange_tells_what_reads_tell(desk, exchange, clock):
+    market = await desk.market(FED, 2)
+    told: list[object] = []
+    links: list[bool] = []
+    socket = UserSocket(
+        f"{exchange.ws_url}/ws/user",
+        desk.credentials,
+        clock=clock,
+        random=lambda: 0.0,
+        metrics=Metrics(),
+    )
+    task = asyncio.create_task(
+        socket.run(lambda orders, trades: told.extend([*orders, *trades]), links.append), name="user-stream"
+    )
+    await until(lambda: links == [True])
+
+    (rests, matched), _ = await desk.send(desk.intent(market, 10, 10), desk.intent(market, 9_990, 10))
+    await until(lambda: any(isinstance(one, VenueTrade) for one in told))
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+    orders = {one.order_id: one for one in told if isinstance(one, UserOrder)}
+    found = await desk.relayer.look_up(matched.order_id, market.condition_id, Ms(0))
+    assert isinstance(found, FoundOrder)
+    assert orders[rests.order_id].status is UserOrderStatus.LIVE
+    assert orders[matched.order_id].matched_size == 10_000_000
+    seen = {one for one in told if isinstance(one, VenueTrade) and one.settlement is Settlement.MATCHED}
+    assert seen == set(found.trades)
+    assert seen

@@ -107,6 +107,24 @@ BEGIN SELECT RAISE(ABORT, 'risk_moves: a move is never changed'); END;
 CREATE TRIGGER risk_moves_kept BEFORE DELETE ON risk_moves
 BEGIN SELECT RAISE(ABORT, 'risk_moves: a move is never deleted'); END;
 
+-- Every state an order was stored in, one after the other.
+CREATE TABLE order_steps (
+    seq INTEGER PRIMARY KEY,
+    order_id TEXT NOT NULL REFERENCES orders (order_id),
+    state TEXT NOT NULL
+) STRICT;
+CREATE INDEX order_steps_by_order ON order_steps (order_id);
+INSERT INTO order_steps (order_id, state) SELECT order_id, state FROM orders ORDER BY seq;
+
+CREATE TRIGGER order_steps_first AFTER INSERT ON orders
+BEGIN INSERT INTO order_steps (order_id, state) VALUES (NEW.order_id, NEW.state); END;
+CREATE TRIGGER order_steps_next AFTER UPDATE OF state ON orders WHEN NEW.state <> OLD.state
+BEGIN INSERT INTO order_steps (order_id, state) VALUES (NEW.order_id, NEW.state); END;
+CREATE TRIGGER order_steps_fixed BEFORE UPDATE ON order_steps
+BEGIN SELECT RAISE(ABORT, 'order_steps: a step is never changed'); END;
+CREATE TRIGGER order_steps_kept BEFORE DELETE ON order_steps
+BEGIN SELECT RAISE(ABORT, 'order_steps: a step is never deleted'); END;
+
 DROP VIEW v_order;
 CREATE VIEW v_order AS
 SELECT o.order_id, o.intent_key, i.plan_id, i.ticket_id, i.leg, i.generation, i.token_id, i.condition_id, i.side,
@@ -119,6 +137,9 @@ CREATE VIEW v_attempt AS
 SELECT a.commit_seq, a.order_id, a.number, a.epoch, a.body_sha256, a.at_ms, a.outcome, a.placed, a.filled, a.cash,
     a.trade_ids, a.reason, a.foreign_id, a.answered_ms, e.request_id, e.status, e.place_call_ms, e.ack_latency_ms
 FROM attempts AS a LEFT JOIN exec_audit AS e ON e.seq = a.exec_seq;
+
+CREATE VIEW v_step AS
+SELECT seq, order_id, state FROM order_steps;
 
 CREATE VIEW v_request AS
 SELECT seq, request_id, kind, order_ids, outcome, status, epoch, at_ms, place_call_ms, ack_latency_ms

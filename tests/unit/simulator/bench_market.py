@@ -97,15 +97,18 @@ class Bench:
         return self.exchange.take_facts()
 
     def check_books(self) -> None:
-        """Assert that cash + locked + fees = deposits, and that both tokens exist in equal number."""
+        """Assert that cash + locked + fees = deposits, and that a locked dollar stands behind every share.
+
+        Both tokens exist in equal number; of a resolved market only the winning shares need a dollar.
+        """
         bank = self.exchange.bank
         cash = sum(account.usdc for account in bank.accounts.values())
         deposited = sum(deposit.amount for deposit in bank.deposits)
         assert cash + sum(bank.locked.values()) + bank.fees == deposited
         for market in (self.market, self.free):
-            supplies = {
-                sum(account.shares[token] for account in bank.accounts.values()) for token in market.tokens
-            }
+            resolution = self.exchange.resolutions.get(market.condition_id)
+            backed = market.tokens if resolution is None else (market.tokens[resolution.winner],)
+            supplies = {sum(account.shares[token] for account in bank.accounts.values()) for token in backed}
             assert supplies == {bank.locked[market.condition_id]}
 
     def _accepted(self, new: NewOrder) -> Placed:

@@ -1,12 +1,15 @@
 """Whatever is traded, nothing appears and nothing vanishes."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.domain.fees import FeeCurve
-from engine.domain.units import Ms, Price
+from engine.domain.units import Ms, Price, Size, Usdc
+from engine.simulator.chain import Approve, BusyError, Chain, Deed, Merge, Operate, Redeem, Split
+from engine.simulator.contracts import CONDITIONAL_TOKENS, adapter_of, exchange_of
 from engine.simulator.exchange import Placed
 from engine.simulator.market import BookSide, Side
 from engine.simulator.orders import OrderState, OrderType, TradeStatus
@@ -24,6 +27,17 @@ orders = st.tuples(
 cancels = st.tuples(st.just("cancel"), st.integers(0, 40))
 waits = st.tuples(st.just("wait"), st.integers(0, 3_000))
 curves = st.builds(FeeCurve, rate=st.integers(0, 250_000), exponent=st.sampled_from([1, 2]))
+who = st.sampled_from(["ann", "ben", "cat"])
+deeds = st.tuples(
+    st.just("deed"),
+    who,
+    st.sampled_from(["approve", "operator", "split", "merge", "redeem"]),
+    st.integers(1, 200_000_000),
+    st.booleans(),
+)
+upsets = st.one_of(
+    st.tuples(st.just("withdraw"), who, st.integers(1, 100)), st.tuples(st.just("resolve"), st.booleans())
+)
 Step = tuple[object, ...]
 
 
@@ -74,6 +88,37 @@ def test_failing_trades_conserve_cash_and_shares_and_leave_what_was_confirmed(
         assert [bench.shares(name, index) for index in (0, 1)] == shares
 
 
+@given(
+    steps=st.lists(st.one_of(orders, cancels, waits, deeds, upsets), max_size=45),
+    curve=curves,
+    failed=st.integers(0, 50),
+)
+@settings(max_examples=150, deadline=None)
+def test_chain_acts_withdrawals_and_results_conserve_cash_and_shares(
+    steps: Sequence[Step], curve: FeeCurve, failed: int
+):
+    bench = Bench(fee=curve)
+    bench.exchange.settlements.odds = Odds("acts", failed, 20, 1, 1_000)
+    chain = Chain(bench.exchange, id_seed="acts")
+    ids: list[tuple[str, str]] = []
+    for step in steps:
+        if step[0] == "deed":
+            _do(bench, chain, step)
+        elif step[0] == "withdraw":
+            _withdraw(bench, step)
+        elif step[0] == "resolve":
+            if bench.market.condition_id not in bench.exchange.resolutions:
+                bench.exchange.resolve(bench.market, 1 if step[1] else 0, bench.now_ms)
+        elif len(step) == 2 or bench.market.condition_id not in bench.exchange.resolutions:
+            _act(bench, step, ids)
+        chain.advance(bench.now_ms)
+        bench.check_books()
+        _check_reservations(bench)
+        _check_holds(bench)
+        for account in bench.exchange.bank.accounts.values():
+            assert min(account.allowances.values()) >= 0
+
+
 @given(steps=st.lists(orders, min_size=1, max_size=30))
 @settings(max_examples=80, deadline=None)
 def test_refused_order_changes_nothing(steps: Sequence[Step]):
@@ -103,6 +148,32 @@ def test_nobody_pays_more_than_the_limit(steps: Sequence[Step]):
                 assert fill.price <= terms.price
             else:
                 assert fill.price >= terms.price
+
+
+def _do(bench: Bench, chain: Chain, step: Step) -> None:
+    """Begin an act on chain, if the wallet is free for one."""
+    _, name, kind, amount, allowed = step
+    assert isinstance(amount, int)
+    exchange = exchange_of(bench.market)
+    choices: dict[str, Deed] = {
+        "approve": Approve(exchange if allowed else adapter_of(bench.market), amount),
+        "operator": Operate(CONDITIONAL_TOKENS, exchange, bool(allowed)),
+        "split": Split(bench.market, Size(amount)),
+        "merge": Merge(bench.market, Size(amount)),
+        "redeem": Redeem(bench.market),
+    }
+    with suppress(BusyError):
+        chain.submit(bench.exchange.bank.accounts[str(name)], choices[str(kind)], bench.now_ms)
+
+
+def _withdraw(bench: Bench, step: Step) -> None:
+    """Take a share of what is settled out of an account."""
+    _, name, percent = step
+    assert isinstance(percent, int)
+    amount = Usdc(bench.exchange.bank.accounts[str(name)].settled_usdc * percent // 100)
+    if amount:
+        bench.exchange.bank.withdraw(str(name), amount, bench.now_ms)
+        bench.exchange.end_uncovered(str(name), bench.now_ms)
 
 
 def _act(bench: Bench, step: Step, ids: list[tuple[str, str]]) -> bool:

@@ -54,7 +54,7 @@ def leg(number: int) -> PlanLeg:
         depth=Size(812_340_000),
         raw=Usdc(62_040_000),
         fee_paid=Usdc(1_711_200),
-        outlay_max=Usdc(64_112_000),
+        outlay_max=Usdc(64_117_250),
     )
 
 
@@ -81,7 +81,7 @@ def plan(plan_id: str = "plan-1", legs: int = 3) -> Plan:
             net=Usdc(7_553_340),
         ),
         risk=LegRisk(bound=Usdc(9_000_000), hard=Usdc(64_112_000)),
-        spend_max=Usdc(192_336_000),
+        spend_max=Usdc(192_351_750),
         limited_by="the cap per ticket",
         planned_ms=NOW,
         books_ms=Ms(NOW - 40),

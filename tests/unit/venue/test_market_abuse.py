@@ -258,7 +258,7 @@ async def test_answer_that_is_no_upgrade_is_a_failed_attempt(answer: bytes):
 
 
 async def test_connection_whose_peer_takes_nothing_is_stuck(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("engine.venue.market_ws._SEND_S", 0.1)
+    monkeypatch.setattr("engine.venue.dialling.SEND_S", 0.1)
 
     async def plugged(connection: RawConnection) -> None:
         await connection.upgrade()
