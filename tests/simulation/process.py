@@ -30,6 +30,7 @@ from tests.simulation.disk import FOLDER, Disk
 from tests.simulation.loop import Agenda, ProcessLoop
 from tests.simulation.market_feed import SimulatedFeed
 from tests.simulation.network import SimulatedHttp
+from tests.simulation.user_feed import SimulatedUserFeed
 
 HOSTS = VenueHosts.loopback("http://venue", "ws://venue")
 Stepped = Callable[[Desk, Event], tuple[Effect, ...]]
@@ -65,6 +66,7 @@ class Surroundings:
     rng: Random
     connect: Callable[[ProcessLoop], SimulatedHttp]
     watch: Callable[[ProcessLoop], SimulatedFeed]
+    listen: Callable[[ProcessLoop], SimulatedUserFeed]
     fault: Callable[[str], None]
     """Told of every exception that nobody handled."""
 
@@ -83,6 +85,7 @@ class Process:
         self._around = around
         self.loop = ProcessLoop(around.agenda, self._unhandled)
         self.feed = around.watch(self.loop)
+        self.user = around.listen(self.loop)
         self.chat = RecordedChat()
         self.metrics = Metrics()
         self.service: Service | None = None
@@ -106,6 +109,7 @@ class Process:
         """End it between two awaits; what it had not committed is lost."""
         self.loop.kill()
         self.feed.abandon()
+        self.user.abandon()
         self._around.disk.crash()
 
     async def _live(self) -> None:
@@ -135,6 +139,7 @@ class Process:
             relayer=relayer,
             market=VenueReads(http, HOSTS, await opened.store.known_codes()),
             feed=self.feed,
+            user=self.user,
             connect_chat=lambda _service: self.chat,
         )
 

@@ -56,6 +56,11 @@ class Fault(Enum):
     FEED_SILENT = "market stream: silent, still connected"
     FEED_LOST = "market stream: a message lost"
     FEED_DOUBLED = "market stream: a message twice"
+    USER_CUT = "user stream: cut"
+    USER_SILENT = "user stream: silent until given up"
+    USER_LOST = "user stream: a message lost"
+    USER_DOUBLED = "user stream: a message twice"
+    USER_REORDERED = "user stream: a message overtaken"
     TRADE_FAILED = "settlement: failed after it was matched"
     TRADE_RETRIED = "settlement: mined twice"
     TRADE_SLOW = "settlement: takes minutes"
@@ -79,6 +84,8 @@ SCALE = {
     Fault.FEED_SILENT: 0.002,
     Fault.FEED_LOST: 0.02,
     Fault.FEED_DOUBLED: 0.1,
+    Fault.USER_CUT: 0.3,
+    Fault.USER_SILENT: 0.2,
     Fault.POST_UNAUTHORIZED: 0.3,
     Fault.TICK_CHANGED: 0.05,
     Fault.MARKET_RESOLVED: 0.02,

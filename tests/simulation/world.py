@@ -38,6 +38,7 @@ from tests.simulation.network import Outages, SimulatedHttp, is_post
 from tests.simulation.operator import Person
 from tests.simulation.process import Process, Surroundings, seams
 from tests.simulation.truth import Limits, Truth
+from tests.simulation.user_feed import SimulatedUserFeed
 from tests.simulation.weather import Fault, Weather
 from tests.support.local_exchange import HARDHAT_KEY
 from tests.support.running_desk import settings_with
@@ -129,11 +130,16 @@ class World:
             account=TradingAccount(self.key, wallet, kind),
             credentials=ApiCredentials(api.owner, api.secret, api.passphrase),
             jobs=jobs_table(
-                reconcile_s=jobs.reconcile_s, scan_s=jobs.scan_s, catalogue_s=jobs.catalogue_s, snapshots_s=0
+                reconcile_s=jobs.reconcile_s,
+                positions_s=jobs.positions_s,
+                scan_s=jobs.scan_s,
+                catalogue_s=jobs.catalogue_s,
+                snapshots_s=0,
             ),
             rng=self.rng("jobs"),
             connect=self._connect,
             watch=self._watch,
+            listen=self._listen,
             fault=lambda text: self.truth.violated("task", text),
         )
         self.person = Person(self.agenda, self.rng("person"), self.weather, tuple(WINDOW_EVENTS))
@@ -328,6 +334,16 @@ class World:
             rng=self._feed_rng,
             weather=self.weather,
             stream=self.venue.market_stream,
+        )
+
+    def _listen(self, loop: ProcessLoop) -> SimulatedUserFeed:
+        return SimulatedUserFeed(
+            agenda=self.agenda,
+            loop=loop,
+            rng=self._feed_rng,
+            weather=self.weather,
+            stream=self.venue.user_stream,
+            credentials=self.around.credentials,
         )
 
     def _leave(self, request: RestRequest) -> None:
