@@ -11,6 +11,8 @@ import socket
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 
 from aiohttp import web
 
@@ -27,10 +29,13 @@ from config.settings import FeedSection, Settings
 from engine.clock import Clock, SystemClock
 from engine.core.feed import Feeds
 from engine.core.state import Desk
+from engine.domain.events import HostTold
+from engine.domain.host import HostSign
 from engine.domain.views import Gate
 from engine.metrics import Metrics
 from engine.runtime.jobs import jobs_table, start_jobs
 from engine.runtime.service import Service
+from engine.runtime.starts import LOOP_AT, note_clean_stop, note_start
 from engine.venue.clob import VenueReads
 from engine.venue.credentials import obtain_credentials
 from engine.venue.endpoints import VenueHosts
@@ -91,13 +96,19 @@ async def run_desk(
     """
     clock = SystemClock()
     metrics = Metrics()
+    starts = note_start(lock.folder, clock.now_ms())
     async with AsyncExitStack() as stack:
+        stack.push(partial(_forget_starts, lock.folder))
         storage = await stack.enter_async_context(open_storage(lock, clock))
         http = HttpClient(timeout_s=settings.relayer.timeout_s)
         stack.push_async_callback(http.close)
         listener = _bind(settings.telegram.webhook_host, settings.telegram.webhook_port)
-        parts = Parts(settings, storage, http, outside, clock, metrics, listener.getsockname()[1])
+        parts = Parts(
+            settings, storage, http, outside, clock, metrics, listener.getsockname()[1], lock.folder
+        )
         service, chat = await _build(parts)
+        if starts >= LOOP_AT:
+            service.post(HostTold(clock.now_ms(), HostSign.CRASH_LOOP, starts))
         core = asyncio.create_task(service.run(), name="desk")
         stack.push_async_callback(_ended, core)
         webhook = Webhook(
@@ -112,6 +123,7 @@ async def run_desk(
         jobs = settings.jobs
         table = jobs_table(
             reconcile_s=jobs.reconcile_s,
+            positions_s=jobs.positions_s,
             scan_s=jobs.scan_s,
             catalogue_s=jobs.catalogue_s,
             snapshots_s=jobs.snapshots_s,
@@ -125,6 +137,12 @@ async def run_desk(
         webhook.drain()
 
 
+def _forget_starts(folder: Path, failed: type[BaseException] | None, *_: object) -> None:
+    """Note a stop in order: by an operator, by a signal, or because all was done."""
+    if failed is None or issubclass(failed, asyncio.CancelledError | KeyboardInterrupt):
+        note_clean_stop(folder)
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What one desk is built from."""
@@ -136,6 +154,8 @@ class Parts:
     clock: Clock
     metrics: Metrics
     webhook_port: int
+    folder: Path
+    """The data folder."""
     fresh_secret: str = field(default_factory=lambda: secrets.token_urlsafe(48), repr=False)
 
     @property
@@ -175,6 +195,7 @@ async def _build(parts: Parts) -> tuple[Service, TelegramChat]:
         feed=MarketSockets(
             outside.hosts.market_ws, parts.clock, random.random, parts.metrics, socket_rules(settings.feed)
         ),
+        folder=parts.folder,
         connect_chat=connect_chat,
     )
     return service, chats[0]

@@ -56,7 +56,7 @@ def status_card(view: StatusView, look: Look) -> Card:
         *_more(len(view.holdings) - HOLDINGS_SHOWN, "holdings"),
         italic(f"as of {when(look.now_ms, clock_time(look.now_ms), 'T')}"),
     ]
-    last = _RESUME if view.gate is Gate.HALTED else _KILL
+    last = _RESUME if view.gate in (Gate.HALTED, Gate.REDUCING) else _KILL
     return Card("\n".join(lines), ((_REFRESH, _SCAN), (last,)))
 
 
@@ -66,6 +66,10 @@ def _status_verdict(view: StatusView) -> tuple[str, str]:
         return "🔴", "no new orders"
     if view.gate is Gate.STARTING:
         return "🟡", "reconciling before the first order"
+    if view.gate is Gate.REDUCING:
+        return "🔴", "only orders that reduce"
+    if view.gate is Gate.PAUSED:
+        return "🟡", "it goes on by itself"
     if view.unknown_orders:
         return "🟡", f"{view.unknown_orders} orders unproven"
     if view.frozen:

@@ -29,6 +29,8 @@ def desk_settings(settings: Settings) -> DeskSettings:
         orders=OrderRules(
             gtd_margin_ms=Ms(settings.relayer.gtd_margin_s * 1_000),
             horizon_ms=Ms(settings.relayer.horizon_s * 1_000),
+            retries_max=settings.relayer.relayer_max_retries,
+            retry_sleep_max_ms=Ms(settings.relayer.relayer_retry_sleep_ms),
         ),
         dutch=dutch_params(settings),
         reviewed={EventId(event): digest for event, digest in settings.rules.reviewed.items()},

@@ -153,6 +153,9 @@ class RelayerSection(Section):
     wallet_type: Annotated[int, Field(ge=0, le=3)] = 0
     gtd_margin_s: Annotated[int, Field(ge=10, le=600)] = 40
     horizon_s: Annotated[int, Field(ge=1, le=600)] = 60
+    relayer_max_retries: Annotated[int, Field(ge=0, le=4)] = 4
+    """A cap below the desk's own: it never sends an order more than five times."""
+    relayer_retry_sleep_ms: Annotated[int, Field(ge=1, le=8_000)] = 8_000
 
 
 class VenueSection(Section):
@@ -184,6 +187,7 @@ class JobsSection(Section):
     """Periods of the JOBS table in seconds."""
 
     reconcile_s: Annotated[int, Field(ge=1, le=600)] = 10
+    positions_s: Annotated[int, Field(ge=1, le=600)] = 30
     scan_s: Annotated[int, Field(ge=1, le=600)] = 5
     catalogue_s: Annotated[int, Field(ge=10, le=3_600)] = 300
     snapshots_s: Annotated[int, Field(ge=0, le=86_400)] = 60

@@ -42,6 +42,18 @@ METRICS: tuple[Row, ...] = (
     Row("relayer_cancel_count", Kind.COUNTER, "", "cancel requests"),
     Row("relayer_cancel_ms", Kind.SUMMARY, "", "duration of cancel requests"),
     Row("relayer_cancel_errors_total", Kind.COUNTER, "", "cancels without a usable answer"),
+    Row("relayer_place_errors", Kind.COUNTER, "", "POSTs of orders without a usable answer"),
+    Row("relayer_rate_limited_total", Kind.COUNTER, "", "answers that asked to be left alone (429)"),
+    Row("relayer_timeouts_total", Kind.COUNTER, "", "POSTs and cancels that were not answered in time"),
+    Row(
+        "relayer_tokens_remaining",
+        Kind.READING,
+        "bucket",
+        "rate tokens left, as far as known",
+    ),
+    Row("gate_holds_total", Kind.COUNTER, "hold", "holds that began, by reason"),
+    Row("breaker_trips_total", Kind.COUNTER, "breaker", "breakers tripped"),
+    Row("heartbeats_total", Kind.COUNTER, "outcome", "heartbeats sent, missed, mismatched"),
     Row("dutch_orders_placed", Kind.COUNTER, "", "orders committed for Dutch plans"),
     Row("dutch_rulehash_changed", Kind.COUNTER, "", "changes of an event's rules"),
     Row(

@@ -13,6 +13,7 @@ from engine.core import (
     breakers,
     catalogue_retry,
     dutch_flow,
+    gate_watch,
     halt,
     heartbeat,
     history,
@@ -20,13 +21,17 @@ from engine.core import (
     proof,
     recheck,
     reconcile,
+    repeats,
     resume_flow,
     review_flow,
     rules_watch,
     ticket,
     user_stream,
+    venue_notes,
+    venue_watch,
     watch,
 )
+from engine.core.inventory import shares
 from engine.core.settling import review_flight, settle_timer, take_up
 from engine.core.state import Desk, Flight, live_orders
 from engine.domain.commands import (
@@ -45,7 +50,6 @@ from engine.domain.effects import (
     Effect,
     PruneHistory,
     ReadCatalogue,
-    ResendOrders,
     SetTimer,
 )
 from engine.domain.events import (
@@ -83,6 +87,7 @@ from engine.domain.events import (
     UserTold,
     VenueNotice,
 )
+from engine.domain.gate import Hold
 from engine.domain.ids import OrderId, TicketId
 from engine.domain.order import Fill, OrderRecord, OrderState
 from engine.domain.refusal import Refusal
@@ -90,6 +95,8 @@ from engine.domain.ticket import Ticket, TicketKind, TicketState
 from engine.domain.units import Ms
 from engine.domain.views import Gate
 
+MOVES_ORDERS = (Restored, BatchCommitted, AccountRead, OrderLookedUp, UserTold)
+"""Events after which an order may rest that did not rest before."""
 FEED_TIMER = "feed"
 FEED_CHECK_MS = 1_000
 """Checksums of touched books are compared at least this often (design, section 3)."""
@@ -98,6 +105,11 @@ FEED_CHECK_MS = 1_000
 def step(desk: Desk, event: Event) -> tuple[Effect, ...]:
     """Apply one event and return what is to be done, in order."""
     effects = HANDLERS[type(event)](desk, event)
+    if isinstance(event, MOVES_ORDERS):
+        effects += heartbeat.tend(desk, event.at_ms)
+    effects += breakers.judge_fills(desk, effects, event.at_ms)
+    effects = repeats.outgoing(desk, effects, event.at_ms)
+    effects += gate_watch.tell(desk, event.at_ms)
     # Looking at a book may have found its checksum wrong: what follows from that waits in the feed core.
     return (*effects, *desk.feeds.drain())
 
@@ -111,7 +123,7 @@ def restored(desk: Desk, event: Restored) -> list[Effect]:
     desk.rules_frozen = {freeze.event_id: freeze for freeze in event.rules_freezes}
     reviewed = rules_watch.restore_reviews(desk, event.reviews, event.last_rules, event.at_ms)
     if event.halted is not None:
-        desk.gate, desk.gate_reason = Gate.HALTED, event.halted
+        desk.standing.halted = event.halted
     effects: list[Effect] = reviewed if event.halted is None else [CancelEverything(), *reviewed]
     effects += orders.take_up(desk, event.at_ms)
     _restore_flights(desk, event)
@@ -196,6 +208,11 @@ def _press(desk: Desk, event: Asked, press: Press) -> list[Effect]:
 def post_answered(desk: Desk, event: PostAnswered) -> list[Effect]:
     """Judge a POST's answers and what its tickets have come to."""
     effects = orders.take_answers(desk, event.answers, event.at_ms)
+    # After the verdicts: an order that is deferred waits for the hold that this answer begins.
+    sends = [desk.orders[answer.order_id].last_send_ms for answer in event.answers]
+    sent_ms = max(sends, default=event.at_ms)
+    effects += venue_notes.heard(desk, event.note, sent_ms, event.at_ms)
+    effects += breakers.posted(desk, event.answers, event.at_ms)
     effects += [Count("relayer_acks_total", answer.kind.value) for answer in event.answers]
     for ticket_id in dict.fromkeys(desk.orders[a.order_id].intent.ticket_id for a in event.answers):
         effects += review_flight(desk, ticket_id, event.at_ms)
@@ -204,12 +221,19 @@ def post_answered(desk: Desk, event: PostAnswered) -> list[Effect]:
 
 def cancel_answered(desk: Desk, event: CancelAnswered) -> list[Effect]:
     """Apply a cancel's replies by id; replies about orders that are not ours say nothing to us."""
-    return proof.cancels_replied(desk, event.replies, event.asked_ms, event.at_ms)
+    repeats.cancel_answered(desk, event)
+    return [
+        *venue_notes.heard(desk, event.note, event.asked_ms, event.at_ms),
+        *proof.cancels_replied(desk, event.replies, event.asked_ms, event.at_ms),
+    ]
 
 
-def cancel_failed(_desk: Desk, _event: CancelFailed) -> list[Effect]:
-    """Count it; the proof of each order asks again by its own timer."""
-    return [Count("relayer_cancel_errors_total", "")]
+def cancel_failed(desk: Desk, event: CancelFailed) -> list[Effect]:
+    """Repeat it after a pause; whatever the answer told about the venue counts."""
+    return [
+        *repeats.cancel_failed(desk, event),
+        *venue_notes.heard(desk, event.note, event.asked_ms, event.at_ms),
+    ]
 
 
 def books_read(desk: Desk, event: BooksRead) -> list[Effect]:
@@ -230,6 +254,21 @@ def books_touched(desk: Desk, event: BooksTouched) -> list[Effect]:
     return dutch_flow.recheck_due(desk, event.at_ms)
 
 
+def committed(desk: Desk, event: BatchCommitted) -> list[Effect]:
+    """Take over the orders that are on their way, and look how near the day's cap they come."""
+    return [*dutch_flow.committed(desk, event), *breakers.judge_exposure(desk, event.at_ms)]
+
+
+def catalogue_read(desk: Desk, event: CatalogueRead) -> list[Effect]:
+    """Take over the catalogue; the venue's clock is measured, so a set clock holds nothing."""
+    return [*watch.catalogue_read(desk, event), *gate_watch.over(desk, Hold.CLOCK, event.at_ms)]
+
+
+def account_read(desk: Desk, event: AccountRead) -> list[Effect]:
+    """Correct our ledger by a complete read, and see how long orders have been unproven."""
+    return [*reconcile.account_read(desk, event), *breakers.judge_unknown(desk, event.at_ms)]
+
+
 def job_due(desk: Desk, event: JobDue) -> list[Effect]:
     """Carry out a row of the JOBS table."""
     match event.job:
@@ -243,6 +282,9 @@ def job_due(desk: Desk, event: JobDue) -> list[Effect]:
             return history.snapshots_due(desk, event.at_ms)
         case Job.RETENTION:
             return [PruneHistory()]
+        case Job.POSITIONS:
+            read = reconcile.read_account(desk, event.at_ms, "positions")
+            return [replace(read, tokens=tuple(sorted(shares(desk))))]
         case _:
             assert_never(event.job)
 
@@ -255,24 +297,6 @@ def timer_due(desk: Desk, event: TimerDue) -> list[Effect]:
 
 def _feed_timer(desk: Desk, _key: str, at_ms: Ms) -> list[Effect]:
     return [*desk.feeds.check(at_ms), SetTimer(FEED_TIMER, Ms(at_ms + FEED_CHECK_MS))]
-
-
-def _resend_timer(desk: Desk, key: str, at_ms: Ms) -> list[Effect]:
-    """Send deferred orders again if they still may be; give the others to the proof."""
-    flight = desk.flights[TicketId(key)]
-    waiting = [desk.orders[o] for o in flight.order_ids if desk.orders[o].state is OrderState.SENDING]
-    if not waiting:
-        return []
-    again = desk.gate is Gate.RUN and all(order.intent.resend_until_ms >= at_ms for order in waiting)
-    # Nothing is sent after notice of a change of rules (reliability 26).
-    again = again and rules_watch.rules_hold(desk, flight.event_id, "") is None
-    if not (again and flight.witnesses):
-        return orders.give_up(desk, waiting, at_ms)
-    for order in waiting:
-        desk.orders[order.order_id] = replace(order, sends=order.sends + 1, last_send_ms=at_ms)
-    approved, grant = flight.witnesses
-    ids = tuple(order.order_id for order in waiting)
-    return [ResendOrders(ids, approved, grant), Count("orders_resent_total", "", len(ids))]
 
 
 def store_failed(desk: Desk, event: StoreFailed) -> list[Effect]:
@@ -297,8 +321,15 @@ TIMERS: dict[str, Callable[[Desk, str, Ms], list[Effect]]] = {
     FEED_TIMER: _feed_timer,
     "ticket": lambda desk, key, at_ms: ticket.expire(desk, TicketId(key), at_ms),
     "lookup": lambda desk, key, at_ms: proof.look_up_due(desk, OrderId(key), at_ms),
-    "resend": _resend_timer,
+    "resend": repeats.resend_due,
     booking.SETTLE_TIMER: lambda desk, _key, at_ms: booking.settle_late_timer(desk, at_ms),
+    repeats.CANCEL_TIMER: lambda desk, _key, at_ms: repeats.cancel_timer(desk, at_ms),
+    venue_watch.VENUE_TIMER: lambda desk, _key, at_ms: venue_watch.timer(desk, at_ms),
+    venue_notes.LIMITED_TIMER: lambda desk, _key, at_ms: venue_notes.limited_timer(desk, at_ms),
+    heartbeat.HEARTBEAT_TIMER: lambda desk, _key, at_ms: heartbeat.timer(desk, at_ms),
+    breakers.LAG_TIMER: lambda desk, _key, at_ms: breakers.lag_timer(desk, at_ms),
+    gate_watch.BLIND_TIMER: lambda desk, _key, at_ms: gate_watch.blind_timer(desk, at_ms),
+    gate_watch.TELL_TIMER: lambda _desk, _key, _at_ms: [],  # every step tells what is due
     recheck.TIMER: lambda desk, key, at_ms: dutch_flow.recheck_timer(desk, TicketId(key), at_ms),
     "settle": lambda desk, key, at_ms: settle_timer(desk, TicketId(key), at_ms),
     history.ROUND_TIMER: lambda desk, _key, at_ms: history.go_on(desk, at_ms),
@@ -309,7 +340,7 @@ TIMERS: dict[str, Callable[[Desk, str, Ms], list[Effect]]] = {
 
 HANDLERS: dict[type, Callable[[Desk, Any], list[Effect]]] = {
     Restored: restored,
-    CatalogueRead: watch.catalogue_read,
+    CatalogueRead: catalogue_read,
     CatalogueFailed: catalogue_retry.catalogue_failed,
     VenueNotice: watch.venue_notice,
     BooksTouched: books_touched,
@@ -317,16 +348,16 @@ HANDLERS: dict[type, Callable[[Desk, Any], list[Effect]]] = {
     BooksReadFailed: books_read_failed,
     Asked: asked,
     CardShown: lambda desk, event: ticket.card_shown(desk, event.ticket_id, event.message_id),
-    BatchCommitted: dutch_flow.committed,
+    BatchCommitted: committed,
     BatchRefused: dutch_flow.commit_refused,
     PostAnswered: post_answered,
     CancelAnswered: cancel_answered,
     CancelFailed: cancel_failed,
     OrderLookedUp: reconcile.looked_up,
     LookUpFailed: reconcile.look_up_failed,
-    AccountRead: reconcile.account_read,
+    AccountRead: account_read,
     AccountReadFailed: reconcile.account_read_failed,
-    UserLink: user_stream.user_link,
+    UserLink: lambda desk, event: [*user_stream.user_link(desk, event), *gate_watch.link(desk, event)],
     UserTold: user_stream.user_told,
     HeartbeatAnswered: heartbeat.answered,
     HeartbeatMismatched: heartbeat.mismatched,

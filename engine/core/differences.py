@@ -7,11 +7,12 @@ change a position: they change what may be done until a person has looked.
 
 from collections.abc import Iterable
 
-from engine.core.breakers import Breaker, trip
+from engine.core.breakers import trip
 from engine.core.inventory import shares
 from engine.core.state import Desk, unfinished
 from engine.domain.account import AccountState
 from engine.domain.effects import Audit, Count, Effect, RaiseAlert
+from engine.domain.gate import Breaker
 from engine.domain.ids import TokenId
 from engine.domain.units import (
     FEE_STEP,

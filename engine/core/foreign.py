@@ -5,10 +5,11 @@ What is not ours is not touched; a kill cancels it with everything else.
 
 from collections.abc import Iterable
 
-from engine.core.breakers import Breaker, trip
+from engine.core.breakers import trip
 from engine.core.state import Desk
 from engine.domain.account import OpenOrder
 from engine.domain.effects import Count, Effect, RaiseAlert
+from engine.domain.gate import Breaker
 from engine.domain.market import Side
 from engine.domain.units import Ms, format_price, format_size
 from engine.domain.views import Alert, Severity

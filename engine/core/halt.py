@@ -25,7 +25,7 @@ from engine.domain.effects import (
 from engine.domain.events import Asked
 from engine.domain.ticket import MOVES, Move, TicketKind, TicketState
 from engine.domain.units import Ms
-from engine.domain.views import Alert, Gate, KillView, Severity
+from engine.domain.views import Alert, KillView, Severity
 
 KILL_TIMER = "kill"
 STORE_TIMER = "store"
@@ -34,6 +34,7 @@ KILL_INCOMPLETE_MS = 5_000
 KILL_TOLD_EVERY_MS = 15_000
 KILL_AGAIN_MS = 1_000
 """Cancel-all and the proving read are repeated this often until the read shows nothing open."""
+LOOKED = "no order leaves until an operator has looked and pressed /resume"
 
 
 def kill(desk: Desk, asked: Asked) -> list[Effect]:
@@ -60,7 +61,7 @@ def kill(desk: Desk, asked: Asked) -> list[Effect]:
     ]
 
 
-def halt(desk: Desk, reason: str, at_ms: Ms) -> list[Effect]:
+def halt(desk: Desk, reason: str, at_ms: Ms, *, next_step: str = LOOKED) -> list[Effect]:
     """Close the gate by the desk's own judgement and say why."""
     superseded = _close(desk, reason, at_ms)
     alert = Alert(
@@ -68,7 +69,7 @@ def halt(desk: Desk, reason: str, at_ms: Ms) -> list[Effect]:
         severity=Severity.CRIT,
         subject="halted",
         text=reason,
-        next_step="no order leaves until an operator has looked and pressed /resume",
+        next_step=next_step,
     )
     return [SaveHalt(reason), Audit(at_ms, None, "halt", "", reason), RaiseAlert(alert), *superseded]
 
@@ -91,16 +92,16 @@ def not_stored(desk: Desk, reason: str, at_ms: Ms) -> list[Effect]:
 
 def store_timer(desk: Desk, at_ms: Ms) -> list[Effect]:
     """Write the halt again; a failure comes back as StoreFailed and sets the next try."""
-    if desk.gate is not Gate.HALTED or not desk.unstored_halt:
+    reason = desk.standing.halted
+    if reason is None or not desk.unstored_halt:
         return []
     desk.unstored_halt = False
-    return [SaveHalt(desk.gate_reason), Audit(at_ms, None, "halt", "", f"stored late: {desk.gate_reason}")]
+    return [SaveHalt(reason), Audit(at_ms, None, "halt", "", f"stored late: {reason}")]
 
 
 def _close(desk: Desk, reason: str, at_ms: Ms) -> list[Effect]:
     """Close the gate. A resume that was asked for before this was about an older halt: it ends."""
-    desk.gate = Gate.HALTED
-    desk.gate_reason = reason
+    desk.standing.halted = reason
     effects: list[Effect] = []
     for ticket in [t for t in desk.tickets.values() if t.kind is TicketKind.RESUME]:
         move = Move.REFUSE if ticket.state is TicketState.SENDING else Move.DROP

@@ -11,6 +11,7 @@ from engine.core import order_alerts
 from engine.core.halt import halt
 from engine.core.lack import lack_or_meaning
 from engine.core.proof import LOOK_UPS_MAX, UNACKNOWLEDGED, note_alive, prove, watch
+from engine.core.resend import may_resend, next_pause_ms
 from engine.core.state import Desk, Proof, live_orders
 from engine.domain.account import OpenOrder
 from engine.domain.effects import CancelOrders, Count, Effect, SaveProgress, SetTimer
@@ -20,9 +21,6 @@ from engine.domain.order import Evidence, OrderRecord, OrderState, advance
 from engine.domain.units import LOT, Ms, Size
 from engine.domain.views import Gate
 
-RESEND_STEPS_MS = (250, 500, 1_000, 2_000)
-"""Pause before each re-send; the shell adds nothing, one desk does not need jitter against itself."""
-
 
 def take_answers(desk: Desk, answers: Iterable[LegAnswer], at_ms: Ms) -> list[Effect]:
     """Apply one POST's judgement to its orders; cancel at once what is left and not meant to rest."""
@@ -31,7 +29,7 @@ def take_answers(desk: Desk, answers: Iterable[LegAnswer], at_ms: Ms) -> list[Ef
     leftovers: list[OrderId] = []
     for answer in answers:
         before = desk.orders[answer.order_id]
-        after = _judged(before, answer, at_ms, gate_open=desk.gate is Gate.RUN)
+        after = _judged(before, answer, again=_may_go_again(desk, before, at_ms))
         if after is not before:
             desk.orders[after.order_id] = after
             changed.append(after)
@@ -52,7 +50,11 @@ def take_answers(desk: Desk, answers: Iterable[LegAnswer], at_ms: Ms) -> list[Ef
     return effects
 
 
-def _judged(order: OrderRecord, answer: LegAnswer, at_ms: Ms, *, gate_open: bool) -> OrderRecord:
+def _may_go_again(desk: Desk, order: OrderRecord, at_ms: Ms) -> bool:
+    return desk.gate is Gate.RUN and may_resend(desk.settings.orders, order, at_ms)
+
+
+def _judged(order: OrderRecord, answer: LegAnswer, *, again: bool) -> OrderRecord:
     """Return the order after one answer, by the class of the answer and the order's own past."""
     rule = POST_RULES[answer.kind]
     if answer.kind is PostClass.ACCEPTED and answer.filled <= order.intent.size + LOT:
@@ -65,7 +67,7 @@ def _judged(order: OrderRecord, answer: LegAnswer, at_ms: Ms, *, gate_open: bool
         killed = order.intent.is_immediate and is_kill(answer.reason)
         evidence = Evidence.KILLED if killed else Evidence.REFUSED
         return _with_evidence(replace(order, reason=answer.reason), evidence)
-    if gate_open and rule.same_bytes_may_follow and may_resend(order, at_ms):
+    if again and rule.same_bytes_may_follow:
         return order
     if answer.kind is PostClass.NOT_SENT and order.sends == 1:
         return _with_evidence(replace(order, reason=f"never left: {answer.reason}"), Evidence.REFUSED)
@@ -91,12 +93,6 @@ def _with_evidence(order: OrderRecord, evidence: Evidence) -> OrderRecord:
     return replace(order, state=advance(order.state, evidence))
 
 
-def may_resend(order: OrderRecord, at_ms: Ms) -> bool:
-    """Tell whether the same bytes may still be sent: few sends, and the plan's books not too old."""
-    pause = RESEND_STEPS_MS[min(order.sends, len(RESEND_STEPS_MS)) - 1]
-    return order.sends <= len(RESEND_STEPS_MS) and at_ms + pause <= order.intent.resend_until_ms
-
-
 def _consequences(
     desk: Desk, before: OrderRecord, after: OrderRecord, answer: LegAnswer, at_ms: Ms
 ) -> list[Effect]:
@@ -118,7 +114,7 @@ def _consequences(
     elif after.state is OrderState.UNKNOWN:
         effects += [Count("orders_unknown_total", ""), *prove(desk, after, at_ms)]
     elif after is before and after.state is OrderState.SENDING:
-        pause = RESEND_STEPS_MS[min(after.sends, len(RESEND_STEPS_MS)) - 1]
+        pause = next_pause_ms(desk.settings.orders, after)
         effects.append(SetTimer(f"resend:{after.intent.ticket_id}", Ms(at_ms + pause)))
     return effects
 

@@ -8,17 +8,17 @@ from collections.abc import Iterable
 from engine.core.booking import see_trades
 from engine.core.differences import compare
 from engine.core.foreign import see_foreign
+from engine.core.gate_watch import read_completely, read_failed
 from engine.core.halt import kill_read
 from engine.core.orders import see_open
 from engine.core.proof import absent
-from engine.core.resume_flow import resumed
 from engine.core.settling import review_flight
 from engine.core.state import Desk, Strangers, fills_of, live_orders, unfinished
 from engine.domain.effects import Audit, Count, Effect, ReadAccount, Reply, SaveProgress
 from engine.domain.events import AccountRead, AccountReadFailed, Asked, LookUpFailed, OrderLookedUp
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.units import Ms
-from engine.domain.views import Gate, ReconcileView, RefusalView
+from engine.domain.views import ReconcileView, RefusalView
 
 OVERLAP_MS = 600_000
 """Trades are read again this far behind the oldest one that matters (reliability E4)."""
@@ -63,20 +63,14 @@ def account_read(desk: Desk, event: AccountRead) -> list[Effect]:
     effects += compare(desk, account, event.asked_ms, at_ms)
     if view.orders_changed or view.fills_changed or foreign_before != set(desk.foreign):
         effects.append(Audit(at_ms, None, "reconcile", "", _line(view)))
-    if desk.gate is Gate.STARTING and event.asked_ms >= desk.starting_ms:
-        desk.gate, desk.gate_reason = Gate.RUN, "reconciled"
-        effects += [Audit(at_ms, None, "gate open", "", "reconciled"), *resumed(desk, at_ms)]
+    effects += read_completely(desk, event.asked_ms, at_ms)
     effects += kill_read(desk, account, event.asked_ms, at_ms)
     return [*effects, *_answer(desk, event, view)]
 
 
 def account_read_failed(desk: Desk, event: AccountReadFailed) -> list[Effect]:
     """Keep the gate as it is; a failed read proves nothing."""
-    desk.gate_reason = (
-        f"the venue could not be read ({event.reason}), trying again"
-        if desk.gate is Gate.STARTING
-        else desk.gate_reason
-    )
+    read_failed(desk, event.reason)
     waiting, desk.reconciles_asked = desk.reconciles_asked, []
     text = f"the account could not be read whole, so nothing was compared: {event.reason}; ask again"
     refusal = RefusalView("reconcile", Refusal(RefusalKind.GATE_CLOSED, text))

@@ -1,4 +1,4 @@
-"""Lifting a halt, or the freeze of one event: a ticket of two presses.
+"""Lifting a halt and every tripped breaker, or the freeze of one event: a ticket of two presses.
 
 The end of a halt waits for a complete read of the account; a thawed event takes new plans at once.
 """
@@ -6,13 +6,13 @@ The end of a halt waits for a complete read of the account; a thawed event takes
 from engine.core.settling import view_of
 from engine.core.state import Desk
 from engine.core.ticket import may_open, moved, open_ticket, refuse
+from engine.core.watches import Tally
 from engine.domain.commands import AskResume, Press
 from engine.domain.effects import Effect, ReadAccount, Reply, SaveFreeze, SaveHalt, ShowTicket
 from engine.domain.events import Asked
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import Move, Ticket, TicketKind, TicketState
 from engine.domain.units import Ms
-from engine.domain.views import Gate
 
 LOOK_BACK_MS = 600_000
 
@@ -28,7 +28,15 @@ def ask_resume(desk: Desk, asked: Asked, command: AskResume) -> list[Effect]:
         return open_ticket(
             desk, asked, TicketKind.RESUME, subject=command.code, note=f"{command.code} is frozen: {why}"
         )
-    return open_ticket(desk, asked, TicketKind.RESUME, note=f"halted: {desk.gate_reason}")
+    return open_ticket(desk, asked, TicketKind.RESUME, note=_what_stands(desk))
+
+
+def _what_stands(desk: Desk) -> str:
+    """Return what this resume lifts: the halt and every tripped breaker, each with what was found."""
+    standing = desk.standing
+    halted = [] if standing.halted is None else [f"halted: {standing.halted}"]
+    tripped = [f"tripped: {breaker.value} ({detail})" for breaker, detail in standing.tripped.items()]
+    return "; ".join([*halted, *tripped])
 
 
 def _nothing_to_lift(desk: Desk, code: str) -> Refusal | None:
@@ -41,7 +49,7 @@ def _nothing_to_lift(desk: Desk, code: str) -> Refusal | None:
         if event_id not in desk.frozen:
             return Refusal(RefusalKind.NOT_HALTED, f"expected a frozen event, {code} takes plans")
         return None
-    if desk.gate is not Gate.HALTED:
+    if desk.standing.halted is None and not desk.standing.tripped:
         return Refusal(
             RefusalKind.NOT_HALTED, f"expected a halted desk, it is {desk.gate.value}: nothing to resume"
         )
@@ -70,9 +78,8 @@ def press_resume(desk: Desk, asked: Asked, press: Press, ticket: Ticket) -> list
     if ticket.subject:
         return _thaw(desk, asked, ticket)
     after, effects = moved(desk, ticket, Move.SEND, asked.at_ms, note="reconciling with the venue")
-    desk.gate = Gate.STARTING
-    desk.starting_ms = asked.at_ms
-    desk.gate_reason = f"resumed by {asked.operator.name}, reconciling with the venue"
+    desk.standing.rearm(f"resumed by {asked.operator.name}, reconciling with the venue", asked.at_ms)
+    desk.tally = Tally()
     since = Ms(max(0, asked.at_ms - LOOK_BACK_MS))
     return [
         *effects,

@@ -107,8 +107,11 @@ def review(desk: Desk, plan: Plan, now_ms: Ms) -> Approved | Refusal:
     return Approved(plan_id=plan.plan_id, spend_max=plan.spend_max, reviewed_ms=now_ms)
 
 
-def closed(desk: Desk) -> Refusal | None:
-    """Return why no new order may leave now, None while the gate is open."""
+def closed(desk: Desk, *, reduces: bool = False) -> Refusal | None:
+    """Return why no new order may leave now, None while the gate is open.
+
+    `reduces` is True for orders that only lower what the desk can lose: a tripped breaker lets those pass.
+    """
     match desk.gate:
         case Gate.RUN:
             return None
@@ -121,6 +124,8 @@ def closed(desk: Desk) -> Refusal | None:
                 RefusalKind.GATE_CLOSED, f"the desk waits: {desk.gate_reason}; it goes on by itself"
             )
         case Gate.REDUCING:
+            if reduces and not desk.standing.holds:
+                return None
             return Refusal(
                 RefusalKind.HALTED,
                 f"the desk only reduces: {desk.gate_reason}; an operator can /resume it",

@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 
 from engine.core.dutch import DutchParams
 from engine.core.feed import Feeds
+from engine.core.gate import Standing
 from engine.core.known_orders import KnownOrders
 from engine.core.positions import Positions
+from engine.core.rate_governor import RateGovernor
+from engine.core.watches import Cancels, Heart, Tally, VenueWatch
 from engine.domain.account import OpenOrder, VenueTrade
 from engine.domain.events import Asked
 from engine.domain.history import KeptSnapshot
@@ -58,6 +61,10 @@ class OrderRules:
     """Added to the venue's minimum of 180 s: re-send window plus clock error."""
     horizon_ms: Ms
     """H: a "not found" proves an order dead only this long after its last send."""
+    retries_max: int = 4
+    """Most re-sends of one order; the desk's own most is 4 (reliability E3)."""
+    retry_sleep_max_ms: Ms = field(default=Ms(8_000))
+    """Most that a pause before a re-send takes; the desk's own most is 8 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +181,8 @@ class Desk:
 
     settings: DeskSettings
     feeds: Feeds
-    gate: Gate = Gate.STARTING
-    gate_reason: str = "reconciling with the venue"
+    standing: Standing = field(default_factory=Standing)
+    """Everything that keeps orders back; `gate` is worked out from it."""
     events: dict[EventId, EventGroup] = field(default_factory=dict)
     codes: dict[str, EventId] = field(default_factory=dict)
     tickets: dict[TicketId, Ticket] = field(default_factory=dict)
@@ -235,8 +242,6 @@ class Desk:
     """Sends between their press and the last look at the venue's own books (`engine.core.recheck`)."""
     kill: KillView | None = None
     """A kill that the venue has not confirmed yet."""
-    starting_ms: Ms = field(default=Ms(0))
-    """Since when the gate waits for a complete read; one begun before does not open it."""
     unstored_halt: bool = False
     """The newest halt could not be written: it is written again until it stands."""
     kill_told_ms: Ms = field(default=Ms(0))
@@ -251,10 +256,27 @@ class Desk:
     """The newest books could not be kept, and people were told."""
     catalogue_failures: int = 0
     """Reads of the catalogue that failed since the last one that did not."""
+    venue: VenueWatch = field(default_factory=VenueWatch)
+    rates: RateGovernor = field(default_factory=RateGovernor)
+    heart: Heart = field(default_factory=Heart)
+    cancels: Cancels = field(default_factory=Cancels)
+    tally: Tally = field(default_factory=Tally)
+    stream_lost_ms: Ms | None = None
+    """Since when the user stream is away; None while it is up, or where there is none."""
 
     def __post_init__(self) -> None:
         """Begin with what the TOML says was read."""
         self.reviewed = dict(self.settings.reviewed)
+
+    @property
+    def gate(self) -> Gate:
+        """Tell whether new orders may leave."""
+        return self.standing.gate
+
+    @property
+    def gate_reason(self) -> str:
+        """Return every reason why not, the severest first; empty while they may."""
+        return "; ".join(self.standing.reasons)
 
 
 def unfinished(desk: Desk) -> list[OrderRecord]:

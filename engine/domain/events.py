@@ -1,6 +1,6 @@
 """Every input of the core, frozen. `at_ms` is desk time at which the shell learned of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from engine.domain.account import AccountState, CancelReply, OpenOrder, UserOrder, VenueTrade
@@ -25,6 +25,8 @@ class Job(Enum):
     DUTCH_SCAN = "dutch_scan"
     CATALOGUE_REFRESH = "catalogue_refresh"
     SNAPSHOTS = "snapshots"
+    POSITIONS = "positions"
+    """The account with the share balance of everything held."""
     RETENTION = "retention"
 
 
@@ -171,6 +173,8 @@ class CancelFailed:
     order_ids: tuple[OrderId, ...]
     reason: str
     note: VenueNote = NO_NOTE
+    asked_ms: Ms = field(default=Ms(0))
+    """When the cancel left."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,3 +18,5 @@ class HostSign(Enum):
     """Milliseconds it moved, ahead positive."""
     CRASH_LOOP = "the desk keeps dying"
     """Starts without a clean stop in the last ten minutes."""
+    OVERSENT = "more was sent than authorised"
+    """Micro-dollars above what all grants together allow."""

@@ -34,6 +34,7 @@ class RefusalKind(Enum):
     HALTED = "halted"
     NOT_HALTED = "not_halted"
     GATE_CLOSED = "gate_closed"
+    RATE_LIMITED = "rate_limited"
     MOVED = "moved"
     NOT_OWNER = "not_owner"
     STALE_BUTTON = "stale_button"

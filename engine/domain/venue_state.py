@@ -24,7 +24,7 @@ class VenueState(Enum):
 
 
 class VenueSign(Enum):
-    """What one answer says about the venue as a whole."""
+    """What one answer, or the time that passed, says about the venue as a whole."""
 
     TAKES_ORDERS = "it judged an order that may match at once"
     TAKES_POST_ONLY = "it accepted a post-only order"
@@ -33,6 +33,8 @@ class VenueSign(Enum):
     POST_ONLY = "it takes post-only orders only"
     CANCEL_ONLY = "it takes cancels only"
     DISABLED = "it takes nothing"
+    TIME_OVER = "its time is over"
+    """Not said by the venue: the time it named, or the usual one, has passed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,13 +31,16 @@ RETENTION_FIRST_S = 600
 """A desk restarted every day must prune, too; the start's own reads and cards come first."""
 
 
-def jobs_table(*, reconcile_s: int, scan_s: int, catalogue_s: int, snapshots_s: int) -> tuple[JobRow, ...]:
+def jobs_table(
+    *, reconcile_s: int, positions_s: int, scan_s: int, catalogue_s: int, snapshots_s: int
+) -> tuple[JobRow, ...]:
     """Return the JOBS table with the periods of the settings; a period of 0 turns a job off."""
     rows = (
         JobRow(Job.RECONCILE, reconcile_s, 1),
         JobRow(Job.DUTCH_SCAN, scan_s, 0),
         JobRow(Job.CATALOGUE_REFRESH, catalogue_s, 5),
         JobRow(Job.SNAPSHOTS, snapshots_s, 0),
+        JobRow(Job.POSITIONS, positions_s, 1),
         JobRow(Job.RETENTION, RETENTION_S, RETENTION_JITTER_S, RETENTION_FIRST_S),
     )
     return tuple(row for row in rows if row.every_s)

@@ -1,9 +1,10 @@
 """Orders leave here: sign, one durable commit, last look at the gate, POST, answer as an event.
 
-The only place that calls `Relayer.submit`. A commit that did not happen is told as `BatchRefused`; after
-the commit the batch is posted exactly once, whatever else goes on.
+Only `engine.runtime.last_gate` calls `Relayer.submit`. A commit that did not happen is told as
+`BatchRefused`; after the commit the batch is posted exactly once, whatever else goes on.
 """
 
+import asyncio
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
@@ -39,9 +40,12 @@ from engine.ports import (
     StoreError,
     SubmitReport,
 )
+from engine.runtime.last_gate import KeptBack, LastGate
 from engine.runtime.supervise import TaskSet
 
 LOG = logging.getLogger(__name__)
+UNUSABLE = (PostClass.UNKNOWN, PostClass.NOT_SENT)
+"""Classes of answers that are none: nothing of the venue's judgement came back."""
 
 
 class OrderDesk:
@@ -56,7 +60,7 @@ class OrderDesk:
         metrics: Metrics,
         tasks: TaskSet,
         post: Callable[[Event], None],
-        gate_open: Callable[[], bool],
+        last_gate: LastGate,
     ) -> None:
         self._relayer = relayer
         self._store = store
@@ -64,7 +68,7 @@ class OrderDesk:
         self._metrics = metrics
         self._tasks = tasks
         self._post = post
-        self._gate_open = gate_open
+        self._last_gate = last_gate
 
     async def send(self, effect: SendBatch) -> None:
         """Sign and commit a batch, then start its POST; raises StoreError if the ledger refused."""
@@ -81,6 +85,7 @@ class OrderDesk:
             reason = "this ticket was already used"
             self._post(BatchRefused(self._clock.now_ms(), effect.ticket, reason))
             return
+        self._last_gate.authorise(effect.plan, effect.grant)
         self._post(BatchCommitted(now, effect.ticket, records, effect.approved, effect.grant))
         self._tasks.spawn("submit", self._submit(prepared, effect.approved, effect.grant))
 
@@ -90,15 +95,30 @@ class OrderDesk:
         self._tasks.spawn("submit", self._submit(prepared, effect.approved, effect.grant))
 
     async def _submit(self, prepared: Sequence[PreparedOrder], approved: Approved, grant: Grant) -> None:
-        """POST once, unless gate or grant closed since the commit; store and tell what was answered."""
-        if not self._gate_open():
-            report = _report(prepared, PostClass.NOT_SENT, "the gate closed before the order left")
-        elif self._clock.now_ms() > grant.expires_ms:
-            report = _report(prepared, PostClass.NOT_SENT, "the grant expired before the order left")
-        else:
+        """POST once, unless the last gate keeps it back; store and tell what was answered.
+
+        A task that is cancelled meanwhile books its orders as unknown first: bytes may have left.
+        """
+        try:
             report = await self._post_once(prepared, approved, grant)
+        except asyncio.CancelledError:
+            await self._finished(_report(prepared, PostClass.UNKNOWN, "the desk stopped while posting"))
+            raise
+        await self._finished(report)
+
+    async def _finished(self, report: SubmitReport) -> None:
+        """Tell and store an outcome to its end, even if the task around it is cancelled."""
+        booking = asyncio.create_task(self._book(report), name="book")
+        try:
+            await asyncio.shield(booking)
+        except asyncio.CancelledError:
+            await booking
+            raise
+
+    async def _book(self, report: SubmitReport) -> None:
         self._metrics.observe_us("engine_place_call_ms", report.place_call_us)
         self._metrics.observe_us("engine_ack_ms", report.ack_latency_us)
+        self._count_failures(report.answers)
         self._post(PostAnswered(self._clock.now_ms(), report.answers, report.note))
         try:
             await self._store.finish_attempts(report, self._clock.now_ms())
@@ -106,15 +126,27 @@ class OrderDesk:
             self._metrics.count("engine_errors", "store")
             self._post(StoreFailed(self._clock.now_ms(), str(error)))
 
+    def _count_failures(self, answers: Sequence[LegAnswer]) -> None:
+        """Count a POST once, however many legs it had."""
+        unanswered = [answer.reason for answer in answers if answer.kind in UNUSABLE]
+        if unanswered:
+            self._metrics.count("relayer_place_errors")
+        self._count_timeouts(unanswered)
+
+    def _count_timeouts(self, reasons: Sequence[str]) -> None:
+        if any("Timeout" in reason or "timed out" in reason for reason in reasons):
+            self._metrics.count("relayer_timeouts_total")
+
     async def _post_once(
         self, prepared: Sequence[PreparedOrder], approved: Approved, grant: Grant
     ) -> SubmitReport:
         try:
-            return await self._relayer.submit(prepared, approved=approved, grant=grant)
+            told = await self._last_gate.send(prepared, approved=approved, grant=grant)
         except Exception:  # boundary: bytes may have left, so a fault of ours is an unknown outcome
             LOG.exception("the POST failed in our own code")
             self._metrics.count("engine_errors", "submit")
             return _report(prepared, PostClass.UNKNOWN, "the desk failed while posting")
+        return _report(prepared, PostClass.NOT_SENT, told.reason) if isinstance(told, KeptBack) else told
 
     def cancel(self, order_ids: Sequence[OrderId]) -> None:
         """Start cancelling by id."""
@@ -147,9 +179,10 @@ class OrderDesk:
         if outcome.replies or outcome.failure is None:
             self._post(CancelAnswered(now, asked_ms, outcome.replies, outcome.note))
         if outcome.failure is not None:
+            self._count_timeouts([outcome.failure.reason])
             told = {order_id for order_id, _ in outcome.replies}
             untold = tuple(order_id for order_id in order_ids if order_id not in told)
-            self._post(CancelFailed(now, untold, outcome.failure.reason, outcome.note))
+            self._post(CancelFailed(now, untold, outcome.failure.reason, outcome.note, asked_ms))
 
     def heartbeat(self, heartbeat_id: str) -> None:
         """Start sending one heartbeat."""

@@ -22,6 +22,7 @@ from engine.domain.views import Gate
 from engine.venue.wire import decode_market
 from tests.support.builders import NOW, WALLET, event, market, terms
 from tests.support.desk_run import MAX_BOOK_AGE_MS, settings
+from tests.support.gates import shut
 from tests.support.market_stream import ReferenceVenue
 
 LAG_MS = 220
@@ -59,7 +60,8 @@ class Planned:
         fine = terms(tick=Price(100))
         self.event = event(outcomes=(), markets=tuple(market(name, "fed3", terms=fine) for name in NAMES))
         self.feeds = Feeds(tokens_per_connection=2)
-        self.desk = Desk(settings=settings(self.event), feeds=self.feeds, gate=Gate.RUN, balance=WALLET)
+        self.desk = Desk(settings=settings(self.event), feeds=self.feeds, balance=WALLET)
+        shut(self.desk, Gate.RUN)
         catalogue_read(self.desk, CatalogueRead(self.at, self.at, (self.event,), 0))
         for number, found in enumerate(self.event.markets):
             venue = ReferenceVenue(

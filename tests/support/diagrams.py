@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from engine.core import feed_table
+from engine.core import feed_table, venue_watch
 from engine.domain.order import TRANSITIONS, OrderState
 from engine.domain.ticket import MOVES, TicketState
+from engine.domain.venue_state import VenueState
 from tests.support.tree import ROOT
 
 PAGE = ROOT / "docs" / "state-machines.md"
@@ -73,6 +74,18 @@ How far one token's book can be trusted; only LIVE may be planned on. The pairs 
         start=(feed_table.FeedState.WAITING, feed_table.FeedState.DOWN),
         ends=(),
         group=tuple(s for s in feed_table.FeedState if s is not feed_table.FeedState.DOWN),
+    ),
+    Machine(
+        title="Venue",
+        source="engine.core.venue_watch.TRANSITIONS",
+        text="""\
+What the venue takes, from its answers and the time they name. Plain orders leave in RUN only, post-only
+ones in POST_ONLY, too, cancels everywhere but in DOWN. An absent pair is a sign older than the state and
+changes nothing.""",
+        table=venue_watch.TRANSITIONS,
+        start=(VenueState.RUN,),
+        ends=(),
+        group=tuple(s for s in VenueState if s is not VenueState.DOWN),
     ),
 )
 

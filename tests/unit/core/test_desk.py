@@ -17,17 +17,22 @@ from engine.domain.events import (
     CardShown,
     CatalogueRead,
     Event,
+    HostTold,
     Job,
     JobDue,
     PostAnswered,
     Restored,
     StoreFailed,
     TimerDue,
+    UserLink,
 )
 from engine.domain.failure import PostClass
+from engine.domain.host import HostSign
 from engine.domain.ids import TicketId
+from engine.domain.rates import RetryAfter
 from engine.domain.ticket import Move, TicketState
 from engine.domain.units import Ms
+from engine.domain.venue_state import VenueNote, VenueSign
 from tests.support.builders import (
     ANA,
     BEN,
@@ -112,15 +117,22 @@ def test_every_timer_the_desk_sets_has_a_handler(run, monkeypatch):
     run.ask(Kill(), ANA)
     monkeypatch.setattr(history, "SLICE", 1)
     run.step(JobDue(run.at_ms, Job.SNAPSHOTS))
+    run.step(CancelFailed(run.at_ms, (order_id(1),), "timed out"))
+    run.step(UserLink(run.at_ms, up=False))
+    for _ in range(3):
+        run.step(HostTold(run.at_ms, HostSign.LOOP_LAG, 300))
+    note = VenueNote(VenueSign.RESTARTING, limited=RetryAfter(Ms(500), told=True))
+    run.step(CancelAnswered(run.at_ms, run.at_ms, (), note))
 
     kinds = {name.partition(":")[0] for name in timers(run.effects)}
-    assert kinds == set(TIMERS) - {"settle", "unsettled", "store", "catalogue"}
+    assert kinds == set(TIMERS) - {"settle", "unsettled", "store", "catalogue", "gate"}
 
 
-def test_a_cancel_that_failed_is_counted(run):
+def test_a_cancel_that_failed_is_counted_and_asked_again_after_a_pause(run):
     effects = run.step(CancelFailed(run.at_ms, (order_id(1),), "timed out"))
 
-    assert effects == (Count("relayer_cancel_errors_total", ""),)
+    assert Count("relayer_cancel_errors_total", "") in effects
+    assert run.at_ms < timers(effects)["cancels"] <= run.at_ms + 250
 
 
 def test_replies_about_orders_that_are_not_ours_change_nothing(run):

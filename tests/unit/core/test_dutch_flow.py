@@ -25,6 +25,7 @@ from tests.support.builders import (
     usdc,
 )
 from tests.support.desk_run import DeskRun, dutch_params, of_kind, only, refusal_of
+from tests.support.gates import shut
 
 T, M = TicketState, Move
 
@@ -262,7 +263,7 @@ def test_changed_terms_of_trading_need_a_new_card(run):
 )
 def test_a_closed_gate_refuses_the_send_and_leaves_the_card(run, gate, kind):
     armed = run.armed()
-    run.desk.gate = gate
+    shut(run.desk, gate)
 
     effects = run.press(armed, M.SEND)
 
@@ -272,7 +273,7 @@ def test_a_closed_gate_refuses_the_send_and_leaves_the_card(run, gate, kind):
 
 
 def test_dry_cards_are_made_while_the_gate_is_closed(run):
-    run.desk.gate = Gate.HALTED
+    shut(run.desk, Gate.HALTED)
 
     assert run.dry().state is T.DRY
 

@@ -22,6 +22,7 @@ from engine.domain.ticket import Move
 from engine.domain.views import Gate, KillView, Severity
 from tests.support.builders import ANA, BEN, accepted, answer, resting, shares, trade
 from tests.support.desk_run import DeskRun, cancelled_ids, of_kind, only, refusal_of, timers
+from tests.support.gates import shut
 
 M = Move
 
@@ -59,7 +60,7 @@ def test_kill_is_answered_at_once_with_what_is_believed_open(run):
 
 @pytest.mark.parametrize("gate", list(Gate))
 def test_kill_passes_at_every_gate(run, gate):
-    run.desk.gate = gate
+    shut(run.desk, gate)
 
     assert len(of_kind(kill(run), CancelEverything)) == 1
     assert run.desk.gate is Gate.HALTED

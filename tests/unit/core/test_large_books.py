@@ -16,6 +16,7 @@ from engine.venue.wire import decode_market
 from tests.support.builders import NOW, WALLET, event, market, terms
 from tests.support.desk_run import settings
 from tests.support.feed_bench import LINE, FeedBench
+from tests.support.gates import shut
 from tests.support.market_stream import ReferenceVenue
 
 LEVELS = 2_000
@@ -72,7 +73,8 @@ def test_event_of_books_with_two_thousand_levels_a_side_is_planned():
     group = event(
         outcomes=(), markets=tuple(market(name, "fed3", terms=fine) for name in ("Cut", "Hold", "Hike"))
     )
-    desk = Desk(settings=settings(group), feeds=Feeds(), gate=Gate.RUN, balance=WALLET)
+    desk = Desk(settings=settings(group), feeds=Feeds(), balance=WALLET)
+    shut(desk, Gate.RUN)
     at_ms = Ms(NOW + 220)
     catalogue_read(desk, CatalogueRead(at_ms, at_ms, (group,), 0))
     desk.feeds.link(LINE, up=True, at_ms=at_ms)

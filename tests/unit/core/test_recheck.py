@@ -8,9 +8,10 @@ from engine.domain.events import BooksRead, BooksReadFailed, BooksTouched
 from engine.domain.refusal import RefusalKind
 from engine.domain.ticket import Move, TicketState
 from engine.domain.units import Ms
-from engine.domain.views import TicketView
+from engine.domain.views import Gate, TicketView
 from tests.support.builders import rest_book
 from tests.support.desk_run import DeskRun, of_kind, only, refusal_of
+from tests.support.gates import shut
 
 
 @pytest.fixture
@@ -122,8 +123,7 @@ def test_ticket_that_was_dropped_during_the_look_is_not_sent(run):
 
 def test_gate_that_closed_during_the_look_stops_the_send(run):
     _, look = pressed(run)
-    run.desk.gate_reason = "a kill"
-    run.desk.gate = type(run.desk.gate).HALTED
+    shut(run.desk, Gate.HALTED, "a kill")
 
     effects = run.look(look)
 

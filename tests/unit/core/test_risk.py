@@ -26,6 +26,7 @@ from tests.support.builders import (
     usdc,
 )
 from tests.support.desk_run import DeskRun
+from tests.support.gates import shut
 
 DAY_MS = 86_400_000
 S = OrderState
@@ -181,7 +182,7 @@ def test_a_refused_spend_says_limit_need_and_what_to_do(run):
     ("gate", "kind"), [(Gate.STARTING, RefusalKind.GATE_CLOSED), (Gate.HALTED, RefusalKind.HALTED)]
 )
 def test_a_closed_gate_approves_nothing_and_says_why(run, gate, kind):
-    run.desk.gate, run.desk.gate_reason = gate, "the reason"
+    shut(run.desk, gate)
 
     assert kind_of(review(run.desk, plan(run.events[0]), NOW)) is kind
     refusal = closed(run.desk)

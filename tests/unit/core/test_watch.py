@@ -16,6 +16,7 @@ from engine.domain.refusal import RefusalKind
 from engine.domain.views import Gate, ScanView, Severity, StatusView
 from tests.support.builders import accepted, answer, event, market, set_books, shares, terms, trade, usdc
 from tests.support.desk_run import DeskRun, of_kind, only
+from tests.support.gates import shut
 
 
 @pytest.fixture
@@ -227,7 +228,7 @@ def test_status_tells_what_was_spent_and_is_held(run):
 
 
 def test_status_of_a_halted_desk_says_why(run):
-    run.desk.gate, run.desk.gate_reason = Gate.HALTED, "killed by ana"
+    shut(run.desk, Gate.HALTED, "killed by ana")
 
     view = facts(run)
 

@@ -10,7 +10,7 @@ from engine.runtime.jobs import JobRow, jobs_table, start_jobs
 from tests.support.builders import NOW
 from tests.support.fake_ports import settled
 
-TABLE = jobs_table(reconcile_s=10, scan_s=2, catalogue_s=60, snapshots_s=30)
+TABLE = jobs_table(reconcile_s=10, positions_s=30, scan_s=2, catalogue_s=60, snapshots_s=30)
 
 
 @pytest.fixture
@@ -31,12 +31,13 @@ def test_periods_are_those_of_the_settings():
         Job.DUTCH_SCAN: 2,
         Job.CATALOGUE_REFRESH: 60,
         Job.SNAPSHOTS: 30,
+        Job.POSITIONS: 30,
         Job.RETENTION: 86_400,
     }
 
 
 def test_period_of_zero_turns_snapshots_off_and_nothing_else():
-    table = jobs_table(reconcile_s=10, scan_s=2, catalogue_s=60, snapshots_s=0)
+    table = jobs_table(reconcile_s=10, positions_s=30, scan_s=2, catalogue_s=60, snapshots_s=0)
 
     assert {row.job for row in table} == set(Job) - {Job.SNAPSHOTS}
 

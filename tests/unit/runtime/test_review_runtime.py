@@ -17,6 +17,7 @@ from engine.runtime.service import MAILBOX_MAX
 from tests.support.batches import batch, rests
 from tests.support.builders import BEN, order, order_id, shares
 from tests.support.fake_ports import FakeStore, named, settled
+from tests.support.gates import shut
 from tests.unit.runtime.test_service import Running, armed
 
 CONDITION = order().intent.condition_id
@@ -174,7 +175,7 @@ async def test_a_ticket_whose_saving_failed_once_does_not_halt_the_desk_again(mo
     await running.ask(Press(name, Move.CONFIRM, 1, 77))
     await settled(lambda: running.desk.gate is Gate.HALTED)
     running.store.fail = set()
-    running.desk.gate = Gate.RUN  # as a resume leaves it
+    shut(running.desk, Gate.RUN)  # as a resume leaves it
     running.chat.alerts.clear()
 
     ticket = running.desk.tickets[name]
