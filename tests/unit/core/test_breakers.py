@@ -37,8 +37,7 @@ def tripped(run):
 def posted(run, kind, reason="invalid nonce"):
     """One more batch of two legs, of which each is answered alike."""
     legs = [order(leg=leg) for leg in range(2)]
-    for leg in legs:
-        run.desk.orders[leg.order_id] = leg
+    run.desk.orders.update({leg.order_id: leg for leg in legs})
     flight = Flight(TICKET, EventId("event-fed3"), tuple(leg.order_id for leg in legs), run.at_ms, None)
     run.desk.flights[TICKET] = flight
     run.desk.tickets[TICKET] = ticket()

@@ -88,6 +88,7 @@ def test_a_restart_and_read_with_1000_open_orders_takes_far_less_than_a_second(r
     run.later(100).read(rests=[resting(o) for o in kept])
     took_s = perf_counter() - began
 
-    assert only(effects, CancelOrders).order_ids == tuple(o.order_id for o in kept)
+    first = only(effects, CancelOrders).order_ids
+    assert first == tuple(o.order_id for o in kept)[: len(first)], "one request; the others follow as paced"
     assert min(due for name, due in timers(effects).items() if name.startswith("lookup:")) > run.at_ms + 1_000
     assert took_s < 1, f"took {took_s:.2f} s"
