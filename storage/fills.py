@@ -30,26 +30,23 @@ FROM fills WHERE settlement <> 'failed' AND matched_ms >= :day AND matched_ms < 
 """Fills of one UTC day, failed ones left out, and what they cost: purchases and every fee, micro-dollars."""
 # Every leg of an event of which anything was filled: a set is complete only with all of them.
 _PAST = """
-WITH legs AS (
-    SELECT c.plan_fingerprint AS fingerprint, i.condition_id, i.token_id,
+WITH legs AS MATERIALIZED (
+    SELECT p.event_id, max(p.fingerprint) AS fingerprint, i.condition_id, i.token_id,
         coalesce(sum(CASE f.side WHEN 'BUY' THEN f.size END), 0) AS bought,
         coalesce(sum(CASE f.side WHEN 'SELL' THEN f.size END), 0) AS sold,
         coalesce(sum(CASE f.side WHEN 'BUY' THEN f.cash ELSE -f.cash END + f.fee), 0) AS cost
     FROM intents AS i
     JOIN confirms AS c ON c.ticket_id = i.ticket_id
+    JOIN plans AS p ON p.fingerprint = c.plan_fingerprint
     JOIN orders AS o USING (intent_key)
     LEFT JOIN fills AS f ON f.order_id = o.order_id AND f.settlement = 'confirmed'
     WHERE i.ticket_id NOT IN (SELECT value FROM json_each(?))
-    GROUP BY c.plan_fingerprint, i.token_id
+    GROUP BY p.event_id, i.token_id
 )
-SELECT p.event_id, max(json_extract(p.payload, '$[1].code')) AS code, legs.condition_id, legs.token_id,
-    sum(legs.bought) AS bought, sum(legs.sold) AS sold, sum(legs.cost) AS cost
-FROM legs JOIN plans AS p ON p.fingerprint = legs.fingerprint
-GROUP BY p.event_id, legs.token_id
-HAVING p.event_id IN (
-    SELECT q.event_id FROM legs AS l JOIN plans AS q ON q.fingerprint = l.fingerprint
-    WHERE l.bought > 0 OR l.sold > 0)
-ORDER BY p.event_id, legs.token_id
+SELECT legs.*, json_extract(p.payload, '$[1].code') AS code
+FROM legs JOIN plans AS p USING (fingerprint)
+WHERE legs.event_id IN (SELECT event_id FROM legs WHERE bought > 0 OR sold > 0)
+ORDER BY legs.event_id, legs.token_id
 """
 _PAST_SPENT = """
 SELECT coalesce(sum(CASE f.side WHEN 'BUY' THEN f.cash ELSE 0 END + f.fee), 0) AS spent

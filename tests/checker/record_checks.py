@@ -22,7 +22,7 @@ MOVES: dict[str, tuple[str, ...]] = {
     # Late evidence: what was thought over is found to rest or to have traded (reliability B 14, 15).
     "cancelled": ("filled", "partial", "live"),
     "expired": ("filled", "partial", "live"),
-    "killed": ("filled",),
+    "killed": ("filled", "partial", "live"),
     "rejected": ("filled", "partial", "live", "killed"),
     "dead": ("filled", "partial", "live", "killed"),
     "filled": (),
