@@ -225,6 +225,12 @@ async def test_reconcile_reads_the_account_now_and_tells_counts(desk: RunningDes
     assert (found["open_orders"], found["foreign"], found["unproven"]) == (1, 0, 1)
 
 
+async def test_rearm_asks_to_remove_the_flag_file_first(desk: RunningDesk, console: Console) -> None:
+    (console.folder / "KILL").touch()
+
+    assert "remove it" in await console.said_no("rearm", "--confirm")
+
+
 async def test_rearm_of_a_desk_that_runs_is_a_refusal(desk: RunningDesk, console: Console) -> None:
     assert "nothing to resume" in await console.said_no("rearm", "--confirm")
 
