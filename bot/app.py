@@ -31,6 +31,8 @@ from config.settings import FeedSection, Settings
 from engine.clock import Clock, SystemClock
 from engine.core.feed import Feeds
 from engine.core.state import Desk
+from engine.domain.events import HostTold
+from engine.domain.host import HostSign
 from engine.domain.ids import TicketId
 from engine.domain.order import OrderRecord
 from engine.domain.ticket import Operator
@@ -54,6 +56,8 @@ from storage.lock import FolderLock
 
 LOG = logging.getLogger(__name__)
 READY_WITHIN_S = 30.0
+CRASH_LOOP_STARTS = 5
+"""So many starts within ten minutes without a stop in order: the desk starts halted (reliability B 39)."""
 LOG = logging.getLogger(__name__)
 
 
@@ -110,8 +114,13 @@ async def run_desk(
         http = HttpClient(timeout_s=settings.relayer.timeout_s)
         stack.push_async_callback(http.close)
         listener = _bind(settings.telegram.webhook_host, settings.telegram.webhook_port)
-        parts = Parts(settings, storage, http, outside, clock, metrics, listener.getsockname()[1])
+        parts = Parts(
+            settings, storage, http, outside, clock, metrics, listener.getsockname()[1], lock.folder
+        )
         service, chat = await _build(parts)
+        starts = storage.unclean_starts + 1
+        if starts >= CRASH_LOOP_STARTS:
+            service.post(HostTold(clock.now_ms(), HostSign.CRASH_LOOP, starts))
         core = asyncio.create_task(service.run(), name="desk")
         stack.push_async_callback(_ended, core)
         await open_admin_port(stack, lock.folder, operators_of(settings), service)
@@ -167,6 +176,8 @@ class Parts:
     clock: Clock
     metrics: Metrics
     webhook_port: int
+    folder: Path
+    """The data folder."""
     fresh_secret: str = field(default_factory=lambda: secrets.token_urlsafe(48), repr=False)
 
     @property
@@ -217,6 +228,7 @@ async def _build(parts: Parts) -> tuple[Service, TelegramChat]:
             random=random.random,
             metrics=parts.metrics,
         ),
+        folder=parts.folder,
         connect_chat=connect_chat,
     )
     return service, chats[0]

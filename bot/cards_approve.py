@@ -7,7 +7,7 @@ from engine.domain.chain import UNLIMITED
 from engine.domain.units import Usdc
 from engine.domain.views import AllowanceRow, AllowancesView, Permission
 
-_MARKS = {Permission.FINE: "ok", Permission.MISSING: "✖", Permission.TOO_LARGE: "🔴", Permission.UNUSED: "-"}
+_MARKS = {Permission.FINE: "ok", Permission.MISSING: "✖", Permission.TOO_LARGE: "‼", Permission.UNUSED: "-"}
 _AGAIN = Button("🔁 Read again", CommandAct("/approve", in_place=True))
 _STATUS = Button("📊 Status", CommandAct("/status"))
 

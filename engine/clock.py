@@ -46,6 +46,11 @@ class ManualClock:
         self._now_ms += by_ms
 
 
+def wall_ms() -> Ms:
+    """Return the machine's wall clock, which may be set at any time; for comparing, never for ages."""
+    return Ms(time.time_ns() // 1_000_000)
+
+
 def perf_us() -> int:
     """Return a monotonic reading in microseconds, for timing a call."""
     return time.perf_counter_ns() // 1_000

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from engine.domain.events import PastFills
-from engine.domain.ids import EventId, OrderId, TokenId, TradeId
+from engine.domain.ids import ConditionId, EventId, OrderId, TokenId, TradeId
 from engine.domain.market import Side
 from engine.domain.order import Fill, Settlement
 from engine.domain.units import Ms, Size, Usdc
@@ -28,17 +28,28 @@ SELECT count(*) AS fills, coalesce(sum(CASE side WHEN 'BUY' THEN cash ELSE 0 END
 FROM fills WHERE settlement <> 'failed' AND matched_ms >= :day AND matched_ms < :day + :length
 """
 """Fills of one UTC day, failed ones left out, and what they cost: purchases and every fee, micro-dollars."""
+# Every leg of an event of which anything was filled: a set is complete only with all of them.
 _PAST = """
-SELECT p.event_id, json_extract(p.payload, '$[1].code') AS code, f.token_id,
-    sum(CASE f.side WHEN 'BUY' THEN f.size ELSE -f.size END) AS confirmed,
-    sum(CASE f.side WHEN 'BUY' THEN f.cash ELSE -f.cash END + f.fee) AS cost
-FROM fills AS f
-JOIN orders AS o USING (order_id)
-JOIN intents AS i USING (intent_key)
-JOIN confirms AS c ON c.ticket_id = i.ticket_id
-JOIN plans AS p ON p.fingerprint = c.plan_fingerprint
-WHERE f.settlement = 'confirmed' AND i.ticket_id NOT IN (SELECT value FROM json_each(?))
-GROUP BY p.event_id, f.token_id ORDER BY p.event_id, f.token_id
+WITH legs AS (
+    SELECT c.plan_fingerprint AS fingerprint, i.condition_id, i.token_id,
+        coalesce(sum(CASE f.side WHEN 'BUY' THEN f.size END), 0) AS bought,
+        coalesce(sum(CASE f.side WHEN 'SELL' THEN f.size END), 0) AS sold,
+        coalesce(sum(CASE f.side WHEN 'BUY' THEN f.cash ELSE -f.cash END + f.fee), 0) AS cost
+    FROM intents AS i
+    JOIN confirms AS c ON c.ticket_id = i.ticket_id
+    JOIN orders AS o USING (intent_key)
+    LEFT JOIN fills AS f ON f.order_id = o.order_id AND f.settlement = 'confirmed'
+    WHERE i.ticket_id NOT IN (SELECT value FROM json_each(?))
+    GROUP BY c.plan_fingerprint, i.token_id
+)
+SELECT p.event_id, max(json_extract(p.payload, '$[1].code')) AS code, legs.condition_id, legs.token_id,
+    sum(legs.bought) AS bought, sum(legs.sold) AS sold, sum(legs.cost) AS cost
+FROM legs JOIN plans AS p ON p.fingerprint = legs.fingerprint
+GROUP BY p.event_id, legs.token_id
+HAVING p.event_id IN (
+    SELECT q.event_id FROM legs AS l JOIN plans AS q ON q.fingerprint = l.fingerprint
+    WHERE l.bought > 0 OR l.sold > 0)
+ORDER BY p.event_id, legs.token_id
 """
 _PAST_SPENT = """
 SELECT coalesce(sum(CASE f.side WHEN 'BUY' THEN f.cash ELSE 0 END + f.fee), 0) AS spent
@@ -64,8 +75,10 @@ async def load_past(transaction: Transaction, loaded: str) -> tuple[PastFills, .
         PastFills(
             event_id=EventId(row["event_id"]),
             code=row["code"],
+            condition_id=ConditionId(row["condition_id"]),
             token_id=TokenId(row["token_id"]),
-            confirmed=Size(row["confirmed"]),
+            bought=Size(row["bought"]),
+            sold=Size(row["sold"]),
             cost=Usdc(row["cost"]),
         )
         for row in await transaction.rows(_PAST, (loaded,))

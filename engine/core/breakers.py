@@ -192,16 +192,20 @@ def host_told(desk: Desk, event: HostTold) -> list[Effect]:
 
 
 def _lagged(desk: Desk, lag_ms: int, at_ms: Ms) -> list[Effect]:
-    """Pause after three late turns, halt after a very late one; nothing can leave during the start anyway."""
+    """Pause after three late turns or a very late one; halt if orders were unattended meanwhile.
+
+    Without an order at the venue a late turn has harmed nothing, and the read that ends the pause shows it
+    (reliability B 34); nothing can leave during the start anyway.
+    """
     if desk.gate is Gate.STARTING:
         return []
-    if lag_ms > LAG_HALTS_MS:
-        return trip(desk, Breaker.LOOP_LAG, f"the loop was {lag_ms} ms late", at_ms)
+    if lag_ms > LAG_HALTS_MS and any(True for _ in live_orders(desk)):
+        return trip(desk, Breaker.LOOP_LAG, f"the loop was {lag_ms} ms late while orders were open", at_ms)
     lags = desk.tally.lags
     lags.append(at_ms)
     while lags[0] <= at_ms - LAGS_WITHIN_MS:
         lags.popleft()
-    if len(lags) < LAGS_MAX:
+    if len(lags) < LAGS_MAX and lag_ms <= LAG_HALTS_MS:
         return []
     reason = f"{Hold.LAG.value}: {len(lags)} turns late within 10 s, the last by {lag_ms} ms"
     return [*hold(desk, Hold.LAG, reason), SetTimer(LAG_TIMER, Ms(at_ms + LAGS_WITHIN_MS))]

@@ -124,11 +124,14 @@ def restored(desk: Desk, event: Restored) -> list[Effect]:
     """Take up where the last process stopped: nothing is re-sent, the unproven is cancelled and proven."""
     desk.tickets = {t.ticket_id: t for t in event.tickets}
     desk.orders.update({o.order_id: o for o in event.orders})
+    desk.past = event.past
+    desk.positions.enter_past(event.past, event.past_spent, event.at_ms)
     fills = booking.take_up_fills(desk, event.fills, event.at_ms)
     desk.frozen = dict(event.frozen_events)
     desk.rules_frozen = {freeze.event_id: freeze for freeze in event.rules_freezes}
     reviewed = rules_watch.restore_reviews(desk, event.reviews, event.last_rules, event.at_ms)
-    desk.standing.halted = event.halted
+    if event.halted is not None:
+        desk.standing.halted = event.halted
     effects: list[Effect] = reviewed if event.halted is None else [CancelEverything(), *reviewed]
     effects += orders.take_up(desk, event.at_ms)
     _restore_flights(desk, event)

@@ -76,7 +76,11 @@ def snapshots_lost(desk: Desk, event: SnapshotsLost) -> list[Effect]:
 def pruned(_desk: Desk, event: HistoryPruned) -> list[Effect]:
     """Count what retention took out."""
     taken = event.pruned
-    kinds = (("snapshots", taken.snapshots), ("catalogue_reads", taken.catalogue_reads))
+    kinds = (
+        ("snapshots", taken.snapshots),
+        ("catalogue_reads", taken.catalogue_reads),
+        ("signed", taken.signed),
+    )
     return [Count(PRUNED, kind, rows) for kind, rows in kinds if rows]
 
 

@@ -63,6 +63,10 @@ def holdings(desk: Desk) -> tuple[str, ...]:
         assert ticket.plan is not None, f"expected a sent ticket to carry its plan: {ticket.ticket_id}"
         codes[flight.event_id] = ticket.plan.code
         legs[flight.event_id] |= {leg.token_id for leg in ticket.plan.legs}
+    for past in desk.past:
+        codes.setdefault(past.event_id, past.code)
+        legs[past.event_id].add(past.token_id)
+        cost[past.event_id] += past.cost
     held = shares(desk)
     for fill in desk.fills.values():
         event_id = next((e for e, tokens in legs.items() if fill.token_id in tokens), None)

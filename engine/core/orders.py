@@ -10,7 +10,7 @@ from dataclasses import replace
 from engine.core import order_alerts
 from engine.core.halt import halt
 from engine.core.lack import lack_or_meaning
-from engine.core.proof import UNACKNOWLEDGED, note_alive, prove, watch
+from engine.core.proof import LOOK_UPS_MAX, UNACKNOWLEDGED, note_alive, prove, watch
 from engine.core.resend import may_resend, next_pause_ms
 from engine.core.state import Desk, Proof, live_orders
 from engine.domain.account import OpenOrder
@@ -130,11 +130,7 @@ def give_up(desk: Desk, waiting: Iterable[OrderRecord], at_ms: Ms) -> list[Effec
 
 
 def take_up(desk: Desk, at_ms: Ms) -> list[Effect]:
-    """Go on after a restart: what may rest or be on its way is cancelled by id and proven gone.
-
-    The account is read at once, so looking up each of many orders can wait a little.
-    """
-    effects: list[Effect] = []
+    """Go on after a restart: what may rest or be on its way is cancelled by id and proven gone."""
     ids: list[OrderId] = []
     for order in list(live_orders(desk)):
         if order.state is OrderState.SENDING:
@@ -142,19 +138,16 @@ def take_up(desk: Desk, at_ms: Ms) -> list[Effect]:
                 replace(order, ever_unknown=True), Evidence.UNANSWERED
             )
         ids.append(order.order_id)
-        effects += prove(desk, desk.orders[order.order_id], at_ms, with_cancel=False)
-    return [CancelOrders(tuple(ids)), *effects] if ids else []
+    return cancel(desk, ids, at_ms) if ids else []
 
 
 def cancel(desk: Desk, order_ids: Iterable[OrderId], at_ms: Ms) -> list[Effect]:
     """Ask to cancel these orders, and remember since when their death is to be proven."""
     ids = tuple(order_ids)
-    for order_id in ids:
-        order = desk.orders[order_id]
-        desk.orders[order_id] = _with_evidence(order, Evidence.CANCEL_SENT)
     effects: list[Effect] = []
     for order_id in ids:
-        effects += prove(desk, desk.orders[order_id], at_ms, with_cancel=False)
+        order = desk.orders[order_id] = _with_evidence(desk.orders[order_id], Evidence.CANCEL_SENT)
+        effects += prove(desk, order, at_ms, with_cancel=False, patient=len(ids) > LOOK_UPS_MAX)
     return [CancelOrders(ids), *effects]
 
 

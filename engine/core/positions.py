@@ -4,8 +4,10 @@ A fill that the venue has undone is in no sum.
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from engine.domain.events import PastFills
 from engine.domain.ids import ConditionId, TokenId
 from engine.domain.market import Side
 from engine.domain.order import Fill, Settlement
@@ -59,6 +61,16 @@ class Positions:
         self.spent[_day(fill.matched_ms)] += sign * (fill.fee + (fill.cash if bought else 0))
         if condition_id is not None:
             self.outlays[condition_id] += sign * (fill.fee + (fill.cash if bought else -fill.cash))
+
+    def enter_past(self, past: Iterable[PastFills], spent: Usdc, at_ms: Ms) -> None:
+        """Count what came back from storage as sums alone: all of it is settled."""
+        for fills in past:
+            holding = self.holdings[fills.token_id]
+            holding.bought += fills.bought
+            holding.confirmed += fills.bought
+            holding.sold += fills.sold
+            self.outlays[fills.condition_id] += fills.cost
+        self.spent[_day(at_ms)] += spent
 
     def spent_on(self, at_ms: Ms) -> Usdc:
         """Return purchases and fees of the UTC day that holds `at_ms`."""

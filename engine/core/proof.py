@@ -30,8 +30,13 @@ READ_OVERLAP_MS = 600_000
 """Look-ups reach back this far before the order was made, against clock differences."""
 
 
-def prove(desk: Desk, order: OrderRecord, at_ms: Ms, *, with_cancel: bool = True) -> list[Effect]:
-    """Begin, or go on, to find out what became of `order`."""
+def prove(
+    desk: Desk, order: OrderRecord, at_ms: Ms, *, with_cancel: bool = True, patient: bool = False
+) -> list[Effect]:
+    """Begin, or go on, to find out what became of `order`.
+
+    `patient` leaves it at first to the read that follows a cancel of many; its own look-ups come later.
+    """
     proof = desk.proofs.setdefault(order.order_id, Proof())
     if order.state is OrderState.UNKNOWN and proof.unknown_ms is None:
         proof.unknown_ms = at_ms
@@ -40,6 +45,8 @@ def prove(desk: Desk, order: OrderRecord, at_ms: Ms, *, with_cancel: bool = True
         effects.append(CancelOrders((order.order_id,)))
     if proof.cancel_sent_ms is None or with_cancel:
         proof.cancel_sent_ms = at_ms
+    if patient:
+        proof.look_ups = len(LOOK_UP_STEPS_MS) - 1
     effects.append(_next_look_up(order, proof, at_ms))
     return effects
 

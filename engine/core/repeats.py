@@ -12,7 +12,6 @@ from engine.core.rate_governor import CANCEL_IDS_MAX, Purpose
 from engine.core.rules_watch import rules_hold
 from engine.core.state import Desk, live_orders
 from engine.core.venue_watch import takes_cancels
-from engine.core.watches import CancelTry
 from engine.domain.effects import (
     CancelEverything,
     CancelOrders,
@@ -104,9 +103,8 @@ def _cancels(desk: Desk, order_ids: tuple[OrderId, ...], at_ms: Ms) -> list[Effe
 
 def _wait(desk: Desk, ids: Iterable[OrderId], at_ms: Ms, due_ms: Ms) -> list[Effect]:
     for order_id in ids:
-        desk.cancels.waiting[order_id] = CancelTry(desk.cancels.tries.get(order_id, 0), due_ms)
-    soonest = min(waiting.due_ms for waiting in desk.cancels.waiting.values())
-    return [SetTimer(CANCEL_TIMER, Ms(max(at_ms, soonest)))]
+        desk.cancels.waiting[order_id] = due_ms
+    return [SetTimer(CANCEL_TIMER, Ms(max(at_ms, min(desk.cancels.waiting.values()))))]
 
 
 def cancel_failed(desk: Desk, event: CancelFailed) -> list[Effect]:
@@ -133,7 +131,7 @@ def cancel_timer(desk: Desk, at_ms: Ms) -> list[Effect]:
     for order_id in [o for o in cancels.waiting if o in desk.orders and desk.orders[o].state.is_final]:
         del cancels.waiting[order_id]
         cancels.tries.pop(order_id, None)
-    due = tuple(order_id for order_id, waiting in cancels.waiting.items() if waiting.due_ms <= at_ms)
+    due = tuple(order_id for order_id, due_ms in cancels.waiting.items() if due_ms <= at_ms)
     effects: list[Effect] = [CancelOrders(due)] if due else []
-    later = [waiting.due_ms for waiting in cancels.waiting.values() if waiting.due_ms > at_ms]
+    later = [due_ms for due_ms in cancels.waiting.values() if due_ms > at_ms]
     return [*effects, SetTimer(CANCEL_TIMER, min(later))] if later else effects

@@ -15,7 +15,7 @@ from engine.core.positions import Positions
 from engine.core.rate_governor import RateGovernor
 from engine.core.watches import Cancels, Heart, Tally, VenueWatch
 from engine.domain.account import OpenOrder, VenueTrade
-from engine.domain.events import Asked
+from engine.domain.events import Asked, PastFills
 from engine.domain.history import KeptSnapshot
 from engine.domain.ids import EventId, OrderId, TicketId, TokenId, TradeId
 from engine.domain.market import EventGroup
@@ -192,6 +192,8 @@ class Desk:
     """The same fills by their order: no decision goes through all that ever was."""
     positions: Positions = field(default_factory=Positions)
     """Their sums."""
+    past: tuple[PastFills, ...] = ()
+    """What tickets hold that were over before this start; in `positions`, too."""
     unsettled: dict[tuple[TradeId, OrderId], Ms] = field(default_factory=dict)
     """Fills the venue has not settled, since when; removed when it has, or when people were told."""
     restated: set[tuple[TradeId, OrderId]] = field(default_factory=set)

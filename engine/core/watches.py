@@ -39,14 +39,6 @@ class Heart:
 
 
 @dataclass(slots=True)
-class CancelTry:
-    """One order whose cancel waits to be sent, or to be sent again."""
-
-    tries: int
-    due_ms: Ms
-
-
-@dataclass(slots=True)
 class Tally:
     """What the breakers count."""
 
@@ -67,6 +59,7 @@ class Tally:
 class Cancels:
     """Cancels that could not leave yet, or got no answer."""
 
-    waiting: dict[OrderId, CancelTry] = field(default_factory=dict)
+    waiting: dict[OrderId, Ms] = field(default_factory=dict)
+    """When each is to be sent, or sent again."""
     tries: dict[OrderId, int] = field(default_factory=dict)
     """How often in a row an id's cancel got no answer."""

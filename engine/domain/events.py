@@ -10,7 +10,7 @@ from engine.domain.failure import LegAnswer
 from engine.domain.frames import BookSnapshot, MarketResolved, NewMarket
 from engine.domain.history import Pruned
 from engine.domain.host import HostSign
-from engine.domain.ids import EventId, OrderId, TicketId, TokenId
+from engine.domain.ids import ConditionId, EventId, OrderId, TicketId, TokenId
 from engine.domain.market import EventGroup
 from engine.domain.order import Fill, OrderRecord
 from engine.domain.review import Review, RulesFreeze
@@ -33,15 +33,19 @@ class Job(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PastFills:
-    """What the settled fills of tickets that were not restored come to, for one token of one event."""
+    """What the confirmed fills of tickets that were not restored come to, for one leg's token of one event.
+
+    A fill that is not final comes with its ticket. A leg of which nothing was filled is there with zeros.
+    """
 
     event_id: EventId
     code: str
+    condition_id: ConditionId
     token_id: TokenId
-    confirmed: Size
-    """Bought minus sold, confirmed: every fill that is still open comes with its ticket. May be negative."""
+    bought: Size
+    sold: Size
     cost: Usdc
-    """What was paid for them, every fee included, minus what sales brought."""
+    """Cash paid minus cash received, every fee included."""
 
 
 @dataclass(frozen=True, slots=True)

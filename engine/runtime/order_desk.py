@@ -1,9 +1,10 @@
 """Orders leave here: sign, one durable commit, last look at the gate, POST, answer as an event.
 
-The only place that calls `Relayer.submit`. A commit that did not happen is told as `BatchRefused`; after
-the commit the batch is posted exactly once, whatever else goes on.
+Only `engine.runtime.last_gate` calls `Relayer.submit`. A commit that did not happen is told as
+`BatchRefused`; after the commit the batch is posted exactly once, whatever else goes on.
 """
 
+import asyncio
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
@@ -41,6 +42,7 @@ from engine.ports import (
     StoreError,
     SubmitReport,
 )
+from engine.runtime.last_gate import KeptBack, LastGate
 from engine.runtime.supervise import TaskSet
 
 LOG = logging.getLogger(__name__)
@@ -60,7 +62,7 @@ class OrderDesk:
         metrics: Metrics,
         tasks: TaskSet,
         post: Callable[[Event], None],
-        gate_open: Callable[[], bool],
+        last_gate: LastGate,
     ) -> None:
         self._relayer = relayer
         self._store = store
@@ -68,7 +70,7 @@ class OrderDesk:
         self._metrics = metrics
         self._tasks = tasks
         self._post = post
-        self._gate_open = gate_open
+        self._last_gate = last_gate
 
     async def send(self, effect: SendBatch) -> None:
         """Sign and commit a batch, then start its POST; raises StoreError if the ledger refused."""
@@ -85,6 +87,7 @@ class OrderDesk:
             reason = "this ticket was already used"
             self._post(BatchRefused(self._clock.now_ms(), effect.ticket, reason))
             return
+        self._last_gate.authorise(effect.plan, effect.grant)
         self._post(BatchCommitted(now, effect.ticket, records, effect.approved, effect.grant))
         self._tasks.spawn("submit", self._submit(prepared, effect.approved, effect.grant))
 
@@ -94,13 +97,27 @@ class OrderDesk:
         self._tasks.spawn("submit", self._submit(prepared, effect.approved, effect.grant))
 
     async def _submit(self, prepared: Sequence[PreparedOrder], approved: Approved, grant: Grant) -> None:
-        """POST once, unless gate or grant closed since the commit; store and tell what was answered."""
-        if not self._gate_open():
-            report = _report(prepared, PostClass.NOT_SENT, "the gate closed before the order left")
-        elif self._clock.now_ms() > grant.expires_ms:
-            report = _report(prepared, PostClass.NOT_SENT, "the grant expired before the order left")
-        else:
+        """POST once, unless the last gate keeps it back; store and tell what was answered.
+
+        A task that is cancelled meanwhile books its orders as unknown first: bytes may have left.
+        """
+        try:
             report = await self._post_once(prepared, approved, grant)
+        except asyncio.CancelledError:
+            await self._finished(_report(prepared, PostClass.UNKNOWN, "the desk stopped while posting"))
+            raise
+        await self._finished(report)
+
+    async def _finished(self, report: SubmitReport) -> None:
+        """Tell and store an outcome to its end, even if the task around it is cancelled."""
+        booking = asyncio.create_task(self._book(report), name="book")
+        try:
+            await asyncio.shield(booking)
+        except asyncio.CancelledError:
+            await booking
+            raise
+
+    async def _book(self, report: SubmitReport) -> None:
         self._metrics.observe_us("engine_place_call_ms", report.place_call_us)
         self._metrics.observe_us("engine_ack_ms", report.ack_latency_us)
         self._count_failures(report.answers)
@@ -126,11 +143,12 @@ class OrderDesk:
         self, prepared: Sequence[PreparedOrder], approved: Approved, grant: Grant
     ) -> SubmitReport:
         try:
-            return await self._relayer.submit(prepared, approved=approved, grant=grant)
+            told = await self._last_gate.send(prepared, approved=approved, grant=grant)
         except Exception:  # boundary: bytes may have left, so a fault of ours is an unknown outcome
             LOG.exception("the POST failed in our own code")
             self._metrics.count("engine_errors", "submit")
             return _report(prepared, PostClass.UNKNOWN, "the desk failed while posting")
+        return _report(prepared, PostClass.NOT_SENT, told.reason) if isinstance(told, KeptBack) else told
 
     def cancel(self, order_ids: Sequence[OrderId]) -> None:
         """Start cancelling by id."""

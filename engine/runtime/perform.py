@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.clock import Clock
+from engine.clock import Clock, perf_us
 from engine.domain.effects import (
     Announce,
     Audit,
@@ -47,6 +47,7 @@ from engine.domain.views import KillView, RefusalView, View
 from engine.metrics import Metrics
 from engine.ports import Chat, MarketFeed, Store, StoreError
 from engine.runtime.history import History
+from engine.runtime.host_watch import CommitTimes
 from engine.runtime.order_desk import OrderDesk
 from engine.runtime.reads import Reads
 from engine.runtime.timers import Timers
@@ -68,6 +69,7 @@ class Hands:
     answer: Callable[[int, View], None]
     """Resolve the command with this request number."""
     post: Callable[[Event], None]
+    commits: CommitTimes = field(default_factory=CommitTimes)
     unstored: set[TicketId] = field(default_factory=set)
     """Tickets whose row lags behind, because a write failed: the next one is made without a claim."""
 
@@ -91,8 +93,10 @@ async def perform(hands: Hands, effects: Iterable[Effect]) -> None:
         if durable is None:
             start(hands, effect)
             continue
+        began_us = perf_us()
         try:
             await durable(hands, effect)
+            hands.commits.note(hands.clock.now_ms(), perf_us() - began_us)
         except StoreError as error:
             broken = error
             hands.metrics.count("engine_errors", "store")

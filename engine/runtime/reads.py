@@ -24,6 +24,7 @@ from engine.domain.ids import OrderId
 from engine.domain.units import Ms
 from engine.metrics import Metrics
 from engine.ports import MarketReads, Relayer, Store, StoreError
+from engine.runtime.read_pacing import ReadGroup, ReadPacing
 from engine.runtime.supervise import TaskSet
 
 LOOK_UPS_AT_ONCE = 8
@@ -51,6 +52,7 @@ class Reads:
         self._metrics = metrics
         self._tasks = tasks
         self._post = post
+        self._pacing = ReadPacing(clock)
         self._look_ups = asyncio.Semaphore(LOOK_UPS_AT_ONCE)
         self._looking: dict[OrderId, LookUpOrder | None] = {}
         """Orders being looked up, each with the look-up that waits behind it."""
@@ -64,6 +66,7 @@ class Reads:
         self._tasks.spawn("books", self._fetch_books(effect))
 
     async def _fetch_books(self, effect: FetchBooks) -> None:
+        await self._pacing.turn(ReadGroup.BOOKS)
         asked_ms = self._clock.now_ms()
         outcome = await self._market.read_books(effect.tokens)
         now = self._clock.now_ms()
@@ -90,6 +93,7 @@ class Reads:
 
     async def _look_up(self, effect: LookUpOrder) -> None:
         async with self._look_ups:
+            await self._pacing.turn(ReadGroup.LEDGER)
             asked_ms = self._clock.now_ms()
             found = await self._relayer.look_up(effect.order_id, effect.condition_id, effect.since_ms)
         now = self._clock.now_ms()
@@ -111,6 +115,8 @@ class Reads:
 
     async def _read_account(self, effect: ReadAccount) -> None:
         try:
+            await self._pacing.turn(ReadGroup.LEDGER)
+            await self._pacing.turn(ReadGroup.ACCOUNT, 1 + len(effect.tokens))
             asked_ms = self._clock.now_ms()
             account = await self._relayer.read_account(effect.since_ms, effect.tokens)
             now = self._clock.now_ms()

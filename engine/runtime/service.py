@@ -9,8 +9,9 @@ import asyncio
 import logging
 import secrets
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
 
 from engine.clock import Clock
 from engine.core.desk import step
@@ -20,13 +21,16 @@ from engine.domain.commands import Command, Kill
 from engine.domain.effects import Effect, RaiseAlert
 from engine.domain.events import Asked, BooksTouched, CardShown, Event, UserLink, UserTold, VenueNotice
 from engine.domain.frames import Frame
-from engine.domain.ids import ConnectionId, TicketId
+from engine.domain.ids import ConnectionId, TicketId, UserId
 from engine.domain.rates import Bucket
-from engine.domain.ticket import Operator
+from engine.domain.ticket import Operator, Role
 from engine.domain.views import Alert, Gate, Severity, View
 from engine.metrics import Metrics
 from engine.ports import Chat, MarketFeed, MarketReads, Relayer, Store, UserFeed
 from engine.runtime.history import History
+from engine.runtime.host_watch import HostWatch
+from engine.runtime.kill_file import watch_kill_file
+from engine.runtime.last_gate import LastGate, Outlook
 from engine.runtime.order_desk import OrderDesk
 from engine.runtime.perform import Hands, is_durable, perform, start
 from engine.runtime.reads import Reads
@@ -39,6 +43,8 @@ NOTICES_MAX = 256
 """Announcements of the venue that wait at once. More are no news: the catalogue read that those ask for
 begins after these have come, and a flood must not take the room of the answers to our orders."""
 DRAIN_S = 10.0
+KILL_FILE_HAND = Operator(UserId(0), "kill file", Role.ADMIN)
+"""Who killed, when it was the file: nobody whom Telegram knows."""
 
 
 class Service:
@@ -55,11 +61,13 @@ class Service:
         market: MarketReads,
         feed: MarketFeed,
         user: UserFeed | None = None,
+        folder: Path | None = None,
         connect_chat: Callable[["Service"], Chat],
     ) -> None:
         """Take the ports; `connect_chat` makes the chat, which in turn asks this service.
 
-        Without `user` the account is known from reads and answers alone.
+        Without `user` the account is known from reads and answers alone. With `folder`, the data folder,
+        its KILL file and this machine are watched.
         """
         self.desk = desk
         self._clock = clock
@@ -67,26 +75,19 @@ class Service:
         self._relayer = relayer
         self._feed = feed
         self._user = user
+        self._folder = folder
         self._store = store
         self._mailbox: deque[Event] = deque()
         self._wake = asyncio.Event()
         self._late: list[Effect] = []
         self._touched = self._stopping = False
+        self._flooded: AssertionError | None = None
         self._notices_waiting = 0
         self._tasks = TaskSet(metrics)
         self._timers = Timers(clock, self.post)
         self._waiting: dict[int, asyncio.Future[View]] = {}
         self._request = 0
         self._chat = connect_chat(self)
-        orders = OrderDesk(
-            relayer=relayer,
-            store=store,
-            clock=clock,
-            metrics=metrics,
-            tasks=self._tasks,
-            post=self.post,
-            gate_open=lambda: desk.gate is Gate.RUN and not self._stopping,
-        )
         self._hands = Hands(
             clock=clock,
             metrics=metrics,
@@ -94,7 +95,7 @@ class Service:
             feed=feed,
             chat=self._chat,
             timers=self._timers,
-            orders=orders,
+            orders=self._orders(relayer),
             reads=self._reads(market),
             history=self._history(),
             answer=self._answer,
@@ -120,6 +121,30 @@ class Service:
             post=self.post,
             stopping=lambda: self._stopping,
         )
+
+    def _orders(self, relayer: Relayer) -> OrderDesk:
+        last_gate = LastGate(
+            relayer.submit,
+            look=self._outlook,
+            clock=self._clock,
+            post=self.post,
+            order_max=self.desk.settings.caps.ticket,
+        )
+        return OrderDesk(
+            relayer=relayer,
+            store=self._store,
+            clock=self._clock,
+            metrics=self._metrics,
+            tasks=self._tasks,
+            post=self.post,
+            last_gate=last_gate,
+        )
+
+    def _outlook(self) -> Outlook:
+        """Tell the last gate how the desk stands; one that is stopping sends nothing more."""
+        if self._stopping:
+            return Outlook(Gate.HALTED, "the desk is stopping", self.desk.venue.state)
+        return Outlook(self.desk.gate, self.desk.gate_reason, self.desk.venue.state)
 
     def _tell_pulses(self) -> None:
         """Let every scrape count the pulses of connections and markets."""
@@ -147,7 +172,11 @@ class Service:
                 self._metrics.count("engine_errors", "notices")
                 return
             self._notices_waiting += 1
-        assert len(self._mailbox) < MAILBOX_MAX, f"expected fewer than {MAILBOX_MAX} waiting events"
+        if len(self._mailbox) >= MAILBOX_MAX:
+            # Fills are never dropped: a desk that cannot keep up ends, whoever brought the last event.
+            self._flooded = AssertionError(f"expected fewer than {MAILBOX_MAX} waiting events")
+            self._wake.set()
+            raise self._flooded
         self._mailbox.append(event)
         self._wake.set()
 
@@ -156,15 +185,15 @@ class Service:
         self._tell_pulses()
         self._tell_tokens()
         self.post(await self._store.load(self._clock.now_ms(), tuple(self.desk.settings.reviewed)))
-        streams = [
-            asyncio.create_task(keep_running(name, stream, self._metrics), name=name)
-            for name, stream in (("feed", self._run_feed), ("user", self._run_user))
+        watching = [
+            asyncio.create_task(keep_running(name, work, self._metrics), name=name)
+            for name, work in self._watches()
         ]
         try:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
-                await self._step_all()
+                await self._step_in_full()
         except asyncio.CancelledError:
             await self._wind_down()
             raise
@@ -175,14 +204,57 @@ class Service:
             raise
         finally:
             self._timers.stop()
-            for stream in streams:
-                stream.cancel()
-            await asyncio.gather(*streams, return_exceptions=True)
+            for task in watching:
+                task.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
             await self._tasks.drain(DRAIN_S)
+
+    def _watches(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
+        """Return what is kept running beside the loop, by name."""
+        watches: list[tuple[str, Callable[[], Awaitable[None]]]] = [("feed", self._run_feed)]
+        if self._user is not None:
+            watches.append(("user", partial(self._run_user, self._user)))
+        if self._folder is not None:
+            host = HostWatch(
+                clock=self._clock, post=self.post, commits=self._hands.commits, folder=self._folder
+            )
+            killing = partial(
+                watch_kill_file,
+                self._folder,
+                halted=lambda: self.desk.gate is Gate.HALTED,
+                kill=self._kill_by_file,
+            )
+            watches += [("host", host.run), ("kill file", killing)]
+        return watches
+
+    async def _run_user(self, user: UserFeed) -> None:
+        # Until its first word it is away: otherwise a desk whose stream never connects would trade.
+        self.post(UserLink(self._clock.now_ms(), up=False))
+        await user.run(
+            lambda orders, trades: self.post(UserTold(self._clock.now_ms(), orders, trades)),
+            lambda up: self.post(UserLink(self._clock.now_ms(), up)),
+        )
+
+    def _kill_by_file(self) -> None:
+        self._request += 1
+        now = self._clock.now_ms()
+        self._at_once(Asked(now, self._request, KILL_FILE_HAND, 0, Kill(), entropy=0))
+
+    async def _step_in_full(self) -> None:
+        """Step through the mailbox; a stop waits for the step under way, which may be inside a commit."""
+        working = asyncio.create_task(self._step_all(), name="steps")
+        try:
+            await asyncio.shield(working)
+        except asyncio.CancelledError:
+            self._stopping = True
+            await working
+            raise
 
     async def _step_all(self) -> None:
         """Step through the mailbox; what a kill left to be stored comes first."""
-        while self._mailbox or self._late:
+        while self._mailbox or self._late or self._flooded:
+            if self._flooded is not None:
+                raise self._flooded
             if self._late:
                 effects, self._late = self._late, []
             else:
@@ -218,14 +290,6 @@ class Service:
     async def _run_feed(self) -> None:
         await self._feed.run(self._on_frames, self._on_link, self._on_given_up)
         LOG.error("every market connection is given up: no book is live until the desk is started again")
-
-    async def _run_user(self) -> None:
-        if self._user is None:
-            return
-        await self._user.run(
-            lambda orders, trades: self.post(UserTold(self._clock.now_ms(), orders, trades)),
-            lambda up: self.post(UserLink(self._clock.now_ms(), up)),
-        )
 
     def _on_given_up(self, connection: ConnectionId, why: str) -> None:
         alert = Alert(

@@ -1,7 +1,7 @@
 """The open WebSocket connections by number, and what faults do to them.
 
 A fault of connections strikes as soon as a connection matches it: the one of its number, else every one that
-follows its token, else every one of the market channel. Holds strike a connection once.
+follows its token, else every one of its channel. Holds strike a connection once.
 """
 
 from collections.abc import Callable, Mapping
@@ -86,7 +86,9 @@ class ConnectionFaults:
         if fault.connection:
             named = fault.connection == socket.number
         else:
-            named = socket.channel == MARKET and (not fault.asset_id or fault.asset_id in socket.tokens)
+            named = socket.channel == fault.channel and (
+                not fault.asset_id or fault.asset_id in socket.tokens
+            )
         if not named or socket.gone or socket.frames < fault.after_frames:
             return False
         if fault.kind in HOLDS:

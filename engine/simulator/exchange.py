@@ -12,6 +12,7 @@ from itertools import groupby
 
 from engine.domain.fees import taker_fee
 from engine.domain.units import Ms, Rounding, Size, Usdc, notional
+from engine.simulator.balance_view import BalanceView
 from engine.simulator.bank import Account, Bank
 from engine.simulator.clearing import Clearing
 from engine.simulator.contracts import UNLIMITED, exchange_of
@@ -60,6 +61,7 @@ class Exchange:
         for market in markets:
             self.list_market(market)
         self.bank = Bank()
+        self.balances = BalanceView(self.bank.accounts)
         self.orders: dict[str, Order] = {}
         self.resolutions: dict[str, Resolution] = {}
         self.settlements = Settlements(confirm_delay_ms)
@@ -133,7 +135,7 @@ class Exchange:
             matches = plan_matches(self._ladders[new.condition_id], new)
         else:
             matches = meet_one(against, new)
-        refusal = self._refusal(market, new, matches)
+        refusal = self._refusal(market, new, matches, now_ms)
         if refusal is not None:
             return refusal
         order = Order(new, remaining=new.size, placed_ms=now_ms)
@@ -160,7 +162,7 @@ class Exchange:
                 self._end_resting(order, OrderState.EXPIRED, now_ms)
         self.clearing.advance(now_ms)
 
-    def _refusal(self, market: MarketSpec, new: NewOrder, matches: list[Match]) -> Refusal | None:
+    def _refusal(self, market: MarketSpec, new: NewOrder, matches: list[Match], now_ms: Ms) -> Refusal | None:
         """Return why this order cannot be taken at this moment, or None."""
         if new.post_only and matches:
             return POST_ONLY_CROSSES
@@ -170,11 +172,12 @@ class Exchange:
         account = self.bank.accounts[new.account_id]
         if new.side is Side.BUY:
             cost = max(amount, taker_cost(new, matches, market.fee))
-            if account.free_usdc < cost:
-                return balance_too_low(account.free_usdc, amount)
+            seen = self.balances.usdc(account, now_ms) - account.reserved_usdc
+            if (funds := max(min(account.free_usdc, seen), 0)) < cost:
+                return balance_too_low(funds, amount)
             if self._spare_allowance(account, exchange_of(market)) < cost:
                 return allowance_too_low(account.allowances.get(exchange_of(market), 0), amount)
-        elif (free := account.free_shares(market.tokens[new.token_index])) < new.size:
+        elif (free := self._sellable(account, market.tokens[new.token_index], now_ms)) < new.size:
             return balance_too_low(free, new.size)
         elif not account.lets_move(exchange_of(market)):
             return allowance_too_low(0, new.size)
@@ -264,6 +267,11 @@ class Exchange:
         terms = order.terms
         token = self.markets[terms.condition_id].tokens[terms.token_index]
         self.bank.reserve(terms.account_id, token, terms.side, terms.price, size, sign=sign)
+
+    def _sellable(self, account: Account, token: str, now_ms: Ms) -> int:
+        """Return the shares an order may sell: free ones, as far as the venue has seen them."""
+        seen = self.balances.shares(account, token, now_ms) - account.reserved_shares.get(token, 0)
+        return max(min(account.free_shares(token), seen), 0)
 
     def _is_covered(self, account: Account, order: Order) -> bool:
         """Tell whether an open order could still be paid or delivered."""

@@ -42,6 +42,11 @@ class FaultKind(Enum):
     REPEAT_DELTA = "repeat_delta"
     WRONG_HASH = "wrong_hash"
 
+    DROP_EVENT = "drop_event"
+    SWAP_EVENTS = "swap_events"
+    REPEAT_EVENT = "repeat_event"
+    DELAY_EVENT = "delay_event"
+
     CUT = "cut"
     FREEZE = "freeze"
     MUTE = "mute"
@@ -106,6 +111,11 @@ LEG_FAULTS = (
 DELTA_FAULTS = frozenset(
     {FaultKind.DROP_DELTA, FaultKind.SWAP_DELTAS, FaultKind.REPEAT_DELTA, FaultKind.WRONG_HASH}
 )
+EVENT_FAULTS = frozenset(
+    {FaultKind.DROP_EVENT, FaultKind.SWAP_EVENTS, FaultKind.REPEAT_EVENT, FaultKind.DELAY_EVENT}
+)
+"""Faults of single events of the user channel."""
+CHANNELS = ("market", "user")
 HOLDS = frozenset({FaultKind.FREEZE, FaultKind.MUTE, FaultKind.HALF_OPEN, FaultKind.SLOW})
 """Faults that lie on a connection for a time."""
 HOSTILE_FRAMES = frozenset(
@@ -158,14 +168,16 @@ class Fault:
     """A scripted fault, used up after `times` firings.
 
     `asset_id` narrows faults of frames, connections and books to one token ("" is any), `connection` those of
-    frames and connections to one connection by its number (0 is any). A connection is struck once it got
+    frames and connections to one connection by its number (0 is any), `channel` those of connections to one
+    channel unless a number or token is given. `event` narrows faults of user events to those of a kind, type
+    or status ("" is any, "terminal" the last of an order or trade). A connection is struck once it got
     `after_frames` market frames. `hold_ms` is how long a hold lies on a connection (0: until it is lifted),
     and how long a fault of deltas strikes every delta from its first on (0: `times` deltas). `size` is bytes
     of a frame, depth of nesting, bytes a second or number of changes (0: the kind's usual). `request` names
     the requests that a fault of requests may strike by how "METHOD /path" begins ("" is any). `leg` and
     `text` say which entry of the next long enough POST is struck, and with which words. `status`, `text` and
     `retry_after` (a header's value) shape a scripted answer; 0 and "" are the kind's usual. `delay_ms` is how
-    long a request or an answer is held back.
+    long a request, an answer or an event is held back.
     """
 
     kind: FaultKind
@@ -181,6 +193,8 @@ class Fault:
     request: str = "POST /order"
     status: int = 0
     retry_after: str = ""
+    channel: str = "market"
+    event: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a script that could never fire or never end."""
@@ -198,6 +212,8 @@ class Fault:
             raise ValueError(f"expected a size of at most 256 MiB, was {self.size}")
         if self.connection < 0 or self.after_frames < 0:
             raise ValueError("expected a connection and after_frames of 0 or more")
+        if self.channel not in CHANNELS:
+            raise ValueError(f"expected a channel of {CHANNELS}, was {self.channel!r}")
         if self.kind in _NEEDS_ASSET and not self.asset_id:
             raise ValueError(f"expected an asset_id for {self.kind.value}")
 
@@ -291,6 +307,14 @@ class FaultDirector:
             ):
                 self._fire(armed, tokens[0], now_ms)
                 return fault
+        return None
+
+    def hits_event(self, kind: FaultKind, words: Collection[str], now_ms: Ms) -> Fault | None:
+        """Return the fault that strikes a user event of these words, if any."""
+        for armed in self._armed:
+            if armed.fault.kind is kind and (not armed.fault.event or armed.fault.event in words):
+                self._fire(armed, " ".join(sorted(words)), now_ms)
+                return armed.fault
         return None
 
     def hits_books(self, kind: FaultKind, tokens: Collection[str], now_ms: Ms) -> Fault | None:

@@ -59,7 +59,7 @@ class _Keys:
         return json_reply("OK")
 
     def closed_only(self, _request: RestRequest, _key: ApiKey) -> RestReply:
-        return json_reply({"closed_only": False})
+        return json_reply({"closed_only": self._venue.entry.closed_only})
 
     def _issued(self, key: ApiKey | Refusal) -> RestReply:
         if isinstance(key, Refusal):
@@ -105,21 +105,27 @@ class _AccountReads:
         return cut_page(request, _filtered(rows, request, filters), dict, PAGE_SIZE)
 
     def balance(self, request: RestRequest, key: ApiKey) -> RestReply:
-        """Return collateral or shares in base units, open orders not deducted."""
+        """Return settled collateral or shares in base units as the venue sees them, open orders not deducted.
+
+        What a trade brings counts once it is confirmed, what it takes is gone at the match.
+        """
+        balances, now_ms = self._venue.exchange.balances, self._venue.now_ms()
         signature_type = request.query.get("signature_type", "0")
         if signature_type not in ("0", "1", "2", "3"):
             return refuse(INVALID_PAYLOAD)
-        account = self._venue.entry.account_of(key, int(signature_type), self._venue.now_ms())
+        account = self._venue.entry.account_of(key, int(signature_type), now_ms)
         asset_type = request.query.get("asset_type", "")
         if asset_type == "COLLATERAL":
-            return json_reply(answers.balance(account.usdc, account))
+            return json_reply(answers.balance(balances.usdc(account, now_ms), account))
         if asset_type not in ("CONDITIONAL", "CONDITIONAL-V2"):
             return refuse(INVALID_PAYLOAD)
-        shares = account.shares.get(request.query.get("token_id", ""), 0)
+        shares = balances.shares(account, request.query.get("token_id", ""), now_ms)
         return json_reply(answers.balance(shares, account))
 
-    def refresh_balance(self, _request: RestRequest, _key: ApiKey) -> RestReply:
-        """Do nothing: balances here are never stale."""
+    def refresh_balance(self, _request: RestRequest, key: ApiKey) -> RestReply:
+        """Let the venue look at the chain again, for every wallet of the key."""
+        for account in self._venue.entry.accounts_of(key):
+            self._venue.exchange.balances.refresh(account.id, self._venue.now_ms())
         return json_reply({})
 
     def _open(self, key: ApiKey) -> list[Order]:

@@ -13,6 +13,7 @@
 from aiohttp import web
 
 from engine.domain.units import Size
+from engine.simulator.approvals import approval_rows
 from engine.simulator.chain import Act, ActState, Approve, Deed, Merge, Operate, Redeem, Split
 from engine.simulator.contracts import (
     COLLATERAL,
@@ -50,28 +51,10 @@ def chain_routes(venue: Venue) -> list[web.RouteDef]:
     ]
 
 
-def approval_rows(venue: Venue, wallet: str) -> list[Json]:
-    """Return what every contract may move of a wallet, as the venue's data service lists it."""
-    account = venue.exchange.bank.find(wallet)
-    rows: list[Json] = []
-    for contract in CONTRACTS:
-        for approval in sorted(contract.approvals, key=lambda one: one.name):
-            row: Json = {"token": approval.value, "spender": contract.address}
-            if approval is Approval.COLLATERAL:
-                allowed = 0 if account is None else account.allowances.get(contract.address, 0)
-                amount = "max" if allowed == UNLIMITED else str(allowed)
-                row |= {"standard": "ERC20", "approved": allowed > 0, "amount": amount}
-            else:
-                given = account is not None and (approval.value, contract.address) in account.operators
-                row |= {"standard": "ERC1155", "approved": given}
-            rows.append(row)
-    return rows
-
-
 def _allowances(venue: Venue, script: Json) -> Json:
     account = find_account(venue, script)
     labels = {contract.address: contract.label for contract in CONTRACTS}
-    rows = [row | {"label": labels[str(row["spender"])]} for row in approval_rows(venue, account.id)]
+    rows = [row | {"label": labels[str(row["spender"])]} for row in approval_rows(account)]
     return {"address": account.address, "collateral": COLLATERAL, "contracts": rows}
 
 

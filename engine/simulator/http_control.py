@@ -36,7 +36,7 @@ from engine.simulator.windows import HOLD_MS
 
 HOLD_MAX_MS = 600_000
 _FAULT_FIELDS = frozenset(field.name for field in fields(Fault))
-_WORDS = frozenset({"asset_id", "text", "request", "retry_after"})
+_WORDS = frozenset({"asset_id", "text", "request", "retry_after", "channel", "event"})
 
 
 def control_routes(venue: Venue) -> list[web.RouteDef]:

@@ -25,6 +25,7 @@ from engine.simulator.refusals import (
     Refusal,
     below_minimum,
     breaks_tick,
+    closed_only,
     duplicated,
 )
 
@@ -53,6 +54,8 @@ class OrderEntry:
     def __init__(self, exchange: Exchange, start_balance: Usdc) -> None:
         self._exchange = exchange
         self._start_balance = start_balance
+        self.closed_only = False
+        """Whether every address may only sell (protocol 4.5)."""
 
     def account_of(self, key: ApiKey, signature_type: int, now_ms: Ms) -> Account:
         """Return the account a key trades with under a signature type, opened and funded at first sight."""
@@ -103,6 +106,8 @@ class OrderEntry:
         if body.owner != key.owner:
             return WRONG_OWNER
         fields = body.fields
+        if self.closed_only and fields.side is Side.BUY:
+            return closed_only(key.address)
         own = key.address.lower()
         signs_as_wallet = fields.signature_type == WALLET_TYPE
         if (fields.signer.lower() == own) == signs_as_wallet:

@@ -56,6 +56,11 @@ def breaks_tick(order_id: str, price: Price, tick_text: str) -> Refusal:
     )
 
 
+def closed_only(address: str) -> Refusal:
+    """Refuse an address that may only close positions."""
+    return Refusal(400, f"'{address}' address in closed only mode")
+
+
 def below_minimum(order_id: str, size: Size, min_size_text: str) -> Refusal:
     """Refuse a size below the market's minimum, in shares."""
     shown = format_scaled(size, 6)

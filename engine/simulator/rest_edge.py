@@ -10,6 +10,7 @@ from engine.simulator.http_account import account_routes
 from engine.simulator.http_books import book_delay_ms, book_routes
 from engine.simulator.http_metadata import metadata_routes
 from engine.simulator.http_orders import order_routes
+from engine.simulator.http_standing import standing_routes
 from engine.simulator.replies import json_reply
 from engine.simulator.request_faults import decide
 from engine.simulator.rest import NO_REPLY, Delivery, Fate, RestReply, RestRequest, Route
@@ -26,6 +27,7 @@ class RestEdge:
             *book_routes(venue),
             *order_routes(venue),
             *account_routes(venue),
+            *standing_routes(venue),
         )
 
     def fate(self, request: RestRequest) -> Fate:

@@ -4,10 +4,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from engine.domain.units import Ms
 from engine.simulator import answers
 from engine.simulator.auth import KeyRing
 from engine.simulator.bank import Account
+from engine.simulator.event_faults import EventFaults, words_of
 from engine.simulator.facts import OrderChanged, TradeMoved
+from engine.simulator.faults import FaultDirector
 from engine.simulator.market import MarketSpec
 from engine.simulator.sockets import Socket
 
@@ -27,8 +30,15 @@ class UserStream:
     """Authenticated connections and the events of their accounts."""
 
     def __init__(
-        self, keys: KeyRing, accounts: Mapping[str, Account], markets: Mapping[str, MarketSpec]
+        self,
+        keys: KeyRing,
+        accounts: Mapping[str, Account],
+        markets: Mapping[str, MarketSpec],
+        faults: FaultDirector,
     ) -> None:
+        self.tells_takers = True
+        """Whether a taker hears of its own fills as trade events; makers always do."""
+        self.faults = EventFaults(faults)
         self._keys = keys
         self._accounts = accounts
         self._markets = markets
@@ -69,17 +79,17 @@ class UserStream:
         """Send an order event to its account."""
         account = self._accounts[fact.terms.account_id]
         market = self._markets[fact.terms.condition_id]
-        self._send(account, market, answers.order_event(fact, market, account))
+        self._send(account, market, answers.order_event(fact, market, account), fact.at_ms)
 
     def trade_moved(self, fact: TradeMoved) -> None:
-        """Send a trade event to everybody who took part, once for each account."""
+        """Send a trade event to everybody who took part, maker or taker, once for each account."""
         market = self._markets[fact.trade.condition_id]
         taker = fact.trade.takers[0].account_id
         for account_id in sorted(fact.trade.account_ids):
             account = self._accounts[account_id]
-            if not account.insider:
+            if not account.insider and (account_id != taker or self.tells_takers):
                 event = answers.trade_event(fact, market, self._accounts, as_maker=account_id != taker)
-                self._send(account, market, event)
+                self._send(account, market, event, fact.at_ms)
 
     def _holder(self, proof: object) -> str | None:
         if not isinstance(proof, dict):
@@ -90,8 +100,11 @@ class UserStream:
         key = self._keys.check_frame(*(str(part) for part in parts))
         return None if key is None else key.address
 
-    def _send(self, account: Account, market: MarketSpec, event: answers.Json) -> None:
+    def _send(self, account: Account, market: MarketSpec, event: answers.Json, at_ms: Ms) -> None:
         text = json.dumps(event, separators=(",", ":"))
-        for socket, listener in self._listeners.items():
-            if listener.wants(account.holder, market.condition_id):
-                socket.send(text)
+        receivers = [
+            socket
+            for socket, listener in self._listeners.items()
+            if listener.wants(account.holder, market.condition_id)
+        ]
+        self.faults.deliver(receivers, account.holder, text, words_of(event), at_ms)

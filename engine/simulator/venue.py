@@ -52,10 +52,15 @@ class Venue:
         self.book_faults = BookFaults(self.faults, self.find_book)
         self._connection_faults = ConnectionFaults(self.faults, self.connections, self.find_book)
         self.market_stream = MarketStream(self.books, self.faults)
-        self.user_stream = UserStream(self.keys, self.exchange.bank.accounts, self.exchange.markets)
+        self.user_stream = UserStream(
+            self.keys, self.exchange.bank.accounts, self.exchange.markets, self.faults
+        )
         self.flow = Flow(
             self.exchange, self.catalogue, seed=seed, frames_per_s=frames_per_s, now_ms=self.now_ms()
         )
+        self.geoblocked = False
+        self.country = "AQ"
+        """Where the venue believes its callers are."""
         self.chain = Chain(self.exchange, id_seed=str(seed))
         self.hands = OtherHands(self.exchange, seed=seed)
         self.publish()
@@ -74,6 +79,7 @@ class Venue:
         now_ms = self.now_ms()
         self.exchange.settle(now_ms)
         self.chain.advance(now_ms)
+        self.user_stream.faults.advance(now_ms)
         self.book_faults.advance()
         self._connection_faults.advance(now_ms)
         for burst, _ in self.faults.waiting({FaultKind.BURST}):
@@ -88,6 +94,7 @@ class Venue:
 
     def publish(self) -> None:
         """Turn every new fact into book state and frames, in the order it happened."""
+        self.exchange.balances.note(self.now_ms())
         for fact in self.exchange.take_facts():
             match fact:
                 case LevelSet():

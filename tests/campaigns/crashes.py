@@ -11,7 +11,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 
 from tests.recovery.crash_points import POINTS, CrashPoint
@@ -37,7 +37,7 @@ async def run(points: Sequence[CrashPoint], *, at_random: int, seed: int) -> Fin
             return campaign.findings
 
 
-async def _one(campaign: CrashCampaign, work: "asyncio._CoroutineLike[None]", name: str) -> None:
+async def _one(campaign: CrashCampaign, work: Awaitable[None], name: str) -> None:
     began, before = time.monotonic(), len(campaign.findings.wrong)
     await work
     found = campaign.findings.wrong[before:]

@@ -125,7 +125,7 @@ def _checkpoint(is_armed: Callable[[], bool]) -> None:
             await self._ledger._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             await asyncio.sleep(1)
 
-    LedgerStore.save_progress = save_progress  # type: ignore[method-assign]
+    LedgerStore.save_progress = save_progress  # type: ignore[assignment,method-assign]
 
 
 def _state(state: TicketState) -> Callable[..., bool]:

@@ -2,14 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from enum import Enum
+from types import MappingProxyType
+from typing import Any
 
 from engine.core.desk import step
 from engine.core.state import Desk
-from engine.domain.account import CancelReply
+from engine.domain.account import CancelReply, UserOrder, VenueTrade
 from engine.domain.effects import (
     CancelEverything,
     CancelOrders,
     Effect,
+    FetchBooks,
     LookUpOrder,
     ReadAccount,
     ResendOrders,
@@ -24,6 +28,7 @@ from engine.domain.events import (
     AccountRead,
     AccountReadFailed,
     BatchCommitted,
+    BooksRead,
     CancelAnswered,
     CancelFailed,
     CatalogueRead,
@@ -33,15 +38,17 @@ from engine.domain.events import (
     PostAnswered,
     Restored,
     TimerDue,
+    UserLink,
+    UserTold,
 )
 from engine.domain.failure import LegAnswer, PostClass
 from engine.domain.ids import EventId, OrderId, TicketId, TradeId
 from engine.domain.market import EventGroup
-from engine.domain.order import Fill, OrderRecord, Settlement
+from engine.domain.order import Fill, OrderRecord, Settlement, TimeInForce
 from engine.domain.ticket import Ticket
 from engine.domain.units import Ms
 from engine.domain.views import Gate
-from tests.support.builders import NOW, answer, order, set_books
+from tests.support.builders import NOW, answer, order, rest_book, set_books
 from tests.support.desk_run import ShownBooks, settings
 from tests.support.model_venue import Fate, ModelVenue
 
@@ -70,6 +77,17 @@ class Stored:
         )
 
 
+class Kind(Enum):
+    """What the orders of a batch are made before they are sent; the core itself sends the usual ones."""
+
+    USUAL = MappingProxyType[str, Any]({})
+    FAK = MappingProxyType[str, Any]({"time_in_force": TimeInForce.FAK, "expiration_s": 0})
+    FOK = MappingProxyType[str, Any]({"time_in_force": TimeInForce.FOK, "expiration_s": 0})
+    RESTS = MappingProxyType[str, Any](
+        {"time_in_force": TimeInForce.GTC, "expiration_s": 0, "post_only": True}
+    )
+
+
 @dataclass
 class Post:
     """A POST under way; nobody awaits its answer any more once the desk was told that none came."""
@@ -87,7 +105,17 @@ class World:
         self.events = events
         self.day = day
         self.now = NOW
-        self.venue = ModelVenue()
+        markets = {market.yes: market for group in events for market in group.markets}
+        self.venue = ModelVenue(markets)
+        self.venue.tell_order = lambda told: self._tell((told,), ())
+        self.venue.tell_trade = lambda told: self._tell((), (told,))
+        self.stream: list[UserTold] = []
+        """What the user stream has still to tell; its time is that of the delivery."""
+        self.stream_up = True
+        self.looks: list[FetchBooks] = []
+        """Reads of books that a Send waits for."""
+        self.kinds: tuple[Kind, ...] = ()
+        """As what the next orders are sent, leg by leg; the usual leg beyond."""
         self.stored = Stored()
         self.posts: list[Post] = []
         self.cancels: list[tuple[OrderId, ...] | None] = []
@@ -114,10 +142,36 @@ class World:
         self.asks.clear()
         self.under_way.clear()
         self.timers.clear()
+        self.stream.clear()
+        self.looks.clear()
+        self.stream_up = True
         self.played.append([])
         self.told.append([])
         self.happen(self.stored.restored(self.now))
         self.happen(CatalogueRead(self.now, self.now, self.events, 0))
+        self.happen(UserLink(self.now, up=True))
+
+    def _tell(self, orders: tuple[UserOrder, ...], trades: tuple[VenueTrade, ...]) -> None:
+        if self.stream_up:
+            self.stream.append(UserTold(self.now, orders, trades))
+
+    def look(self) -> None:
+        """Answer every last look before a Send with books like ours."""
+        while self.looks:
+            asked = self.looks.pop(0).tokens
+            self.happen(BooksRead(self.now, self.now, asked, tuple(rest_book(token) for token in asked)))
+
+    def hear(self, told: UserTold, *, again: bool) -> None:
+        """Let the stream tell one thing, now; it may tell it again."""
+        if not again:
+            self.stream.remove(told)
+        self.happen(replace(told, at_ms=self.now))
+
+    def link(self, *, up: bool) -> None:
+        """Lose the stream with all that it had still to tell, or bring it back: it replays nothing."""
+        self.stream_up = up
+        self.stream.clear()
+        self.happen(UserLink(self.now, up=up))
 
     def happen(self, event: Event) -> tuple[Effect, ...]:
         self.played[-1].append(event)
@@ -140,6 +194,8 @@ class World:
                 self.cancels.append(None)
             case LookUpOrder() | ReadAccount():
                 self.asks.append(effect)
+            case FetchBooks():
+                self.looks.append(effect)
             case SetTimer():
                 self.timers[effect.name] = effect.due_ms
             case _:
@@ -163,7 +219,9 @@ class World:
                 pass
 
     def _commit(self, batch: SendBatch) -> None:
-        orders = tuple(order(what=intent, last_send_ms=self.now) for intent in batch.intents)
+        kinds = (*self.kinds, *(Kind.USUAL for _ in batch.intents))
+        intents = [replace(what, **kind.value) for what, kind in zip(batch.intents, kinds, strict=False)]
+        orders = tuple(order(what=intent, last_send_ms=self.now) for intent in intents)
         self.stored.tickets[batch.ticket.ticket_id] = batch.ticket
         self.stored.orders |= {o.order_id: o for o in orders}
         self.happen(BatchCommitted(self.now, batch.ticket, orders, batch.approved, batch.grant))
@@ -232,7 +290,7 @@ class World:
         self.asks.remove(ask)
         asked_ms = self.now
         if isinstance(ask, ReadAccount):
-            picture = self.venue.read()
+            picture = self.venue.read(self.desk.positions.holdings)
             self.under_way.append(
                 (lambda at_ms: AccountRead(at_ms, asked_ms, picture))
                 if works
@@ -275,8 +333,13 @@ class World:
         for post in list(self.posts):
             if self.leave(post):
                 self.arrive(post, (Fate.REST,) * len(post.ids), answered=True)
+        for order_id, held in list(self.venue.held.items()):
+            if held.delayed:
+                self.venue.end_delay(order_id, Fate.REFUSE, self.now)
         for name in list(self.venue.trades):
             self.venue.settle(name, Settlement.CONFIRMED)
+        for told in list(self.stream):
+            self.hear(told, again=False)
         self.answer_all_but_posts()
 
     def answer_all_but_posts(self) -> None:
@@ -290,8 +353,8 @@ class World:
 
     def is_busy(self) -> bool:
         """Tell whether something is under way between desk and venue, or a timer is due."""
-        return bool(self.posts or self.cancels or self.asks or self.under_way or self.due())
+        return bool(self.posts or self.cancels or self.asks or self.under_way or self.stream or self.due())
 
     def is_calm(self) -> bool:
-        under_way = self.posts or self.cancels or self.asks or self.under_way
+        under_way = self.posts or self.cancels or self.asks or self.under_way or self.stream
         return not under_way and all(flight.settled for flight in self.desk.flights.values())

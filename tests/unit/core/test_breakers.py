@@ -210,7 +210,16 @@ def test_three_late_turns_pause_and_ten_quiet_seconds_and_a_read_end_it(run):
     assert gate(run) is Gate.RUN
 
 
-def test_a_turn_a_second_late_halts(run):
+def test_a_turn_a_second_late_pauses_while_nothing_is_open(run):
+    told(run, HostSign.LOOP_LAG, 1_001)
+
+    assert gate(run) is Gate.PAUSED
+
+
+def test_a_turn_a_second_late_while_orders_are_open_halts(run):
+    run.sent()
+    told(run, HostSign.LOOP_LAG, 1_000)
+    assert gate(run) is Gate.RUN
     told(run, HostSign.LOOP_LAG, 1_001)
 
     assert gate(run) is Gate.HALTED

@@ -3,12 +3,14 @@
 import pytest
 
 from engine.core.heartbeat import PERIOD_MS
+from engine.domain.account import CancelReply
+from engine.domain.commands import Kill
 from engine.domain.effects import ReadAccount, SendHeartbeat
 from engine.domain.events import HeartbeatAnswered, HeartbeatFailed, HeartbeatMismatched
 from engine.domain.gate import Breaker, Hold
 from engine.domain.order import OrderState
 from engine.domain.views import Gate
-from tests.support.builders import accepted, order, ticket
+from tests.support.builders import ANA, accepted, order, ticket
 from tests.support.desk_run import DeskRun, of_kind, only, timers
 
 
@@ -92,6 +94,19 @@ def test_beats_stop_when_nothing_rests_and_begin_again_with_the_kept_id(run):
     run.later(1_000).read()
     run.desk.flights.clear()
     assert beats(run.sent(entropy=99) and run.effects[-20:]) == ["a"]
+
+
+def test_after_a_kill_beats_go_on_until_a_read_shows_nothing_open(run):
+    answered(run, "a")
+    legs = list(run.desk.orders.values())
+    run.ask(Kill(), ANA)
+    assert beats(beat(run)) == ["a"], "what is not proven gone must still die by itself if this desk does"
+    answered(run, "b")
+
+    run.cancel_says(CancelReply.CANCELLED, *legs)
+    run.later(70_000).read()
+    assert run.desk.kill is None
+    assert beats(beat(run)) == []
 
 
 def test_one_miss_changes_nothing_and_two_close_the_gate(run):

@@ -125,11 +125,11 @@ def test_retention_is_asked_for_when_it_is_due(run):
 def test_what_became_of_books_is_counted(run):
     kept = run.step(SnapshotsKept(run.at_ms, 40, 3))
     plain = run.step(SnapshotsKept(run.at_ms, 40, 0))
-    pruned = run.step(HistoryPruned(run.at_ms, Pruned(snapshots=7, catalogue_reads=0)))
+    pruned = run.step(HistoryPruned(run.at_ms, Pruned(snapshots=7, catalogue_reads=0, signed=2)))
 
     assert counts(kept) == {("snapshots_total", "kept"): 40, ("snapshots_total", "conflated"): 3}
     assert counts(plain) == {("snapshots_total", "kept"): 40}
-    assert counts(pruned) == {("history_pruned_total", "snapshots"): 7}
+    assert counts(pruned) == {("history_pruned_total", "snapshots"): 7, ("history_pruned_total", "signed"): 2}
     assert of_kind((*kept, *plain, *pruned), RaiseAlert) == []
 
 

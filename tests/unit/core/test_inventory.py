@@ -2,9 +2,11 @@
 
 import pytest
 
-from engine.core.inventory import holdings
+from engine.core.inventory import confirmed, holdings
 from engine.core.inventory import shares as shares_held
+from engine.core.risk import spent_today
 from engine.core.state import enter_fill
+from engine.domain.events import PastFills, Restored
 from engine.domain.market import Side
 from engine.domain.order import Settlement
 from engine.domain.units import Usdc
@@ -110,3 +112,30 @@ def test_voided_cash_is_not_a_cost(run):
     (line,) = holdings(run.desk)
 
     assert "30.84" in line
+
+
+def test_what_finished_tickets_hold_counts_after_a_restart():
+    """Their rows stay in the ledger: inventory, day and market sums must not forget them with the process."""
+    group = event()
+    legs = group.markets
+    past = tuple(
+        PastFills(
+            group.event_id,
+            group.code,
+            leg.condition_id,
+            leg.yes,
+            shares(bought),
+            shares(sold),
+            Usdc(7_000_000),
+        )
+        for leg, bought, sold in zip(legs, (30, 40, 25), (0, 10, 0), strict=False)
+    )
+    run = DeskRun()
+    restored = Restored(run.at_ms, (), (), (), (), None, past=past, past_spent=Usdc(3_000_000))
+    run.step(restored)
+
+    assert shares_held(run.desk) == {leg.yes: shares(n) for leg, n in zip(legs, (30, 30, 25), strict=False)}
+    assert confirmed(run.desk, legs[1].yes) == shares(30)
+    assert spent_today(run.desk, run.at_ms) == 3_000_000
+    assert run.desk.positions.outlays[legs[0].condition_id] == 7_000_000
+    assert holdings(run.desk) == (f"{group.code} 25 sets + 10 single shares, cost 21.00",)

@@ -6,14 +6,17 @@ import pytest
 
 from engine.clock import ManualClock
 from engine.domain.events import Event
-from engine.domain.views import View
+from engine.domain.venue_state import VenueState
+from engine.domain.views import Gate, View
 from engine.metrics import Metrics
 from engine.runtime.history import History
+from engine.runtime.last_gate import LastGate, Outlook
 from engine.runtime.order_desk import OrderDesk
 from engine.runtime.perform import Hands
 from engine.runtime.reads import Reads
 from engine.runtime.supervise import TaskSet
 from engine.runtime.timers import Timers
+from tests.support.builders import usdc
 from tests.support.fake_ports import FakeChat, FakeFeed, FakeReads, FakeRelayer, FakeStore, Log
 
 
@@ -26,6 +29,7 @@ class Shell:
     answered: dict[int, View] = field(default_factory=dict)
     gate_open: bool = True
     stopping: bool = False
+    venue: VenueState = VenueState.RUN
 
     def __post_init__(self) -> None:
         self.clock = ManualClock()
@@ -37,6 +41,13 @@ class Shell:
         self.chat = FakeChat(self.log)
         self.tasks = TaskSet(self.metrics)
         self.timers = Timers(self.clock, self.mail.append)
+        self.last_gate = LastGate(
+            self.relayer.submit,
+            look=lambda: Outlook(Gate.RUN if self.gate_open else Gate.HALTED, "killed", self.venue),
+            clock=self.clock,
+            post=self.mail.append,
+            order_max=usdc(500),
+        )
         self.orders = OrderDesk(
             relayer=self.relayer,
             store=self.store,
@@ -44,7 +55,7 @@ class Shell:
             metrics=self.metrics,
             tasks=self.tasks,
             post=self.mail.append,
-            gate_open=lambda: self.gate_open,
+            last_gate=self.last_gate,
         )
         self.reads = Reads(
             relayer=self.relayer,

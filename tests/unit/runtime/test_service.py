@@ -11,6 +11,7 @@ from engine.core.state import Desk
 from engine.domain.commands import Kill, OpenDutch, Press, ShowStatus
 from engine.domain.events import BooksTouched, Job, JobDue, PostAnswered
 from engine.domain.frames import Ignored, NewMarket
+from engine.domain.market import EventGroup
 from engine.domain.ticket import Move, TicketState
 from engine.domain.views import Gate, KillView, Severity, StatusView, TicketView
 from engine.metrics import Metrics
@@ -40,7 +41,11 @@ class Running:
         self.relayer.answers = rests
         self.chat = FakeChat(self.log)
         self.feed = FakeFeed()
-        self.service = Service(
+        self.service = self.make(group)
+        self.task: asyncio.Task[None] = asyncio.create_task(self.service.run())
+
+    def make(self, group: EventGroup) -> Service:
+        return Service(
             self.desk,
             clock=self.clock,
             metrics=self.metrics,
@@ -50,7 +55,6 @@ class Running:
             feed=self.feed,
             connect_chat=lambda _service: self.chat,
         )
-        self.task: asyncio.Task[None] = asyncio.create_task(self.service.run())
 
     async def ready(self) -> "Running":
         await settled(lambda: self.desk.gate is Gate.RUN and bool(self.desk.events))

@@ -236,6 +236,22 @@ async def test_settlement_is_scripted_over_http(exchange, trader, clock):
     ]
 
 
+async def test_failed_trade_gives_the_insiders_of_the_flow_back_what_it_took(exchange, trader, clock):
+    bank = exchange.exchange.bank
+    everybody = [account for account in bank.accounts.values() if account.insider]
+    before = [(account.usdc, dict(account.shares)) for account in everybody]
+    steps = [["MINED", 10], ["FAILED", 10]]
+    await control(trader, "settlement", **{"for": "every"}, nth=1, steps=steps)
+    await trader.place(trader.limit(market_of(exchange, COIN), "BUY", "0.7", "500"))
+    during = [(account.usdc, dict(account.shares)) for account in everybody]
+    clock.advance(20)
+    exchange.venue.advance()
+
+    assert during != before
+    assert [(account.usdc, dict(account.shares)) for account in everybody] == before
+    assert (await positions(trader)) == (1_000 * MILLION, {})
+
+
 @pytest.mark.parametrize(
     ("name", "script", "words"),
     [

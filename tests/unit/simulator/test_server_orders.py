@@ -302,9 +302,11 @@ async def test_trade_between_two_clients_is_seen_from_both_sides(exchange, trade
     assert maker["asset_id"] == market.tokens[1]
 
 
-async def test_balance_of_every_kind(exchange, trader):
+async def test_balance_of_every_kind(exchange, trader, clock):
     market = market_of(exchange, COIN)
     await trader.place(trader.limit(market, "BUY", "0.6", "20"))
+    clock.advance(2_000)
+    exchange.venue.advance()
 
     shares = await trader.call(
         "GET", "/balance-allowance", asset_type="CONDITIONAL", token_id=market.tokens[0]

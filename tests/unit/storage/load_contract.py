@@ -150,14 +150,17 @@ class LoadContract:
 
         assert (len(today.fills), today.past, today.past_spent) == (4, (), 0)
         assert (later.tickets, later.orders, later.fills, later.past_spent) == ((), (), (), 0)
-        assert later.past == (
+        assert later.past == tuple(
             PastFills(
                 builders.plan().event_id,
                 "fed5",
-                builders.token(0),
-                Size(2 * one.size),
-                Usdc(2 * (one.cash + one.fee)),
-            ),
+                builders.condition(leg),
+                builders.token(leg),
+                Size(2 * one.size if leg == 0 else 0),
+                Size(0),
+                Usdc(2 * (one.cash + one.fee) if leg == 0 else 0),
+            )
+            for leg in sorted((0, 1), key=builders.token)
         )
 
     async def test_late_fill_of_an_old_ticket_counts_for_its_day(self, store, clock):
