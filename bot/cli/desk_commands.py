@@ -9,9 +9,8 @@ import click
 
 from bot.cli.desk_call import DeskRefusedError, NoDeskError, call_desk
 from bot.cli.run import DATA
+from engine.runtime.kill_file import KILL_FILE
 
-KILL_FILE = "KILL"
-"""The third door of a kill: a running desk looks for this file, a starting one finds it first."""
 OPERATOR = click.option(
     "--operator", default="", metavar="NAME", help="Operator of the TOML; default: the only admin."
 )
