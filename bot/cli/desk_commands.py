@@ -7,11 +7,10 @@ from typing import Any
 
 import click
 
-from bot.cli.desk_call import NoDeskError, call_desk
+from bot.cli.desk_call import DeskRefusedError, NoDeskError, call_desk
 from bot.cli.run import DATA
+from engine.runtime.kill_file import KILL_FILE
 
-KILL_FILE = "KILL"
-"""The third door of a kill: a running desk looks for this file, a starting one finds it first."""
 OPERATOR = click.option(
     "--operator", default="", metavar="NAME", help="Operator of the TOML; default: the only admin."
 )
@@ -67,6 +66,12 @@ def rearm(data_dir: Path, operator: str, event: str, confirm: bool, as_json: boo
 
     Two steps: look first, then confirm. The gate opens with the next complete read of the account.
     """
+    flag = data_dir / KILL_FILE
+    if confirm and flag.exists():
+        raise DeskRefusedError(
+            f"expected no file {flag}, found it: while it is there the desk is killed again at once; "
+            "remove it, then repeat"
+        )
     found = call_desk(data_dir, "/rearm", {"operator": operator, "event": event, "confirm": confirm})
     if as_json:
         click.echo(json.dumps(found))

@@ -11,9 +11,8 @@ from engine.core import recheck
 from engine.core.dutch import plan_dutch, replan_within, tokens_of
 from engine.core.eligibility import ineligible
 from engine.core.order_terms import GTD_LEAD_MS
-from engine.core.rate_governor import Purpose
 from engine.core.resend import TOTAL_MS
-from engine.core.risk import closed, event_busy, review, room
+from engine.core.risk import closed, event_busy, no_tokens, review, room
 from engine.core.rules_watch import rules_hold
 from engine.core.settling import view_of
 from engine.core.state import Desk, Flight, PendingSend
@@ -26,7 +25,6 @@ from engine.domain.ids import TicketId, TokenId
 from engine.domain.market import EventGroup
 from engine.domain.order import OrderIntent, TimeInForce
 from engine.domain.plan import Plan, PlanLeg
-from engine.domain.rates import Bucket
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import MOVES, Claim, Move, Ticket, TicketKind, TicketState
 from engine.domain.units import Ms, Size
@@ -165,7 +163,7 @@ def _send(desk: Desk, asked: Asked, ticket: Ticket, *, looked: bool) -> list[Eff
     """
     plan = ticket.plan
     assert plan is not None, f"expected a Dutch ticket to carry its plan: {ticket.ticket_id}"
-    refusal = closed(desk) or _no_tokens(desk, len(plan.legs), asked.at_ms)
+    refusal = closed(desk) or no_tokens(desk, len(plan.legs), asked.at_ms)
     if refusal is not None:
         return refuse(asked, ticket.ticket_id, refusal)
     worse = _worse_than(desk, plan, asked.at_ms)
@@ -184,21 +182,6 @@ def _send(desk: Desk, asked: Asked, ticket: Ticket, *, looked: bool) -> list[Eff
     claim = Claim(ticket.ticket_id, ticket.state, ticket.version)
     intents = tuple(_intent(desk, after, plan, leg, asked.at_ms) for leg in plan.legs)
     return [SendBatch(claim, after, plan, intents, approved, grant)]
-
-
-def _no_tokens(desk: Desk, legs: int, at_ms: Ms) -> Refusal | None:
-    """Return why the venue's rate limit does not admit the batch now: it takes all orders of one or none."""
-    waits = desk.rates.wait_ms(Bucket.ORDERS, legs, Purpose.PLAN, at_ms)
-    if waits == 0:
-        return None
-    left = desk.rates.remaining(Bucket.ORDERS, at_ms)
-    found = f"expected room for {legs} orders in the venue's rate limit, found {left} tokens"
-    text = (
-        f"{found}: too many for this account's tier"
-        if waits is None
-        else f"{found}; there is room in {-(-waits // 1_000)} s, press again then. Nothing was sent"
-    )
-    return Refusal(RefusalKind.RATE_LIMITED, text)
 
 
 def _back_to_dry(desk: Desk, asked: Asked, ticket: Ticket, refusal: Refusal) -> list[Effect]:

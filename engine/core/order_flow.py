@@ -8,7 +8,7 @@ from engine.core.inventory import sellable
 from engine.core.order_plan import Outcome, ends_ms, find_outcome, plan_order, type_refusal
 from engine.core.order_terms import GTD_LEAD_MS
 from engine.core.orders import cancel
-from engine.core.risk import closed, review
+from engine.core.risk import closed, no_tokens, review
 from engine.core.rules_watch import rules_hold
 from engine.core.state import Desk, PendingSend, live_orders
 from engine.core.ticket import may_open, mint_grant, moved, new_ticket, refuse
@@ -56,7 +56,13 @@ def press_order(_desk: Desk, asked: Asked, press: Press, _ticket: Ticket) -> lis
 
 def _planned(desk: Desk, asked: Asked, command: PlaceOrder) -> Plan | Refusal:
     """Return the plan: who may, what is meant, what may be traded, then terms and book, in this order."""
-    refusal = may_open(desk, asked) or closed(desk) or type_refusal(command)
+    reduces = command.side is Side.SELL
+    refusal = (
+        may_open(desk, asked)
+        or closed(desk, reduces=reduces)
+        or type_refusal(command)
+        or no_tokens(desk, 1, asked.at_ms)
+    )
     if refusal is not None:
         return refusal
     outcome = find_outcome(desk.events.values(), command.outcome)

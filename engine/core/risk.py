@@ -7,6 +7,7 @@ filled in full at its limit.
 from collections.abc import Collection
 
 from engine.core.dutch import Room
+from engine.core.rate_governor import Purpose
 from engine.core.rules_watch import rules_hold
 from engine.core.state import Desk, fills_of, open_flights, unfinished
 from engine.domain.account import OpenOrder
@@ -15,6 +16,7 @@ from engine.domain.ids import ConditionId, EventId
 from engine.domain.market import Side
 from engine.domain.order import OrderRecord
 from engine.domain.plan import Plan, PlanKind
+from engine.domain.rates import Bucket
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import Approved, TicketKind
 from engine.domain.units import Ms, Rounding, Size, Usdc, format_cents, notional
@@ -88,7 +90,7 @@ def room(desk: Desk, now_ms: Ms) -> Room:
 
 def review(desk: Desk, plan: Plan, now_ms: Ms) -> Approved | Refusal:
     """Approve a plan for sending, or say which limit it breaks."""
-    refusal = closed(desk) or _held_back(desk, plan)
+    refusal = closed(desk, reduces=_reduces(plan)) or _held_back(desk, plan)
     if refusal is not None:
         return refusal
     if len(plan.legs) > BATCH_LEGS_MAX:
@@ -105,6 +107,21 @@ def review(desk: Desk, plan: Plan, now_ms: Ms) -> Approved | Refusal:
                 f"take {format_cents(plan.spend_max, Rounding.UP)}: ask for fewer sets",
             )
     return Approved(plan_id=plan.plan_id, spend_max=plan.spend_max, reviewed_ms=now_ms)
+
+
+def no_tokens(desk: Desk, legs: int, at_ms: Ms) -> Refusal | None:
+    """Return why the venue's rate limit does not admit the batch now: it takes all orders of one or none."""
+    waits = desk.rates.wait_ms(Bucket.ORDERS, legs, Purpose.PLAN, at_ms)
+    if waits == 0:
+        return None
+    left = desk.rates.remaining(Bucket.ORDERS, at_ms)
+    found = f"expected room for {legs} orders in the venue's rate limit, found {left} tokens"
+    text = (
+        f"{found}: too many for this account's tier"
+        if waits is None
+        else f"{found}; there is room in {-(-waits // 1_000)} s, press again then. Nothing was sent"
+    )
+    return Refusal(RefusalKind.RATE_LIMITED, text)
 
 
 def closed(desk: Desk, *, reduces: bool = False) -> Refusal | None:
@@ -134,6 +151,11 @@ def closed(desk: Desk, *, reduces: bool = False) -> Refusal | None:
             return Refusal(
                 RefusalKind.HALTED, f"the desk is halted: {desk.gate_reason}; an operator can /resume it"
             )
+
+
+def _reduces(plan: Plan) -> bool:
+    """Tell whether it can only lower what the desk may lose: it sells what is held."""
+    return all(leg.side is Side.SELL for leg in plan.legs)
 
 
 def _held_back(desk: Desk, plan: Plan) -> Refusal | None:

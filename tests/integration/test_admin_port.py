@@ -16,9 +16,9 @@ from bot.admin_port import ADMIN_FILE
 from bot.cli.desk_call import NoDeskError
 from bot.cli.main import KNOWN_FAULTS, cli
 from engine.clock import SystemClock
-from engine.domain.order import OrderState
 from engine.domain.views import Gate
 from engine.simulator.server import LocalExchange
+from storage.readonly import read_open_orders
 from tests.support.local_exchange import running_exchange
 from tests.support.running_desk import SEED, RunningDesk, running_desk, settings_with
 
@@ -195,8 +195,8 @@ async def test_resting_orders_are_listed_and_cancelled_by_the_beginning_of_their
 
     gone = await console.told("cancel", "--order", row["order_id"][:12], "--json")
     assert gone["cancelling"] == [row["order_id"]]
-    order = next(iter(desk.service.desk.orders.values()))
-    await desk.until(lambda: desk.service.desk.orders[order.order_id].state is OrderState.CANCELLED)
+    # The row follows the desk's own knowledge by one commit.
+    await desk.until(lambda: read_open_orders(console.folder) == ())
     assert (await console.told("orders", "--json"))["open"] == []
 
 
@@ -223,6 +223,12 @@ async def test_reconcile_reads_the_account_now_and_tells_counts(desk: RunningDes
     found = await console.told("reconcile", "--json")
 
     assert (found["open_orders"], found["foreign"], found["unproven"]) == (1, 0, 1)
+
+
+async def test_rearm_asks_to_remove_the_flag_file_first(desk: RunningDesk, console: Console) -> None:
+    (console.folder / "KILL").touch()
+
+    assert "remove it" in await console.said_no("rearm", "--confirm")
 
 
 async def test_rearm_of_a_desk_that_runs_is_a_refusal(desk: RunningDesk, console: Console) -> None:

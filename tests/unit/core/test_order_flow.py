@@ -17,6 +17,7 @@ from engine.domain.effects import (
     SendBatch,
 )
 from engine.domain.events import BatchRefused, Restored
+from engine.domain.gate import Breaker
 from engine.domain.ids import OrderId, TokenId
 from engine.domain.market import Side
 from engine.domain.order import OrderState, Settlement, TimeInForce
@@ -24,7 +25,7 @@ from engine.domain.plan import PlanKind
 from engine.domain.refusal import RefusalKind
 from engine.domain.ticket import TicketKind, TicketState
 from engine.domain.units import Ms, Price
-from engine.domain.views import CancelView, TicketView
+from engine.domain.views import CancelView, Gate, TicketView
 from tests.support.builders import ANA, BEN, VIC, accepted, event, shares, terms, trade, usdc
 from tests.support.desk_run import DeskRun, of_kind, only, refusal_of
 
@@ -171,6 +172,15 @@ def test_a_frozen_event_takes_no_buy_and_lets_what_is_held_be_sold(run):
     sell = only(run.ask(order_for(Side.SELL, 2_900, tif=TimeInForce.FAK)), SendBatch)
     assert sell.plan.spend_max == 0
     assert sell.intents[0].expiration_s == 0
+
+
+def test_a_tripped_breaker_lets_what_is_held_be_sold_and_nothing_be_bought(run):
+    held(run)
+    run.desk.standing.tripped[Breaker.REJECTS] = "5 in 60 s"
+
+    assert run.desk.gate is Gate.REDUCING
+    assert refused(run, order_for()).kind is RefusalKind.HALTED
+    assert only(run.ask(order_for(Side.SELL, 2_900, tif=TimeInForce.FAK)), SendBatch)
 
 
 def test_shares_that_are_matched_and_not_confirmed_are_not_sold(run):
