@@ -10,7 +10,7 @@
 | POST `/_local/calm` | disarms faults and lifts holds: those of a `kind`, or all |
 | POST `/_local/window` | `{"event_slug": "..", "hold_ms": 60000}` opens a Dutch window, answers its asks |
 | POST `/_local/tick`, `outcome`, `resolve`, `rules`, `disagree` | change what is listed |
-| POST `/_local/chances` | seeded faults of requests |
+| POST `/_local/chances`, `mode`, `rates`, `conduct` | faults, states, limits (`http_conduct.py`) |
 | POST `/_local/order`, `counterparty`, `withdraw`, `game`, `settlement` | others act (`http_hands.py`) |
 
 A fault is `{"kind": ..}` with any other field of `faults.Fault`.
