@@ -13,7 +13,7 @@ from engine.simulator.exchange import Placed
 from engine.simulator.facts import OrderChanged, TradeMoved
 from engine.simulator.market import MarketSpec, Side
 from engine.simulator.order_entry import Judged
-from engine.simulator.orders import Fill, Order, Trade, TradeStatus
+from engine.simulator.orders import Fill, Order, OrderState, Trade, TradeStatus
 from engine.simulator.refusals import Refusal
 
 Json = dict[str, object]
@@ -34,10 +34,17 @@ def post_answer(judged: Judged) -> Json:
     return _accepted(outcome)
 
 
+def placed_status(placed: Placed) -> str:
+    """Return the word for what became of an accepted order."""
+    if placed.order.state is OrderState.DELAYED:
+        return "delayed"
+    return "matched" if placed.trades else "live"
+
+
 def _accepted(placed: Placed) -> Json:
     takers = [fill for trade in placed.trades for fill in trade.takers]
     if not takers:
-        return _leg(placed.order.terms.id, "live", "")
+        return _leg(placed.order.terms.id, placed_status(placed), "")
     shares = amount_text(Size(sum(fill.size for fill in takers)))
     cash = amount_text(Usdc(sum(fill.cash for fill in takers)))
     buys = placed.order.terms.side is Side.BUY

@@ -9,7 +9,7 @@ from engine.simulator.faults import LEG_FAULTS, REQUEST_FAULTS, Fault, FaultKind
 
 PARTS = 10_000
 """Rates count in parts of ten thousand requests."""
-DRAWN = frozenset({*REQUEST_FAULTS, *LEG_FAULTS, FaultKind.REJECT_LEG})
+DRAWN = frozenset({*REQUEST_FAULTS, *LEG_FAULTS, FaultKind.REJECT_LEG, FaultKind.DELAY_LEG})
 _HTML_STATUSES = {FaultKind.HTML_INSTEAD: (200, 403, 502), FaultKind.HTML_ANSWER: (200, 403, 502)}
 
 
@@ -55,6 +55,7 @@ class Chances:
             request=call,
             leg=rng.randrange(min(max(entries, 1), 15)),
             delay_ms=rng.randrange(1, self.delay_max_ms + 1),
+            hold_ms=rng.randrange(1, self.delay_max_ms + 1),
             status=rng.choice(_HTML_STATUSES.get(kind, (0,))),
         )
 

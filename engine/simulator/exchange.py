@@ -19,10 +19,11 @@ from engine.simulator.contracts import UNLIMITED, exchange_of
 from engine.simulator.facts import Fact, LevelSet, OrderChange, OrderChanged, Traded
 from engine.simulator.ladder import Ladder
 from engine.simulator.market import BookSide, MarketSpec, Side, mirrored
-from engine.simulator.matching import SHARE_STEP, Match, meet_one, plan_matches, taker_cost
+from engine.simulator.matching import SHARE_STEP, Match, fills_whole, meet_one, plan_matches, taker_cost
 from engine.simulator.orders import Fill, NewOrder, Order, OrderState, OrderType, Trade
 from engine.simulator.refusals import (
     FAK_UNMATCHED,
+    FOK_UNFILLED,
     POST_ONLY_CROSSES,
     Refusal,
     allowance_too_low,
@@ -33,6 +34,8 @@ from engine.simulator.settlement import Settlements
 
 MARKETABLE_BUY_MIN = Usdc(1_000_000)
 """A BUY that trades at once must be worth a dollar (protocol 4.3)."""
+USUAL_DELAY_MS = 1_000
+"""Taker delay of a market that has one: its parameters tell one second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,9 @@ class Exchange:
         self.settlements = Settlements(confirm_delay_ms)
         self._open: defaultdict[str, dict[str, Order]] = defaultdict(dict)
         self._expiries: list[tuple[Ms, str]] = []
+        self._delayed: list[tuple[Ms, str]] = []
+        self.taker_delays: dict[str, int] = {}
+        """Taker delay in ms by market, where it is not the one its parameters tell."""
         self._facts: list[Fact] = []
         self.clearing = Clearing(self.bank, self.markets, self.settlements, self._tell, id_seed=id_seed)
 
@@ -109,7 +115,7 @@ class Exchange:
         """End open orders that balance or allowance cover no more, the newest first; return how many."""
         account, ended = self.bank.accounts[account_id], 0
         for order in reversed(self.open_orders(account_id)):
-            if not self._is_covered(account, order):
+            if order.state is OrderState.LIVE and not self._is_covered(account, order):
                 self._end_resting(order, OrderState.UNCOVERED, now_ms)
                 ended += 1
         return ended
@@ -120,7 +126,7 @@ class Exchange:
         return facts
 
     def open_orders(self, account_id: str) -> list[Order]:
-        """Return an account's resting orders in the order of their arrival."""
+        """Return an account's resting and delayed orders in the order of their arrival."""
         return list(self._open[account_id].values())
 
     def place(self, new: NewOrder, now_ms: Ms, *, against: Order | None = None) -> Placed | Refusal:
@@ -140,6 +146,10 @@ class Exchange:
             return refusal
         order = Order(new, remaining=new.size, placed_ms=now_ms)
         self.orders[new.id] = order
+        delay_ms = self._delay_ms(market, new) if matches and against is None else 0
+        if delay_ms:
+            self._hold(order, Ms(now_ms + delay_ms), now_ms)
+            return Placed(order, ())
         self._note_order(OrderChange.PLACEMENT, order, now_ms)
         trades = self._execute(market, order, matches, now_ms)
         self._finish(market, order, now_ms)
@@ -155,7 +165,9 @@ class Exchange:
         return True
 
     def settle(self, now_ms: Ms) -> None:
-        """Do what is due: end expired orders, take the settlement steps of trades."""
+        """Do what is due: let delayed orders trade, end expired ones, take the settlement steps of trades."""
+        while self._delayed and self._delayed[0][0] <= now_ms:
+            self._release(self.orders[heappop(self._delayed)[1]], now_ms)
         while self._expiries and self._expiries[0][0] <= now_ms:
             order = self.orders.get(heappop(self._expiries)[1])
             if order is not None and order.state is OrderState.LIVE:
@@ -183,7 +195,48 @@ class Exchange:
             return allowance_too_low(0, new.size)
         if new.order_type is OrderType.FAK and not matches:
             return FAK_UNMATCHED
+        if new.order_type is OrderType.FOK and not fills_whole(new, matches):
+            return FOK_UNFILLED
         return None
+
+    def placed(self, order_id: str) -> Placed:
+        """Return an order that was accepted before, with what it has traded as a taker."""
+        trades = [trade for trade in self.clearing.trades if trade.taker_order_id == order_id]
+        return Placed(self.orders[order_id], tuple(trades))
+
+    def _delay_ms(self, market: MarketSpec, new: NewOrder) -> int:
+        """Return how long an outsider's order that would trade waits; makers of the flow never do."""
+        if self.bank.accounts[new.account_id].insider:
+            return 0
+        usual_ms = USUAL_DELAY_MS if market.taker_delay else 0
+        return max(new.delay_ms, self.taker_delays.get(market.condition_id, usual_ms))
+
+    def _hold(self, order: Order, until_ms: Ms, now_ms: Ms) -> None:
+        """Let an order wait, with what it may use promised."""
+        order.state = OrderState.DELAYED
+        self._open[order.terms.account_id][order.terms.id] = order
+        self._reserve(order, order.remaining, sign=1)
+        heappush(self._delayed, (until_ms, order.terms.id))
+        self._note_order(OrderChange.PLACEMENT, order, now_ms)
+
+    def _release(self, order: Order, now_ms: Ms) -> None:
+        """Let a delayed order meet the book as it is now: it trades, rests, or ends as not to be filled."""
+        terms = order.terms
+        self._reserve(order, order.remaining, sign=-1)
+        del self._open[terms.account_id][terms.id]
+        market = self.markets[terms.condition_id]
+        if terms.condition_id in self.resolutions:
+            self._end(order, OrderState.RESOLVED, now_ms)
+            return
+        matches = plan_matches(self._ladders[terms.condition_id], terms)
+        if self._refusal(market, terms, matches, now_ms) is not None:
+            self._end(order, OrderState.CANCELED, now_ms)
+            return
+        order.state = OrderState.LIVE
+        if not matches:
+            self._note_order(OrderChange.UPDATE, order, now_ms)
+        self._execute(market, order, matches, now_ms)
+        self._finish(market, order, now_ms)
 
     def _execute(
         self, market: MarketSpec, order: Order, matches: Sequence[Match], now_ms: Ms
@@ -224,9 +277,9 @@ class Exchange:
         return halves[0], halves[1]
 
     def _finish(self, market: MarketSpec, order: Order, now_ms: Ms) -> None:
-        """Rest the remainder, or end an order that is filled or of type FAK."""
+        """Rest the remainder, or end an order that is filled or immediate."""
         terms = order.terms
-        if terms.order_type is OrderType.FAK:
+        if terms.order_type.is_immediate:
             whole = order.remaining < SHARE_STEP
             self._end(order, OrderState.MATCHED if whole else OrderState.CANCELED, now_ms)
         elif order.remaining == 0:

@@ -18,6 +18,7 @@ class FaultKind(Enum):
 
     REFUSE_REQUEST = "refuse_request"
     RESTARTING = "restarting"
+    RESTART = "restart"
     HTML_INSTEAD = "html_instead"
     LOST_REQUEST = "lost_request"
     LATE_REQUEST = "late_request"
@@ -31,6 +32,7 @@ class FaultKind(Enum):
     EMPTY_ANSWER = "empty_answer"
 
     REJECT_LEG = "reject_leg"
+    DELAY_LEG = "delay_leg"
     LEG_MISSING = "leg_missing"
     LEGS_SHUFFLED = "legs_shuffled"
     LEG_UNKNOWN = "leg_unknown"
@@ -83,6 +85,7 @@ class FaultKind(Enum):
 UNPROCESSED_FAULTS = (
     FaultKind.REFUSE_REQUEST,
     FaultKind.RESTARTING,
+    FaultKind.RESTART,
     FaultKind.HTML_INSTEAD,
     FaultKind.LOST_REQUEST,
 )

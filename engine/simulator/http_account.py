@@ -6,8 +6,8 @@ from engine.simulator import answers
 from engine.simulator.answers import PAGE_SIZE, Json
 from engine.simulator.auth import ApiKey
 from engine.simulator.orders import Order, OrderState, Trade
-from engine.simulator.refusals import INVALID_PAYLOAD, Refusal
-from engine.simulator.replies import authenticate, cut_page, json_reply, refuse
+from engine.simulator.refusals import INVALID_PAYLOAD, TOO_MANY_REQUESTS, Refusal
+from engine.simulator.replies import authenticate, cut_page, decode, json_reply, refuse
 from engine.simulator.rest import Handler, RestReply, RestRequest, Route
 from engine.simulator.venue import Venue
 
@@ -20,6 +20,8 @@ def account_routes(venue: Venue) -> list[Route]:
 
     def private(read: _Read) -> Handler:
         def handler(request: RestRequest) -> RestReply:
+            if not venue.ip_windows.admits(request.call, venue.now_ms()):
+                return refuse(TOO_MANY_REQUESTS)
             key = authenticate(venue, request)
             return refuse(key) if isinstance(key, Refusal) else read(request, key)
 
@@ -36,6 +38,7 @@ def account_routes(venue: Venue) -> list[Route]:
         Route("GET", "/data/trades", private(reads.trades)),
         Route("GET", "/balance-allowance", private(reads.balance)),
         Route("GET", "/balance-allowance/update", private(reads.refresh_balance)),
+        Route("POST", "/v1/heartbeats", private(keys.heartbeat), logged=True),
     ]
 
 
@@ -61,6 +64,17 @@ class _Keys:
     def closed_only(self, _request: RestRequest, _key: ApiKey) -> RestReply:
         return json_reply({"closed_only": self._venue.entry.closed_only})
 
+    def heartbeat(self, request: RestRequest, key: ApiKey) -> RestReply:
+        """Take the next heartbeat of a key's chain; another id than the one expected is told that one."""
+        sent = decode(request.body)
+        given = sent.get("heartbeat_id") if isinstance(sent, dict) else None
+        if not isinstance(given, str):
+            return refuse(INVALID_PAYLOAD)
+        taken, following = self._venue.heartbeats.beat(key, given, self._venue.now_ms())
+        if taken:
+            return json_reply({"heartbeat_id": following})
+        return json_reply({"error_msg": "Invalid Heartbeat ID", "heartbeat_id": following}, 400)
+
     def _issued(self, key: ApiKey | Refusal) -> RestReply:
         if isinstance(key, Refusal):
             return refuse(key)
@@ -83,7 +97,8 @@ class _AccountReads:
         """Return an open order; one that is filled, cancelled, foreign or unknown is null."""
         order = self._venue.exchange.orders.get(request.last)
         own = {account.id for account in self._venue.entry.accounts_of(key)}
-        if order is None or order.state is not OrderState.LIVE or order.terms.account_id not in own:
+        open_states = (OrderState.LIVE, OrderState.DELAYED)
+        if order is None or order.state not in open_states or order.terms.account_id not in own:
             return json_reply(None)
         return json_reply(self._order_row(order))
 
@@ -129,8 +144,7 @@ class _AccountReads:
         return json_reply({})
 
     def _open(self, key: ApiKey) -> list[Order]:
-        accounts = self._venue.entry.accounts_of(key)
-        return [order for account in accounts for order in self._venue.exchange.open_orders(account.id)]
+        return self._venue.open_orders_of(key)
 
     def _order_row(self, order: Order) -> Json:
         market = self._venue.exchange.markets[order.terms.condition_id]

@@ -2,16 +2,25 @@
 
 from aiohttp import web
 
+from engine.domain.rates import TIERS, Tier
 from engine.simulator.chances import Chances
 from engine.simulator.faults import FaultKind
 from engine.simulator.gamma import Json
-from engine.simulator.scripts import Act, flag, scripted, whole, word
+from engine.simulator.modes import Mode, ModeWindow
+from engine.simulator.rate_limits import Enforcement, RetryStyle
+from engine.simulator.scripts import Act, find_market_with_book, flag, scripted, whole, word
 from engine.simulator.venue import Venue
 
 
 def conduct_routes(venue: Venue) -> list[web.RouteDef]:
     """Return the routes of the venue's conduct."""
-    acts: dict[str, Act] = {"chances": _chances, "switch": _switch}
+    acts: dict[str, Act] = {
+        "chances": _chances,
+        "mode": _mode,
+        "rates": _rates,
+        "conduct": _conduct,
+        "switch": _switch,
+    }
     return [web.post(f"/_local/{name}", scripted(venue, act)) for name, act in acts.items()]
 
 
@@ -28,6 +37,55 @@ def _chances(venue: Venue, script: Json) -> Json:
         request=str(script.get("request", "")),
     )
     return {"rates": {kind.value: rate for kind, rate in chosen.items()}}
+
+
+def _mode(venue: Venue, script: Json) -> Json:
+    """Follow a script of modes from now on; an empty one lets the venue run."""
+    windows = script.get("windows")
+    if not isinstance(windows, list) or not all(isinstance(window, dict) for window in windows):
+        raise ValueError("expected windows to be a list of objects with a mode and ms")
+    chosen = [ModeWindow(Mode(word(window, "mode")), whole(window, "ms", 0)) for window in windows]
+    venue.modes.follow(chosen, venue.now_ms())
+    return {"mode": venue.modes.at(venue.now_ms()).value}
+
+
+def _rates(venue: Venue, script: Json) -> Json:
+    """Change tier, enforcement or what a 429 tells; what is not named stays."""
+    rates = venue.rates
+    address = script.get("address")
+    if "tier" in script:
+        tier = _tier(word(script, "tier"))
+        if address is None:
+            rates.tier = tier
+        else:
+            rates.tiers[word(script, "address").lower()] = tier
+    rates.enforcement = Enforcement(word(script, "enforcement", rates.enforcement.value))
+    rates.retry = RetryStyle(word(script, "retry_after", rates.retry.value))
+    venue.ip_windows.enforced = flag(script, "ip_windows", default=venue.ip_windows.enforced)
+    return {"tier": rates.tier.name, "enforcement": rates.enforcement.value, "retry_after": rates.retry.value}
+
+
+def _tier(name: str) -> Tier:
+    found = next((tier for tier in TIERS if tier.name == name), None)
+    if found is None:
+        raise ValueError(f"expected a tier of {[tier.name for tier in TIERS]}, was {name!r}")
+    return found
+
+
+def _conduct(venue: Venue, script: Json) -> Json:
+    """Set switches, and the taker delay of one market; what is not named stays."""
+    conduct = venue.conduct
+    conduct.repost_succeeds = flag(script, "repost_succeeds", default=conduct.repost_succeeds)
+    conduct.documented_cancel_reasons = flag(
+        script, "documented_cancel_reasons", default=conduct.documented_cancel_reasons
+    )
+    if "taker_delay_ms" in script:
+        _, market = find_market_with_book(venue, script)
+        venue.exchange.taker_delays[market.spec.condition_id] = whole(script, "taker_delay_ms")
+    return {
+        "repost_succeeds": conduct.repost_succeeds,
+        "documented_cancel_reasons": conduct.documented_cancel_reasons,
+    }
 
 
 def _switch(venue: Venue, script: Json) -> Json:

@@ -10,9 +10,9 @@
 | POST `/_local/calm` | disarms faults and lifts holds: those of a `kind`, or all |
 | POST `/_local/window` | `{"event_slug": "..", "hold_ms": 60000}` opens a Dutch window, answers its asks |
 | POST `/_local/tick`, `outcome`, `resolve`, `rules`, `disagree` | change what is listed |
+| POST `/_local/chances`, `mode`, `rates`, `conduct`, `switch` | faults, states, limits (`http_conduct.py`) |
 | POST `/_local/order`, `counterparty`, `withdraw`, `game`, `settlement` | others act (`http_hands.py`) |
 | `/_local/chain/...` | approvals, split, merge, redeem (`http_chain.py`) |
-| POST `/_local/chances` | seeded faults of requests |
 
 A fault is `{"kind": ..}` with any other field of `faults.Fault`.
 """
@@ -51,9 +51,9 @@ def control_routes(venue: Venue) -> list[web.RouteDef]:
         web.post("/_local/calm", control.calm),
         web.post("/_local/window", control.window),
         *upheaval_routes(venue),
+        *conduct_routes(venue),
         *hand_routes(venue),
         *chain_routes(venue),
-        *conduct_routes(venue),
     ]
 
 

@@ -40,6 +40,11 @@ def ledger(venue: Venue, address: str) -> Json:
             {"market": market, "winner": resolution.winner, "at_ms": resolution.at_ms}
             for market, resolution in venue.exchange.resolutions.items()
         ],
+        "heartbeat_lapses": [
+            {"address": lapse.address, "at_ms": lapse.at_ms, "orders": list(lapse.order_ids)}
+            for lapse in venue.heartbeats.lapses
+            if not address or lapse.address.lower() == address.lower()
+        ],
         "requests": [_request(entry) for entry in venue.log.entries(address)],
     }
 

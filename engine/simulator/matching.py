@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from engine.domain.fees import FeeCurve, taker_fee
-from engine.domain.units import PRICE_ONE, Price, Rounding, Size, Usdc, notional
+from engine.domain.units import LOT, PRICE_ONE, Price, Rounding, Size, Usdc, notional
 from engine.simulator.ladder import Ladder
 from engine.simulator.market import BookSide, Side, mirrored
 from engine.simulator.orders import NewOrder, Order
@@ -70,6 +70,16 @@ def _spend(ladder: Ladder, new: NewOrder, budget: Usdc) -> Iterator[Match]:
             return
         budget = Usdc(budget - notional(price, size, Rounding.UP))
         yield Match(maker, maker.terms.book_price, size)
+
+
+def fills_whole(new: NewOrder, matches: list[Match]) -> bool:
+    """Tell whether these matches are all an order wants: its shares, or its collateral but for a rest."""
+    if new.budget is None:
+        return sum(match.size for match in matches) == new.size
+    spent = 0
+    for match in matches:
+        spent += notional(mirrored(new.token_index, match.book_price), match.size, Rounding.UP)
+    return (new.budget - spent) * PRICE_ONE < new.price * LOT
 
 
 def taker_cost(new: NewOrder, matches: list[Match], curve: FeeCurve) -> Usdc:

@@ -29,6 +29,7 @@ class OrderBody:
     owner: str
     order_type: OrderType
     post_only: bool
+    deferred: bool
     expiration_s: int
 
 
@@ -59,6 +60,7 @@ def parse_body(body: object) -> OrderBody | Refusal:
             owner=_text(body, "owner", re.compile(r".{1,100}")),
             order_type=OrderType(body["orderType"]),
             post_only=_flag(body, "postOnly"),
+            deferred=_flag(body, "deferExec"),
             expiration_s=_decimal(order, "expiration"),
         )
     except (KeyError, ValueError):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from engine.domain.units import LOT, PRICE_ONE, Ms, Price, Size, Usdc, is_on_grid
 from engine.simulator.auth import ApiKey
 from engine.simulator.bank import Account
+from engine.simulator.conduct import Conduct
 from engine.simulator.eip712 import order_digest, recover_order_signer
 from engine.simulator.exchange import Exchange, Placed
 from engine.simulator.market import MarketSpec, Side
@@ -20,6 +21,7 @@ from engine.simulator.refusals import (
     INVALID_PAYLOAD,
     MARKET_NOT_READY,
     NO_ORDERBOOK,
+    POST_ONLY_MODE,
     WRONG_OWNER,
     WRONG_SIGNER,
     Refusal,
@@ -35,6 +37,10 @@ GTD_LEAD_MS = 180_000
 """A GTD expiration must lie at least this far ahead (protocol 4.3)."""
 GTD_EARLY_MS = 60_000
 """A GTD order ends this long before its expiration (protocol 4.3)."""
+SALE_STEP = 100
+"""An immediate SELL asks for collateral in steps of 0.0001 USDC (protocol 4.2)."""
+DEFERRED_MS = 1
+"""What `deferExec` does is not documented: here a marketable order is answered as delayed, then trades."""
 EOA_TYPE, WALLET_TYPE = 0, 3
 _AMOUNT_ROUNDING = {1000: 1_000, 100: 100, 50: 10, 25: 1, 10: 10, 1: 1}
 """Tick in 1e-4 to the step (1e-6) the clients round amounts to (protocol 4.2)."""
@@ -48,11 +54,28 @@ class Judged:
     outcome: Placed | Refusal
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What stands beside an entry when it is judged.
+
+    A scripted refusal that replaces the last verdict, a scripted taker delay, and whether only post-only
+    orders are taken at present.
+    """
+
+    reject: str | None = None
+    delay_ms: int = 0
+    post_only_mode: bool = False
+
+
+NO_WISH = Wish()
+
+
 class OrderEntry:
     """The venue's checks in front of the exchange."""
 
-    def __init__(self, exchange: Exchange, start_balance: Usdc) -> None:
+    def __init__(self, exchange: Exchange, start_balance: Usdc, conduct: Conduct) -> None:
         self._exchange = exchange
+        self._conduct = conduct
         self._start_balance = start_balance
         self.closed_only = False
         """Whether every address may only sell (protocol 4.5)."""
@@ -76,8 +99,8 @@ class OrderEntry:
             if not account.insider and account.holder == key.address
         ]
 
-    def judge(self, key: ApiKey, body: object, now_ms: Ms, *, reject: str | None = None) -> Judged:
-        """Accept or refuse one entry; `reject` is a scripted refusal that replaces the last verdict."""
+    def judge(self, key: ApiKey, body: object, now_ms: Ms, wish: Wish = NO_WISH) -> Judged:
+        """Accept or refuse one entry, as the venue's mode and the scripts wish."""
         parsed = parse_body(body)
         if isinstance(parsed, Refusal):
             return Judged("", parsed)
@@ -89,14 +112,18 @@ class OrderEntry:
         refusal = self._standing(key, parsed, market, now_ms)
         if refusal is not None:
             return Judged(order_id, refusal)
-        terms = self._terms(parsed, market, token_index, order_id, key)
+        if wish.post_only_mode and not parsed.post_only:
+            return Judged(order_id, POST_ONLY_MODE)
+        if order_id in self._exchange.orders and self._conduct.repost_succeeds:
+            return Judged(order_id, self._exchange.placed(order_id))
+        terms = self._terms(parsed, market, token_index, order_id, key, delay_ms=wish.delay_ms)
         if isinstance(terms, Refusal):
             return Judged(order_id, terms)
         refusal = self._terms_refusal(parsed, market, terms, now_ms)
         if refusal is not None:
             return Judged(order_id, refusal)
-        if reject is not None:
-            return Judged(order_id, Refusal(400, reject))
+        if wish.reject is not None:
+            return Judged(order_id, Refusal(400, wish.reject))
         return Judged(order_id, self._exchange.place(terms, now_ms))
 
     def _standing(self, key: ApiKey, body: OrderBody, market: MarketSpec, now_ms: Ms) -> Refusal | None:
@@ -123,7 +150,14 @@ class OrderEntry:
         return None if account.address.lower() == fields.maker.lower() else WRONG_SIGNER
 
     def _terms(
-        self, body: OrderBody, market: MarketSpec, token_index: int, order_id: str, key: ApiKey
+        self,
+        body: OrderBody,
+        market: MarketSpec,
+        token_index: int,
+        order_id: str,
+        key: ApiKey,
+        *,
+        delay_ms: int,
     ) -> NewOrder | Refusal:
         """Turn amounts into price and size; refuse a price off the grid."""
         fields = body.fields
@@ -134,8 +168,11 @@ class OrderEntry:
         price = implied_price(market.tick, collateral, shares)
         if price is None:
             return breaks_tick(order_id, Price(collateral * PRICE_ONE // shares), market.tick_text)
-        spends = buys and body.order_type is OrderType.FAK
+        immediate = body.order_type.is_immediate
+        spends = buys and immediate
         if shares % LOT and not spends:
+            return INVALID_PAYLOAD
+        if immediate and not buys and collateral % SALE_STEP:
             return INVALID_PAYLOAD
         resting = body.order_type is OrderType.GTD
         return NewOrder(
@@ -151,6 +188,7 @@ class OrderEntry:
             expires_ms=Ms(body.expiration_s * 1000 - GTD_EARLY_MS) if resting else None,
             budget=Usdc(collateral) if spends else None,
             expiration_text=str(body.expiration_s),
+            delay_ms=max(delay_ms, DEFERRED_MS if body.deferred else 0),
         )
 
     def _terms_refusal(
@@ -161,7 +199,7 @@ class OrderEntry:
             return below_minimum(terms.id, terms.size, market.min_size_text)
         if terms.id in self._exchange.orders:
             return duplicated(terms.id)
-        if terms.post_only and terms.order_type is OrderType.FAK:
+        if terms.post_only and terms.order_type.is_immediate:
             return INVALID_PAYLOAD
         if terms.order_type is OrderType.GTD:
             early = body.expiration_s * 1000 < now_ms + GTD_LEAD_MS

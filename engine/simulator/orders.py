@@ -15,12 +15,20 @@ class OrderType(Enum):
     GTC = "GTC"
     GTD = "GTD"
     FAK = "FAK"
+    FOK = "FOK"
+
+    @property
+    def is_immediate(self) -> bool:
+        """Whether nothing of it ever rests; such a BUY spends collateral instead of collecting shares."""
+        return self in (OrderType.FAK, OrderType.FOK)
 
 
 class OrderState(Enum):
     """Where an order's life stands; the values are the words of the user stream (protocol 6)."""
 
     LIVE = "LIVE"
+    DELAYED = "DELAYED"
+    """Taken, and waiting out a taker delay: it neither trades nor rests, and cannot be cancelled."""
     MATCHED = "MATCHED"
     CANCELED = "CANCELED"
     EXPIRED = "CANCELED_EXPIRED_ORDER"
@@ -58,8 +66,9 @@ class Origin(Enum):
 class NewOrder:
     """Accepted terms of an order.
 
-    `price` and `size` are in the order's own token. `budget` is set for a FAK BUY alone: such an order
-    spends collateral instead of collecting `size` shares. `expires_ms` is the effective end of a GTD order.
+    `price` and `size` are in the order's own token. `budget` is set for an immediate BUY alone: such
+    an order spends collateral instead of collecting `size` shares. `expires_ms` is the effective end of a GTD
+    order. `delay_ms` lets an order that would trade wait, beside the delay of its market.
     """
 
     id: str
@@ -75,6 +84,7 @@ class NewOrder:
     budget: Usdc | None = None
     expiration_text: str = "0"
     origin: Origin = Origin.API
+    delay_ms: int = 0
 
     @property
     def book_side(self) -> BookSide:

@@ -38,9 +38,20 @@ KEY_NOT_DERIVED = Refusal(400, "Could not derive api key!")
 PAYLOAD_TOO_LONG = Refusal(400, "Payload exceeds the limit")
 ENGINE_RESTARTING = Refusal(425, "matching engine restarting")
 """Status 425 is documented, its text is not: clients are to go by the status."""
+POST_ONLY_MODE = Refusal(503, "post-only mode: only post-only orders and cancels are allowed")
+CANCEL_ONLY_MODE = Refusal(
+    503, "Trading is currently cancel-only. New orders are not accepted, but cancels are allowed."
+)
+TRADING_DISABLED = Refusal(503, "Trading is currently disabled. Check polymarket.com for updates")
+TOO_MANY_REQUESTS = Refusal(429, "Too Many Requests")
+FOK_UNFILLED = Refusal(400, "order couldn't be fully filled. FOK orders are fully filled or killed.")
 
 NOT_CANCELED = "order can't be found - already canceled or matched"
-"""Reason given in `not_canceled` (wire transcripts, "cancel many")."""
+"""Reason given in `not_canceled` (wire transcripts, "cancel many"); it proves only that it is not open."""
+NOT_FOUND, ALREADY_ENDED = "not found", "already canceled or matched"
+"""The reasons that the pages name (protocol 4.6), told apart."""
+IN_TAKER_DELAY = "order is in its taker delay and can't be canceled"
+"""Reason for an order that waits. That it cannot be cancelled is documented, the words are not."""
 
 
 def too_many_orders(count: int, limit: int) -> Refusal:

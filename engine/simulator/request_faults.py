@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from engine.domain.units import Ms
 from engine.simulator.faults import REQUEST_FAULTS, UNPROCESSED_FAULTS, Fault, FaultDirector, FaultKind
+from engine.simulator.modes import Mode, Modes, ModeWindow
 from engine.simulator.refusals import ENGINE_RESTARTING, Refusal
 from engine.simulator.replies import refuse
 from engine.simulator.rest import JSON_TYPE, Delivery, Fate, RestReply, RestRequest
@@ -11,8 +12,11 @@ from engine.simulator.rest import JSON_TYPE, Delivery, Fate, RestReply, RestRequ
 _HTML = b"<html><head><title>Attention Required! | Cloudflare</title></head><body>cloudflare</body></html>"
 
 
-def decide(faults: FaultDirector, request: RestRequest, now_ms: Ms) -> Fate:
-    """Return what happens to a request that arrives now; the faults it meets are used up."""
+def decide(faults: FaultDirector, modes: Modes, request: RestRequest, now_ms: Ms) -> Fate:
+    """Return what happens to a request that arrives now; the faults it meets are used up.
+
+    A restart begins with the request it strikes: 425 for `hold_ms`, then post-only for `delay_ms`.
+    """
     faults.roll(request.call, request.body)
     fate = Fate(now_ms)
     for kind in REQUEST_FAULTS:
@@ -20,6 +24,9 @@ def decide(faults: FaultDirector, request: RestRequest, now_ms: Ms) -> Fate:
         if fault is None:
             continue
         fate = _struck(fate, fault)
+        if kind is FaultKind.RESTART:
+            windows = ((Mode.RESTARTING, fault.hold_ms), (Mode.POST_ONLY, fault.delay_ms))
+            modes.follow([ModeWindow(mode, ms) for mode, ms in windows if ms], now_ms)
         if kind in UNPROCESSED_FAULTS:
             break
     return fate
@@ -42,6 +49,7 @@ def _spoiled(body: bytes) -> Callable[[Fault], RestReply]:
 _INSTEAD: dict[FaultKind, Callable[[Fault], RestReply]] = {
     FaultKind.REFUSE_REQUEST: _refused,
     FaultKind.RESTARTING: lambda _: refuse(ENGINE_RESTARTING),
+    FaultKind.RESTART: lambda _: refuse(ENGINE_RESTARTING),
     FaultKind.HTML_INSTEAD: _html,
     FaultKind.HTML_ANSWER: _html,
     FaultKind.ERROR_ANSWER: _refused,

@@ -33,7 +33,7 @@ class RestEdge:
     def fate(self, request: RestRequest) -> Fate:
         """Decide what happens to a request that arrives now; asked once for each request."""
         now_ms = self._venue.now_ms()
-        fate = decide(self._venue.faults, request, now_ms)
+        fate = decide(self._venue.faults, self._venue.modes, request, now_ms)
         return replace(fate, hold_ms=fate.hold_ms + book_delay_ms(self._venue, request))
 
     def answer(self, request: RestRequest, fate: Fate) -> RestReply:
@@ -42,6 +42,7 @@ class RestEdge:
         Also asked for a request that is lost: the log tells of it, and nothing else happens.
         """
         now_ms = self._venue.now_ms()
+        self._venue.fall_due()
         route = next((route for route in self.routes if route.serves(request)), None)
         if route is None:
             return json_reply({"error": "Not Found"}, 404)

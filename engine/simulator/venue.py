@@ -5,20 +5,26 @@ from typing import assert_never
 
 from engine.clock import Clock
 from engine.domain.units import Ms, Usdc
-from engine.simulator.auth import KeyRing
+from engine.simulator.auth import ApiKey, KeyRing
 from engine.simulator.book_faults import BookFaults
 from engine.simulator.books import WireBook
 from engine.simulator.catalogue import Catalogue, build_catalogue
 from engine.simulator.chain import Chain
+from engine.simulator.conduct import Conduct
 from engine.simulator.connections import ConnectionFaults, Connections
 from engine.simulator.exchange import Exchange
 from engine.simulator.facts import LevelSet, OrderChanged, Traded, TradeMoved
 from engine.simulator.faults import FaultDirector, FaultKind
 from engine.simulator.flow import Flow
 from engine.simulator.gamma_lists import Gamma
+from engine.simulator.heartbeats import Heartbeats, Lapse
+from engine.simulator.ip_windows import IpWindows
 from engine.simulator.market_stream import MarketStream
+from engine.simulator.modes import Modes
 from engine.simulator.order_entry import OrderEntry
+from engine.simulator.orders import Order
 from engine.simulator.other_hands import OtherHands
+from engine.simulator.rate_limits import RateLimits
 from engine.simulator.request_log import RequestLog
 from engine.simulator.user_stream import UserStream
 
@@ -42,7 +48,12 @@ class Venue:
         with_book = [market.spec for market in self.catalogue.markets if market.has_book]
         self.exchange = Exchange(with_book, id_seed=str(seed), confirm_delay_ms=confirm_delay_ms)
         self.keys = KeyRing(str(seed))
-        self.entry = OrderEntry(self.exchange, start_balance)
+        self.conduct = Conduct()
+        self.entry = OrderEntry(self.exchange, start_balance, self.conduct)
+        self.modes = Modes()
+        self.rates = RateLimits()
+        self.ip_windows = IpWindows()
+        self.heartbeats = Heartbeats(str(seed))
         self.faults = FaultDirector()
         self.log = RequestLog()
         self.calls: Counter[str] = Counter()
@@ -74,12 +85,29 @@ class Venue:
         found = self.exchange.tokens.get(token_id)
         return None if found is None else (self.books[found[0].condition_id], found[1])
 
-    def advance(self) -> None:
-        """Do what time brings: settlement, expiry, faults, order flow, windows; then publish."""
+    def open_orders_of(self, key: ApiKey) -> list[Order]:
+        """Return the open orders of every account of a key's address."""
+        accounts = self.entry.accounts_of(key)
+        return [order for account in accounts for order in self.exchange.open_orders(account.id)]
+
+    def fall_due(self) -> None:
+        """Let what is due to orders happen: delays, expiry, settlement, and cancels of silent keys."""
         now_ms = self.now_ms()
         self.exchange.settle(now_ms)
         self.chain.advance(now_ms)
         self.user_stream.faults.advance(now_ms)
+        for key in self.heartbeats.silent(now_ms):
+            ended = [
+                order.terms.id
+                for order in self.open_orders_of(key)
+                if self.exchange.cancel(order.terms.id, order.terms.account_id, now_ms)
+            ]
+            self.heartbeats.lapses.append(Lapse(key.address, key.owner, now_ms, tuple(ended)))
+
+    def advance(self) -> None:
+        """Do what time brings: settlement, expiry, faults, order flow, windows; then publish."""
+        now_ms = self.now_ms()
+        self.fall_due()
         self.book_faults.advance()
         self._connection_faults.advance(now_ms)
         for burst, _ in self.faults.waiting({FaultKind.BURST}):

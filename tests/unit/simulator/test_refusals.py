@@ -8,9 +8,10 @@ from aiohttp import ClientSession
 from engine.domain.units import Price, Size, Usdc
 from engine.simulator.auth import ApiKey, KeyRing
 from engine.simulator.catalogue import build_catalogue
+from engine.simulator.conduct import Conduct
 from engine.simulator.exchange import Exchange, Placed
 from engine.simulator.market import BookSide, MarketSpec, Side
-from engine.simulator.order_entry import OrderEntry, implied_price
+from engine.simulator.order_entry import OrderEntry, Wish, implied_price
 from engine.simulator.orders import NewOrder, OrderType
 from engine.simulator.refusals import Refusal
 from tests.support.local_exchange import COIN, ELEVENS_KEY, FED, HARDHAT_KEY
@@ -29,7 +30,7 @@ class Desk:
 
     def __init__(self, trader: Trader) -> None:
         self.exchange = Exchange([FINE, COARSE], id_seed="refusals", confirm_delay_ms=0)
-        self.entry = OrderEntry(self.exchange, Usdc(1_000_000_000))
+        self.entry = OrderEntry(self.exchange, Usdc(1_000_000_000), Conduct())
         ring = KeyRing("7")
         created = ring.create(trader.l1_headers())
         assert isinstance(created, ApiKey)
@@ -121,7 +122,7 @@ MALFORMED = [
     edited(expiration="soon"),
     enveloped(owner=None),
     enveloped(orderType="IOC"),
-    enveloped(orderType="FOK"),
+    enveloped(deferExec="no"),
     enveloped(postOnly="yes"),
     enveloped(order=[]),
     *(without(name) for name in ("salt", "maker", "tokenId", "side", "signature", "expiration", "metadata")),
@@ -370,7 +371,7 @@ async def test_size_finer_than_a_lot_is_an_invalid_payload(desk):
 async def test_scripted_rejection_replaces_the_last_verdict_and_places_nothing(desk):
     body = desk.trader.limit(FINE, "BUY", "0.2", "10")
 
-    judged = desk.entry.judge(desk.key, body, START_MS, reject="the market said no")
+    judged = desk.entry.judge(desk.key, body, START_MS, Wish(reject="the market said no"))
 
     assert judged.outcome == Refusal(400, "the market said no")
     assert desk.exchange.ladder(FINE.condition_id).size_at(BookSide.BID, Price(2_000)) == 0

@@ -219,10 +219,11 @@ async def test_cancel_many_refuses_what_is_no_list_of_ids(trader):
         assert (await trader.call("DELETE", "/orders", body)).status == 400
 
 
-async def test_open_orders_page_by_hundreds_and_filter(exchange, trader):
+async def test_open_orders_page_by_hundreds_and_filter(exchange, trader, clock):
     market, other = market_of(exchange, FED), market_of(exchange, CUP)
     for _ in range(7):
         await trader.call("POST", "/orders", [trader.limit(market, "BUY", "0.011", "5") for _ in range(15)])
+        clock.advance(1_000)
     await trader.place(trader.limit(other, "BUY", "0.02", "10"))
 
     first = (await trader.call("GET", "/data/orders", next_cursor="MA==")).record
