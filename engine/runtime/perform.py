@@ -49,6 +49,7 @@ from engine.runtime.history import History
 from engine.runtime.order_desk import OrderDesk
 from engine.runtime.reads import Reads
 from engine.runtime.timers import Timers
+from engine.runtime.unsaved import Unsaved
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +70,13 @@ class Hands:
     post: Callable[[Event], None]
     unstored: set[TicketId] = field(default_factory=set)
     """Tickets whose row lags behind, because a write failed: the next one is made without a claim."""
+    unsaved: Unsaved = field(default_factory=Unsaved)
 
 
 async def perform(hands: Hands, effects: Iterable[Effect]) -> None:
     """Perform one step's effects in order."""
     broken: StoreError | None = None
+    await hands.unsaved.catch_up(hands.store)
     for effect in effects:
         if broken is not None and not isinstance(effect, RISK_LOWERING):
             if isinstance(effect, Reply):
@@ -82,6 +85,8 @@ async def perform(hands: Hands, effects: Iterable[Effect]) -> None:
                 hands.answer(effect.request, effect.view if kept else _not_stored(broken))
             if isinstance(effect, SaveTicket):
                 hands.unstored.add(effect.ticket.ticket_id)
+            if isinstance(effect, SaveProgress):
+                hands.unsaved.keep(effect)
             if isinstance(effect, SendBatch):
                 # Two Sends can end their last look in one step; this one's reserve must not be held for ever.
                 hands.post(BatchRefused(hands.clock.now_ms(), effect.ticket, str(broken)))
@@ -94,6 +99,8 @@ async def perform(hands: Hands, effects: Iterable[Effect]) -> None:
             await durable(hands, effect)
         except StoreError as error:
             broken = error
+            if isinstance(effect, SaveProgress):
+                hands.unsaved.keep(effect)
             hands.metrics.count("engine_errors", "store")
             hands.post(StoreFailed(hands.clock.now_ms(), str(error)))
 
