@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test bench bench-peers demo clean
+.PHONY: help setup check test simulate bench bench-peers demo clean
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 13
@@ -28,6 +28,13 @@ check: setup ## format, lint, types, import contracts, and the quick tests
 
 test: setup ## every test, whole-process ones included
 	$(BIN)/python -m pytest
+
+SEEDS ?= 100
+FROM ?= 1
+JOBS ?= 2
+
+simulate: setup ## whole desks under a virtual clock: SEEDS=n FROM=k, every seed with faults of its own
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --from $(FROM) --jobs $(JOBS)
 
 bench: setup ## ratios against reference lines, ten minutes; see docs/benchmarks.md
 	$(BIN)/python -m tests.benchmarks

@@ -51,6 +51,7 @@ from engine.runtime.host_watch import CommitTimes
 from engine.runtime.order_desk import OrderDesk
 from engine.runtime.reads import Reads
 from engine.runtime.timers import Timers
+from engine.runtime.unsaved import Unsaved
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +73,13 @@ class Hands:
     commits: CommitTimes = field(default_factory=CommitTimes)
     unstored: set[TicketId] = field(default_factory=set)
     """Tickets whose row lags behind, because a write failed: the next one is made without a claim."""
+    unsaved: Unsaved = field(default_factory=Unsaved)
 
 
 async def perform(hands: Hands, effects: Iterable[Effect]) -> None:
     """Perform one step's effects in order."""
     broken: StoreError | None = None
+    await hands.unsaved.catch_up(hands.store)
     for effect in effects:
         if broken is not None and not isinstance(effect, RISK_LOWERING):
             if isinstance(effect, Reply):
@@ -85,6 +88,8 @@ async def perform(hands: Hands, effects: Iterable[Effect]) -> None:
                 hands.answer(effect.request, effect.view if kept else _not_stored(broken))
             if isinstance(effect, SaveTicket):
                 hands.unstored.add(effect.ticket.ticket_id)
+            if isinstance(effect, SaveProgress):
+                hands.unsaved.keep(effect)
             if isinstance(effect, SendBatch):
                 # Two Sends can end their last look in one step; this one's reserve must not be held for ever.
                 hands.post(BatchRefused(hands.clock.now_ms(), effect.ticket, str(broken)))
@@ -99,6 +104,8 @@ async def perform(hands: Hands, effects: Iterable[Effect]) -> None:
             hands.commits.note(hands.clock.now_ms(), perf_us() - began_us)
         except StoreError as error:
             broken = error
+            if isinstance(effect, SaveProgress):
+                hands.unsaved.keep(effect)
             hands.metrics.count("engine_errors", "store")
             hands.post(StoreFailed(hands.clock.now_ms(), str(error)))
 

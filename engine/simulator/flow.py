@@ -149,6 +149,8 @@ class Flow:
             moves = [(group[0], rng.choice((1, -1)))]
         else:
             up, down = rng.sample(group, 2)
+            if up.spec.tick != down.spec.tick:
+                return  # a tick of one is not a tick of the other: the set would no longer cost a dollar
             moves = [(up, 1), (down, -1)]
         if all(market.may_shift(ticks) for market, ticks in moves):
             for market, ticks in moves:

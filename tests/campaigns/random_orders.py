@@ -19,6 +19,7 @@ from engine.domain.market import TICKS, Side
 from engine.domain.order import OrderIntent, TimeInForce
 from engine.domain.units import LOT, PRICE_ONE, Ms, Price, Size, Usdc
 from engine.simulator.auth import ApiKey
+from engine.simulator.conduct import Conduct
 from engine.simulator.exchange import Exchange, Placed
 from engine.simulator.market import BookSide, MarketSpec, mirrored
 from engine.simulator.market import Side as VenueSide
@@ -57,7 +58,7 @@ class RandomOrders:
         self.tally = Tally()
         self.markets = [self._market(tick, neg_risk) for tick in sorted(TICKS) for neg_risk in (False, True)]
         self.exchange = Exchange(self.markets, id_seed=str(seed), confirm_delay_ms=0)
-        self.entry = OrderEntry(self.exchange, RICH)
+        self.entry = OrderEntry(self.exchange, RICH, Conduct())
         account = self.entry.account_of(KEY, ACCOUNT.signature_type.value, NOW)
         bank = self.exchange.bank
         bank.open_account(MAKER, address="0xmaker", owner=MAKER, insider=True)

@@ -73,7 +73,7 @@ class Total:
     def table(self, elapsed_s: float) -> str:
         """Return the figures as text."""
         lines = [
-            f"{self.seeds} seeds, {self.broken} with violations, {self.seeds / elapsed_s:.2f} seeds/s, "
+            f"{self.seeds} seeds, {self.broken} with violations, {self.seeds / elapsed_s:.2f} seeds/s",
             f"{self.events} events, {self.virtual_s / 3600:.1f} virtual hours in {elapsed_s:.0f} s",
             "",
             *(f"{count:>10}  {name}" for name, count in sorted(self.counts.items())),

@@ -1,8 +1,8 @@
 """The two database files of a desk as SQLite in memory, written by a thread that virtual time stands for.
 
-Every statement is queued and takes its seeded microseconds, so a crash falls before it, or after it and before
-the desk learns of it. A crash loses the open transaction and keeps what was committed. The rest is real:
-`storage.files.open_storage`, `storage.db.Database`, the migrations and every line of SQL.
+Every statement is queued and takes its seeded microseconds, so a crash falls before it, or after it and
+before the desk learns of it. A crash loses the open transaction and keeps what was committed. The rest is
+real: `storage.files.open_storage`, `storage.db.Database`, the migrations and every line of SQL.
 """
 
 import asyncio
@@ -96,7 +96,7 @@ class Disk:
 
     def queue(
         self, loop: ProcessLoop, begin_us: int, sql: str, name: str, work: Callable[[], _T]
-    ) -> tuple[Any, int]:
+    ) -> tuple[asyncio.Future[_T], int]:
         """Queue one statement behind `begin_us`; return the future of its result and when it will be done."""
         future: asyncio.Future[_T] = loop.create_future()
         done_us = max(begin_us, self._agenda.now_us) + self.duration_us(sql)
@@ -106,7 +106,7 @@ class Disk:
                 return
             try:
                 result = self.carry_out(name, sql, work)
-            except Exception as error:  # boundary: it belongs to whoever awaits the statement
+            except Exception as error:  # noqa: BLE001 - boundary: it belongs to whoever awaits the statement
                 if not future.cancelled():
                     future.set_exception(error)
             else:
@@ -147,7 +147,7 @@ class SimulatedConnection:
         if self._raw.in_transaction:
             self._raw.rollback()
 
-    def _call(self, sql: str, work: Callable[[], _T]) -> Any:
+    def _call(self, sql: str, work: Callable[[], _T]) -> Awaitable[_T]:
         future, self._busy_until_us = self._disk.queue(self._loop, self._busy_until_us, sql, self._name, work)
         return future
 

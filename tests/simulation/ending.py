@@ -122,5 +122,7 @@ def check_audit(truth: Truth, anchor: Anchor | None) -> None:
             truth.violated("I16", f"audit line {row['seq']} does not follow the one before it")
             return
         previous, head = row["hash"], row["seq"]
+        if "changed outside" in row["payload"]:
+            truth.violated("I8", f"nobody else moves money here, yet the audit says: {row['payload'][:200]}")
     if anchor is not None and head is not None and (anchor.seq, anchor.hash) != (head, previous):
         truth.violated("I16", f"the audit ends at {head}, its anchor says {anchor.seq}")

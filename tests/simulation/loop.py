@@ -1,15 +1,15 @@
 """Virtual time: one agenda for the whole world, and an event loop for each process that lives in it.
 
-A process is a `ProcessLoop`: callbacks that are ready, and timers on the shared agenda. Killing one means that
-none of its callbacks ever runs again, so a crash falls between two awaits, wherever that is. Time moves only
-when nothing is ready. Nothing here sleeps, and no thread is ever started.
+A process is a `ProcessLoop`: callbacks that are ready, and timers on the shared agenda. None of a killed
+process's callbacks ever runs again, so a crash falls between two awaits, wherever that is. Time moves only when
+nothing is ready. Nothing here sleeps, and no thread is ever started.
 """
 
 import asyncio
 import contextvars
 import heapq
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any
 
@@ -73,7 +73,7 @@ class ProcessLoop(asyncio.AbstractEventLoop):
             if not handle.cancelled():
                 asyncio._set_running_loop(self)
                 try:
-                    handle._run()  # type: ignore[attr-defined]
+                    handle._run()
                 finally:
                     asyncio._set_running_loop(None)
                 return True
@@ -101,7 +101,7 @@ class ProcessLoop(asyncio.AbstractEventLoop):
     def time(self) -> float:
         return self._agenda.now_us / 1_000_000
 
-    def call_soon(
+    def call_soon(  # type: ignore[override]
         self,
         callback: Callable[..., Any],
         *args: Any,
@@ -112,7 +112,7 @@ class ProcessLoop(asyncio.AbstractEventLoop):
             self._ready.append(handle)
         return handle
 
-    def call_later(
+    def call_later(  # type: ignore[override]
         self,
         delay: float,
         callback: Callable[..., Any],
@@ -121,7 +121,7 @@ class ProcessLoop(asyncio.AbstractEventLoop):
     ) -> asyncio.TimerHandle:
         return self.call_at(self.time() + delay, callback, *args, context=context)
 
-    def call_at(
+    def call_at(  # type: ignore[override]
         self,
         when: float,
         callback: Callable[..., Any],
@@ -155,14 +155,14 @@ class ProcessLoop(asyncio.AbstractEventLoop):
             self._tasks_max = 2 * len(self._tasks) + 256
         return task
 
-    def run_in_executor(
+    def run_in_executor(  # type: ignore[override]
         self, executor: Executor | None, func: Callable[..., Any], *args: Any
     ) -> asyncio.Future[Any]:
         """Run it here and now: a thread would bring in the order that the machine happens to choose."""
         future = self.create_future()
         try:
             future.set_result(func(*args))
-        except Exception as error:  # boundary: whatever it raised belongs to whoever awaits it
+        except Exception as error:  # noqa: BLE001 - boundary: whatever it raised belongs to whoever awaits it
             future.set_exception(error)
         return future
 
@@ -187,7 +187,7 @@ class Killed(BaseException):
     """Thrown into the tasks of a dead process, so that their frames are given up."""
 
 
-def _close(coroutine: Coroutine[Any, Any, Any] | Any) -> None:
+def _close(coroutine: Any) -> None:
     """Unwind a coroutine, also one that awaits again on its way out, as a rollback does."""
     if coroutine.cr_frame is not None and coroutine.cr_await is None:
         coroutine.close()  # it was never begun

@@ -1,4 +1,4 @@
-"""What happens around the desk in one seed: windows that pay, other traders, changes of markets, other programs.
+"""What happens around the desk in one seed: windows, other traders, other programs, changes of markets.
 
 Everything goes through the local exchange's own doors, so that books, catalogue and streams agree with it.
 """

@@ -1,7 +1,7 @@
 """The network between desk and venue: latencies and every fault of a request, under virtual time.
 
-`SimulatedHttp` stands in for `engine.venue.http_client.HttpClient` in one process. Bytes that have left are on
-their way whatever becomes of the process; an answer reaches only a process that lives and still waits.
+`SimulatedHttp` stands in for `engine.venue.http_client.HttpClient` in one process. Bytes that have left are
+on their way whatever becomes of the process; an answer reaches only a process that lives and still waits.
 """
 
 import asyncio

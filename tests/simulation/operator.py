@@ -1,4 +1,4 @@
-"""A seeded person at the desk: opens Dutch tickets, confirms, sends, drops, presses old buttons, kills, resumes.
+"""A seeded person at the desk: opens tickets, confirms, sends, drops, kills, resumes, presses old buttons.
 
 What the person sees is the cards: a ticket's present version and message. A card is in the chat some hundred
 milliseconds after it was made.

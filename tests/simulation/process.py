@@ -83,7 +83,7 @@ class Process:
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
-        self.loop = ProcessLoop(around.agenda, self._unhandled)
+        self.loop = ProcessLoop(around.agenda, self._unhandled)  # type: ignore[abstract]
         self.feed = around.watch(self.loop)
         self.user = around.listen(self.loop)
         self.chat = RecordedChat()

@@ -25,8 +25,8 @@ GRACE_MS = 100
 """Bytes that were on their way into the socket when the gate closed may still leave (reliability I13)."""
 SENDS_MAX = 5
 _NEW_ATTEMPTS = """
-SELECT a.rowid AS row, a.order_id, a.number, a.body_sha256, i.intent_key, i.ticket_id, i.leg, i.token_id, i.price,
-    i.size, i.expiration_s
+SELECT a.rowid AS row, a.order_id, a.number, a.body_sha256, i.intent_key, i.ticket_id, i.leg, i.token_id,
+    i.price, i.size, i.expiration_s
 FROM attempts AS a JOIN orders AS o USING (order_id) JOIN intents AS i USING (intent_key)
 WHERE a.rowid > ? ORDER BY a.rowid
 """

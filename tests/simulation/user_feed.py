@@ -1,7 +1,7 @@
 """The account's stream under virtual time: the exchange's own events, decoded by the desk's own decoder.
 
-Stands in for `engine.venue.user_ws.UserSocket` in one process. The channel replays nothing; messages are late,
-lost, doubled and out of order, connections are cut, and one that has gone silent is given up after 15 s.
+Stands in for `engine.venue.user_ws.UserSocket` in one process. The channel replays nothing; messages are
+late, lost, doubled and out of order, connections are cut, and one that has gone silent is given up in 15 s.
 """
 
 from collections.abc import Callable

@@ -96,7 +96,7 @@ SCALE = {
     Fault.STOP: 0.04,
     Fault.KILL: 0.05,
 }
-"""Where a fault can strike more often than once a request, or ends a seed's trading, its chance is this much."""
+"""Part of that chance, where a fault can strike more often than once a request or ends a seed's trading."""
 
 
 class Weather:

@@ -183,7 +183,7 @@ class World:
         with seams(self.agenda, entropy, self._loop, self.disk, self._stepped):
             try:
                 self._live()
-            except Exception as error:  # boundary: whatever it is, it is a finding, of the desk or of ours
+            except Exception as error:  # noqa: BLE001 - boundary: whatever it is, it is a finding
                 where = traceback.extract_tb(error.__traceback__)[-1]
                 self.truth.violated("simulation", f"{error!r} at {where.filename}:{where.lineno}")
             finally:

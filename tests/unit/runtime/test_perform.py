@@ -39,6 +39,7 @@ from engine.domain.events import (
 )
 from engine.domain.frames import MarketResolved
 from engine.domain.ids import ConnectionId, EventId
+from engine.domain.order import OrderState
 from engine.domain.review import Review, RulesFreeze
 from engine.domain.ticket import Claim, TicketState
 from engine.domain.units import Ms
@@ -234,6 +235,31 @@ async def test_the_next_step_is_stored_again_once_the_disk_has_recovered(shell):
     await perform(shell.hands, [LINE])
 
     assert named(shell.log) == ["append_audit failed", "append_audit"]
+
+
+async def test_progress_the_disk_refused_is_stored_as_soon_as_it_can_be(shell):
+    shell.store.fail = {"all"}
+    await perform(shell.hands, [SaveProgress((order(leg=1),), ())])
+    await perform(shell.hands, [LINE, SaveProgress((order(leg=2),), ())])
+    assert shell.store.orders == {}
+    shell.store.fail = set()
+
+    await perform(shell.hands, [])
+    await perform(shell.hands, [])
+
+    assert set(shell.store.orders) == {order(leg=1).order_id, order(leg=2).order_id}
+    assert named(shell.log).count("save_progress") == 1
+
+
+async def test_progress_the_disk_refused_never_undoes_what_came_after_it(shell):
+    shell.store.fail = {"save_progress"}
+    await perform(shell.hands, [SaveProgress((order(leg=1),), ())])
+    shell.store.fail = set()
+
+    newer = order(OrderState.FILLED, leg=1)
+    await perform(shell.hands, [SaveProgress((newer,), ())])
+
+    assert shell.store.orders == {newer.order_id: newer}
 
 
 async def test_subscribing_nothing_is_allowed(shell):

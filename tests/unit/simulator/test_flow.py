@@ -8,12 +8,13 @@ import pytest
 
 from engine.clock import ManualClock
 from engine.domain.fees import taker_fee
-from engine.domain.units import Price, Rounding, Size, Usdc, notional
+from engine.domain.units import PRICE_ONE, Price, Rounding, Size, Usdc, notional
 from engine.simulator.exchange import Placed
 from engine.simulator.facts import LevelSet, Traded
 from engine.simulator.market import BookSide, Side
 from engine.simulator.orders import NewOrder, OrderType
 from engine.simulator.quoted_market import QuotedMarket
+from engine.simulator.upheaval import change_tick
 from engine.simulator.venue import Venue
 from engine.simulator.windows import SIZE_MIN
 from tests.support.local_exchange import CUP, FED, LEADER
@@ -166,6 +167,16 @@ def test_flow_steps_can_be_driven_without_a_schedule():
         stage.venue.flow.step(rng, stage.clock.now_ms())
 
     assert len(stage.venue.exchange.take_facts()) > 150
+
+
+def test_flow_fair_prices_make_a_dollar_also_under_mixed_ticks():
+    stage = Stage(seed=3)
+    event = stage.venue.catalogue.event(CUP)
+    assert event is not None
+    change_tick(stage.venue, event, event.markets[0], Price(10))
+
+    for _ in stage.run(400, step_ms=200):
+        assert sum(market.fair for market in stage.group(CUP)) == PRICE_ONE
 
 
 def test_still_flow_changes_nothing_and_opens_no_window():
