@@ -1,8 +1,8 @@
 """Virtual time: one agenda for the whole world, and an event loop for each process that lives in it.
 
 A process is a `ProcessLoop`: callbacks that are ready, and timers on the shared agenda. None of a killed
-process's callbacks ever runs again, so a crash falls between two awaits, wherever that is. Time moves only when
-nothing is ready. Nothing here sleeps, and no thread is ever started.
+process's callbacks ever runs again, so a crash falls between two awaits, wherever that is. Time moves only
+when nothing is ready. Nothing here sleeps, and no thread is ever started.
 """
 
 import asyncio
