@@ -257,8 +257,13 @@ class Stage:
         )
 
     def _leave(self, request: RestRequest) -> None:
-        if is_post(request):
-            self.truth.leaving(request)
+        if not is_post(request):
+            return
+        closed_ms = self.truth.gate_closed_ms
+        if self.desk.gate is Gate.REDUCING and b'"side":"BUY"' not in request.body:
+            self.truth.gate_closed_ms = None  # a tripped breaker lets pass what only lowers the risk
+        self.truth.leaving(request)
+        self.truth.gate_closed_ms = closed_ms
 
     def _answer(self, request: RestRequest, fate: Any) -> RestReply:
         reply = self.edge.answer(request, fate)

@@ -211,13 +211,15 @@ def outages(rounds: int, seed: int) -> Result:
         broken = stage.verdict()
         bodies, ids = signed_twice(stage)
         orders = len(stage.truth.own_orders())
-    if orders != posts or bodies or ids:
+        not_taken = _refused(stage)
+    if orders + not_taken != posts or bodies or ids:
         broken.append(f"{posts} posts, {orders} orders at the exchange, {bodies} and {ids} signed twice")
     if max(waits) > OUTAGE_GOAL_S:
         broken.append(f"one took {max(waits):.3f} s after recovery, expected at most {OUTAGE_GOAL_S} s")
     text = (
         f"{rounds} outages of {OUTAGE_S} s, {posts} posts: {_twice(orders, bodies, ids)}\n"
-        f"  {refused} more refused by a closed gate or a stale book, {trips} times resumed\n"
+        f"  {not_taken} refused by the exchange, {refused} more by a closed gate or a stale book; "
+        f"{trips} times resumed\n"
         f"  from recovery to the true state: {_spread(waits)}"
     )
     return Result(text, broken)
@@ -289,6 +291,17 @@ def _released_once(stage: Stage) -> list[str]:
             if released != [reserved]:
                 found.append(f"{row['order_id']} reserved {reserved} and released {released}")
     return found
+
+
+def _refused(stage: Stage) -> int:
+    """Return how many orders reached the exchange and were not taken by it."""
+    return sum(
+        leg.order_id not in stage.venue.exchange.orders
+        for entry in stage.venue.log.entries()
+        if entry.method == "POST" and entry.processed
+        for leg in entry.legs
+        if leg.order_id
+    )
 
 
 def _twice(orders: int, bodies: int, ids: int) -> str:
