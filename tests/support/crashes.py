@@ -43,7 +43,14 @@ CHANGES = {
 }
 """A short horizon and short cards, so that a campaign of hundreds ends; a day cap that it does not reach."""
 SETTLED_WITHIN_S = 40.0
-RESTING = {"event": "harbour3", "outcome": "Northgate", "side": "BUY", "price": "0.02", "size": "60", "rest": True}
+RESTING = {
+    "event": "harbour3",
+    "outcome": "Northgate",
+    "side": "BUY",
+    "price": "0.02",
+    "size": "60",
+    "rest": True,
+}
 
 
 def write_config(folder: Path) -> Path:
