@@ -25,7 +25,7 @@ from engine.simulator.faults import Fault, FaultKind
 from engine.simulator.orders import OrderType
 from engine.simulator.other_hands import Wish
 from engine.simulator.rest import RestRequest
-from tests.campaigns.stage import SECOND, Stage, staged, timed
+from tests.campaigns.stage import SECOND, Result, Stage, played, staged
 from tests.simulation.network import is_post
 
 ROLES = ("maker", "taker")
@@ -239,17 +239,13 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.campaigns.fill_matrix")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args(arguments)
-    broken: list[str] = []
 
-    def run() -> str:
+    def play() -> Result:
         cells = run_matrix(all_cells(), asked.seed)
-        broken.extend(f"{c.role}, {c.mode}, {c.telling}: {text}" for c in cells for text in c.broken)
-        return table(cells)
+        broken = [f"{c.role}, {c.mode}, {c.telling}: {text}" for c in cells for text in c.broken]
+        return Result(table(cells), broken)
 
-    sys.stdout.write(timed(run) + "\n")
-    sys.stdout.writelines(f"{line}\n" for line in broken)
-    sys.stdout.write(f"{len(broken)} violations (checker: I1 to I9, I12, I15 to I19), seed {asked.seed}\n")
-    return 1 if broken else 0
+    return played([play], asked.seed)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from engine.domain.views import RefusalView, TicketView
 from engine.simulator.catalogue_seed import WINDOW_EVENTS
 from engine.simulator.orders import TradeStatus
 from engine.simulator.settlement import Odds
-from tests.campaigns.stage import Stage, staged, timed
+from tests.campaigns.stage import Result, Stage, played, staged
 
 DELAY_MS = (10_000, 50_000)
 TRIES_MAX = 20
@@ -44,18 +44,23 @@ class Trader:
     def act(self) -> None:
         """Resume what stands still, then trade once."""
         self.resumes += self.stage.resume()
-        self._thaw()
-        for _ in range(self.rng.randrange(4, 12)):
-            self.stage.venue.flow.step(self.stage.venue.flow._rng, self.stage.agenda.now_ms())
-        self.stage.venue.publish()
+        self.thaw()
+        self.stir()
         kind = self.rng.choice(("BUY", "SELL", "set", "set"))
-        refusal = self._set() if kind == "set" else self._single(Side(kind))
+        refusal = self.buy_set() if kind == "set" else self._single(Side(kind))
         if refusal:
             self.refused[refusal] += 1
         else:
             self.sent[kind] += 1
 
-    def _thaw(self) -> None:
+    def stir(self) -> None:
+        """Let the other traders act."""
+        for _ in range(self.rng.randrange(4, 12)):
+            self.stage.venue.flow.step(self.stage.venue.flow._rng, self.stage.agenda.now_ms())
+        self.stage.venue.publish()
+
+    def thaw(self) -> None:
+        """Lift every event's freeze."""
         desk = self.stage.desk
         for event in [event for event in desk.events.values() if event.event_id in desk.frozen]:
             self.stage.ask(AskResume(event.code, confirmed=True))
@@ -80,8 +85,8 @@ class Trader:
         view = stage.place(token, side, levels[0].price, size, kind)
         return view.refusal.kind.value if isinstance(view, RefusalView) else ""
 
-    def _set(self) -> str:
-        """Buy a set through its card: dry, confirm, send."""
+    def buy_set(self) -> str:
+        """Buy a set through its card: dry, confirm, send; return why nothing was sent, "" if it was."""
         stage = self.stage
         slug = self.rng.choice(tuple(WINDOW_EVENTS))
         if not stage.venue.flow.windows.is_open(slug):
@@ -110,14 +115,6 @@ class Trader:
         stage.until(lambda: not stage.desk.tickets[ticket_id].state.is_open, 5)
         state = stage.desk.tickets[ticket_id].state
         return "" if state not in (TicketState.DRY, TicketState.ARMED) else "back to dry: worse terms"
-
-
-@dataclass
-class Result:
-    """What the campaign came to."""
-
-    text: str
-    broken: list[str]
 
 
 def ghosts(trades: int, failed: int, seed: int) -> Result:
@@ -220,17 +217,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--failed", type=int, default=35, help="percent of trades (default 35)")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args(arguments)
-    broken: list[str] = []
-
-    def run() -> str:
-        result = ghosts(asked.trades, asked.failed, asked.seed)
-        broken.extend(result.broken)
-        return result.text
-
-    sys.stdout.write(timed(run) + "\n")
-    sys.stdout.writelines(f"{line}\n" for line in broken)
-    sys.stdout.write(f"{len(broken)} violations (checker: I1 to I9, I12, I15 to I19), seed {asked.seed}\n")
-    return 1 if broken else 0
+    return played([lambda: ghosts(asked.trades, asked.failed, asked.seed)], asked.seed)
 
 
 if __name__ == "__main__":

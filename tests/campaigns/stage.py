@@ -5,10 +5,11 @@ and streams. Nothing happens by chance: a campaign scripts faults, other traders
 ends with the independent checker.
 """
 
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 from unittest import mock
@@ -166,8 +167,12 @@ class Stage:
 
     def start(self) -> None:
         """Start a desk and wait until orders may leave and every book is proven."""
-        self.process = Process(self._around)
+        self.begin()
         assert self.until(self._ready, 120), f"seed {self.seed}: the desk is not ready: {self._why_not()}"
+
+    def begin(self) -> None:
+        """Start a desk and wait for nothing."""
+        self.process = Process(self._around)
 
     def _why_not(self) -> str:
         service = None if self.process is None else self.process.service
@@ -373,11 +378,28 @@ def staged(seed: int, **how: Any) -> Iterator[Stage]:
             stage.disk.close()
 
 
-def timed(run: Callable[[], str]) -> str:
-    """Run a campaign; return what it prints and how long it took."""
-    began = time.perf_counter()
-    text = run()
-    return f"{text}\n{time.perf_counter() - began:.1f} s of real time"
+@dataclass
+class Result:
+    """What one part of a campaign came to."""
+
+    text: str
+    broken: list[str]
+
+
+def played(parts: Sequence[Callable[[], Result] | None], seed: int) -> int:
+    """Run the parts, print their figures and every violation; 1 if there is any."""
+    broken: list[str] = []
+    for part in parts:
+        if part is None:
+            continue
+        began = time.perf_counter()
+        result = part()
+        broken += result.broken
+        sys.stdout.write(f"{result.text}\n  {time.perf_counter() - began:.1f} s of real time\n")
+        sys.stdout.flush()
+    sys.stdout.writelines(f"{line}\n" for line in broken)
+    sys.stdout.write(f"{len(broken)} violations (checker: I1 to I9, I12, I15 to I19), seed {seed}\n")
+    return 1 if broken else 0
 
 
 def percentile(values: list[float], share: int) -> float:

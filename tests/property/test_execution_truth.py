@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.campaigns import fill_matrix, ghost_fills, unknown_outcomes
+from tests.campaigns import fill_matrix, full_load, ghost_fills, late_events, unknown_outcomes
 
 SEED = 11
 
@@ -34,3 +34,19 @@ def test_fills_are_equal_however_they_come_about_and_are_told():
     fill_matrix.run_matrix(met, SEED)
 
     assert not [cell for cell in met if cell.broken], f"seed {SEED}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("part", "count"),
+    [
+        (late_events.dropped, 16),
+        (late_events.delayed, 5),
+        (full_load.steady, 10),
+        (full_load.restarted, 150),
+    ],
+)
+def test_events_that_are_lost_or_late_and_full_load_break_nothing(part, count):
+    result = part(count, SEED)
+
+    assert not result.broken, f"seed {SEED}: {result.text}\n" + "\n".join(result.broken)
