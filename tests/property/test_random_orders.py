@@ -21,3 +21,4 @@ def test_every_sendable_order_is_taken_and_every_other_has_a_reason():
     assert {kind.value for kind in REASONS} == set(tally.refused)
     assert {name.split()[0] for name in tally.sent} == {kind.value for kind in KINDS}
     assert tally.sent.total() > 900
+    assert tally.matches > 5_000
