@@ -220,7 +220,10 @@ def test_nothing_else_calls_submit():
         tree.name(path)
         for path in tree.sources()
         for node in ast.walk(tree.parsed(path))
-        if isinstance(node, ast.Attribute) and node.attr == "submit"
+        if isinstance(node, ast.Attribute)
+        and node.attr == "submit"
+        # The local chain submits acts, and the simulator reaches no relayer: the layers forbid it.
+        and not tree.name(path).startswith("engine/simulator/")
     }
 
     assert "engine/runtime/last_gate.py" in callers
