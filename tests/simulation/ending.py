@@ -134,7 +134,8 @@ def check_evidence(truth: Truth, disk: Disk) -> None:
     )
     head = None if disk.anchor is None else (disk.anchor.seq, disk.anchor.hash)
     told: dict[str, Any] = ledger(truth.venue, "")
-    told["requests"] = [entry for entry in told["requests"] if entry["arrival"] not in truth.unseen]
+    seen_there = [entry for entry in told["requests"] if entry["arrival"] not in truth.unseen]
+    told["requests"] = seen_there + truth.at_front
     seen = Evidence(read_views(truth.ledger), told, given, head)
     for sentence in violations(seen):
         truth.violated("checker", sentence)

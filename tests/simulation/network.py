@@ -136,12 +136,15 @@ class SimulatedHttp:
         arrive: Arrive,
         leave: Callable[[RestRequest], None],
         landed: Callable[[RestRequest, int], None],
+        turned_away: Callable[[RestRequest], None],
     ) -> None:
         """`leave` is told before a request's first byte, `arrive` carries it out at the venue.
 
-        `landed` is told when its bytes have ended their way, with the number of copies that have not.
+        `landed` is told when its bytes have ended their way, with the number of copies that have not;
+        `turned_away` when the venue's front answers a POST that was not carried out.
         """
         self._landed = landed
+        self._turned_away = turned_away
         self._agenda = agenda
         self._loop = loop
         self._rng = rng
@@ -211,6 +214,8 @@ class SimulatedHttp:
     def _carry_out(self, request: RestRequest, fault: Fault | None, waiting: Any) -> None:
         answer = IN_FRONT.get(fault) if fault else None
         self._landed(request, 0)
+        if answer is not None and is_post(request):
+            self._turned_away(request)
         if answer is None:
             answer = self._arrive(
                 request, unseen=waiting is None or (self._loop.dead and not is_post(request))

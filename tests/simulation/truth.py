@@ -9,6 +9,7 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import msgspec
 
@@ -24,6 +25,8 @@ from tests.simulation.loop import Agenda
 GRACE_MS = 100
 """Bytes that were on their way into the socket when the gate closed may still leave (reliability I13)."""
 SENDS_MAX = 5
+FRONT_ARRIVALS = 1_000_000
+"""Arrivals at the front are counted from here: they never meet the numbers of the exchange's log."""
 _NEW_ATTEMPTS = """
 SELECT a.rowid AS row, a.order_id, a.number, a.body_sha256, i.intent_key, i.ticket_id, i.leg, i.token_id,
     i.side, i.price, i.size, i.expiration_s
@@ -74,6 +77,8 @@ class Truth:
     sent: dict[str, Sent] = field(default_factory=dict)
     by_sha: dict[str, Sent] = field(default_factory=dict)
     foreign: set[str] = field(default_factory=set)
+    at_front: list[dict[str, Any]] = field(default_factory=list)
+    """POSTs that came as far as the venue's front, as the checker reads requests."""
     unseen: set[int] = field(default_factory=set)
     """Arrivals nobody sent: copies made on the way, and what was still on its way when its sender died."""
     closed_ms: Ms | None = None
@@ -177,6 +182,19 @@ class Truth:
         self._log_read = len(entries)
         self._check_executable()
         self._check_exposure()
+
+    def turned_away(self, request: RestRequest) -> None:
+        """Note a POST that the venue's front answered: the exchange's log has no line of it."""
+        known = [self.by_sha.get(hashlib.sha256(raw).hexdigest()) for raw in _legs(request.body)]
+        self.at_front.append(
+            {
+                "arrival": len(self.at_front) + FRONT_ARRIVALS,
+                "at_ms": self.agenda.now_ms(),
+                "method": request.method,
+                "path": request.path,
+                "legs": [{"order": sent.order_id, "outcome": "front"} for sent in known if sent is not None],
+            }
+        )
 
     def own_orders(self) -> list[Order]:
         """Return the exchange's orders of our account, foreign ones left out."""

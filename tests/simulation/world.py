@@ -3,6 +3,7 @@
 import hashlib
 import traceback
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from random import Random
@@ -55,6 +56,8 @@ CALM_S = 900
 QUIET_S = 25
 """How long everything must then stay as it is: two periods of reconcile."""
 PUMP_US = 100_000
+TOLD_MAX = 300
+"""Characters of a printed line: the effects come first, and a whole account is more than anybody reads."""
 TURNS_MAX = 200_000
 """Callbacks at one instant: more is a loop that eats itself."""
 
@@ -110,8 +113,9 @@ def small_venue(clock: Agenda, rng: Random) -> Venue:
 class World:
     """Everything of one seed."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, tell: Callable[[str], None] | None = None) -> None:
         self.seed = seed
+        self._tell = tell
         self.agenda = Agenda()
         self.weather = Weather(self.rng("weather"))
         self.venue = small_venue(self.agenda, self.rng("settle"))
@@ -305,13 +309,15 @@ class World:
     def note(self, text: str) -> None:
         """Enter a line into the trace."""
         self._trace.update(f"{self.agenda.now_us} {text}\n".encode())
+        if self._tell is not None:
+            self._tell(f"{self.agenda.now_us / SECOND:11.6f} {text[:TOLD_MAX]}")
 
     def _stepped(self, desk: Desk, event: Event) -> tuple[Effect, ...]:
         """Let the core take a step and look at it from outside."""
         self.events += 1
         effects = step(desk, event)
         told = "" if isinstance(event, CatalogueRead) else repr(event)
-        self.note(f"{type(event).__name__} {told} {[type(effect).__name__ for effect in effects]}")
+        self.note(f"{type(event).__name__} {[type(effect).__name__ for effect in effects]} {told}")
         self.truth.gate_is(desk.gate)
         return effects
 
@@ -330,6 +336,7 @@ class World:
             outages=self.outages,
             arrive=self._arrive,
             leave=self._leave,
+            turned_away=self.truth.turned_away,
             landed=lambda request, copies: self.truth.landed(request, copies) if is_post(request) else None,
         )
 
@@ -471,6 +478,6 @@ class World:
         )
 
 
-def run_seed(seed: int) -> Report:
-    """Run one seed from beginning to end."""
-    return World(seed).run()
+def run_seed(seed: int, tell: Callable[[str], None] | None = None) -> Report:
+    """Run one seed from beginning to end; `tell` gets every line of its trace."""
+    return World(seed, tell).run()
