@@ -34,6 +34,8 @@ class Disk:
         self.anchor: Anchor | None = None
         """The audit's anchor, a file of its own beside the ledger."""
         self.full = False
+        self.full_ms: list[tuple[int, int]] = []
+        """Spans in which it was full, on the desk's clock."""
         self.refused = 0
         self.on_commit: Callable[[], None] = lambda: None
         """Called when the ledger has committed, before the desk learns of it."""
