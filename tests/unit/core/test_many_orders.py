@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from time import perf_counter
 
 import pytest
 
@@ -76,19 +75,16 @@ def test_orders_are_never_forgotten(run):
         del run.desk.orders[leg.order_id]
 
 
-def test_a_restart_and_read_with_1000_open_orders_takes_far_less_than_a_second(run):
-    """Reliability G3 gives the whole recovery 5 s."""
+def test_a_restart_with_1000_open_orders_and_years_of_ended_ones_asks_at_a_pace_that_the_venue_takes(run):
+    """How long it takes is measured by `python -m tests.benchmarks --only restart`."""
     kept = tuple(
         order(S.LIVE, order_id=order_id(n), what=replace(order().intent, generation=n)) for n in range(1_000)
     )
     ended, fills = old(2_000)
-    began = perf_counter()
 
     effects = run.restart((*kept, *ended), (ticket(),), fills=fills)
     run.later(100).read(rests=[resting(o) for o in kept])
-    took_s = perf_counter() - began
 
     first = only(effects, CancelOrders).order_ids
     assert first == tuple(o.order_id for o in kept)[: len(first)], "one request; the others follow as paced"
     assert min(due for name, due in timers(effects).items() if name.startswith("lookup:")) > run.at_ms + 1_000
-    assert took_s < 1, f"took {took_s:.2f} s"
