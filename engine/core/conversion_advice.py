@@ -16,7 +16,7 @@ ADVICE_MAX = 10
 
 
 def conversion_advice(desk: Desk, at_ms: Ms) -> tuple[str, ...]:
-    """Return one line per act that would pay, dearest first, at most `ADVICE_MAX`; rounded down."""
+    """Return one line per act that would pay, best first, at most `ADVICE_MAX`; gains round down."""
     costs = ConversionCosts(fixed=desk.settings.dutch.fixed_cost, least=desk.settings.dutch.min_profit)
     found: list[tuple[Usdc, str]] = []
     for group in desk.events.values():

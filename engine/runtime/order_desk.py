@@ -74,6 +74,7 @@ class OrderDesk:
 
     async def send(self, effect: SendBatch) -> None:
         """Sign and commit a batch, then start its POST; raises StoreError if the ledger refused."""
+        began_us = perf_us()
         prepared = self._relayer.prepare(effect.intents)
         now = self._clock.now_ms()
         records = tuple(_record(order, now) for order in prepared)
@@ -89,14 +90,17 @@ class OrderDesk:
             return
         self._last_gate.authorise(effect.plan, effect.grant)
         self._post(BatchCommitted(now, effect.ticket, records, effect.approved, effect.grant))
-        self._tasks.spawn("submit", self._submit(prepared, effect.approved, effect.grant))
+        self._tasks.spawn("submit", self._submit(prepared, effect.approved, effect.grant, began_us))
 
     async def resend(self, effect: ResendOrders) -> None:
         """Store one more attempt for each order, then send the same bytes again."""
+        began_us = perf_us()
         prepared = await self._store.begin_resend(effect.order_ids, self._clock.now_ms())
-        self._tasks.spawn("submit", self._submit(prepared, effect.approved, effect.grant))
+        self._tasks.spawn("submit", self._submit(prepared, effect.approved, effect.grant, began_us))
 
-    async def _submit(self, prepared: Sequence[PreparedOrder], approved: Approved, grant: Grant) -> None:
+    async def _submit(
+        self, prepared: Sequence[PreparedOrder], approved: Approved, grant: Grant, began_us: int
+    ) -> None:
         """POST once, unless the last gate keeps it back; store and tell what was answered.
 
         A task that is cancelled meanwhile books its orders as unknown first: bytes may have left.
@@ -106,6 +110,7 @@ class OrderDesk:
         except asyncio.CancelledError:
             await self._finished(_report(prepared, PostClass.UNKNOWN, "the desk stopped while posting"))
             raise
+        self._metrics.observe_us("engine_place_ms", perf_us() - began_us)
         await self._finished(report)
 
     async def _finished(self, report: SubmitReport) -> None:

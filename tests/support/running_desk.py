@@ -220,7 +220,7 @@ async def running_desk(
         )
         running = RunningDesk(service, agent, chat, metrics, exchange)
         core = asyncio.create_task(service.run(), name="desk")
-        await open_admin_port(stack, folder, operators_of(settings), service)
+        await open_admin_port(stack, folder, operators_of(settings), service, metrics)
         try:
             await running.until(lambda: core.done() or _is_ready(service))
             yield running
