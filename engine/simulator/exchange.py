@@ -11,7 +11,7 @@ from heapq import heappop, heappush
 from itertools import groupby
 
 from engine.domain.fees import taker_fee
-from engine.domain.units import Ms, Rounding, Size, Usdc, notional
+from engine.domain.units import LOT, Ms, Rounding, Size, Usdc, notional
 from engine.simulator.balance_view import BalanceView
 from engine.simulator.bank import Account, Bank
 from engine.simulator.clearing import Clearing
@@ -19,7 +19,7 @@ from engine.simulator.contracts import UNLIMITED, exchange_of
 from engine.simulator.facts import Fact, LevelSet, OrderChange, OrderChanged, Traded
 from engine.simulator.ladder import Ladder
 from engine.simulator.market import BookSide, MarketSpec, Side, mirrored
-from engine.simulator.matching import SHARE_STEP, Match, fills_whole, meet_one, plan_matches, taker_cost
+from engine.simulator.matching import Match, fills_whole, meet_one, plan_matches, taker_cost
 from engine.simulator.orders import Fill, NewOrder, Order, OrderState, OrderType, Trade
 from engine.simulator.refusals import (
     FAK_UNMATCHED,
@@ -135,6 +135,7 @@ class Exchange:
         With `against` it meets that resting order alone, whoever stands before it.
         """
         assert new.id not in self.orders, f"order {new.id} was placed before"
+        assert new.budget is not None or new.size % LOT == 0, f"expected whole lots, was {new.size}"
         self.settle(now_ms)
         market = self.markets[new.condition_id]
         if against is None:
@@ -253,7 +254,7 @@ class Exchange:
             self._note_level(level[-1].maker, now_ms, by_trade=True)
         if trades:
             self._facts.append(Traded(market.condition_id, tuple(trades), now_ms))
-            if order.remaining < SHARE_STEP:
+            if order.remaining < LOT:
                 order.state = OrderState.MATCHED
             self._note_order(OrderChange.UPDATE, order, now_ms)
         return tuple(trades)
@@ -280,7 +281,7 @@ class Exchange:
         """Rest the remainder, or end an order that is filled or immediate."""
         terms = order.terms
         if terms.order_type.is_immediate:
-            whole = order.remaining < SHARE_STEP
+            whole = order.remaining < LOT
             self._end(order, OrderState.MATCHED if whole else OrderState.CANCELED, now_ms)
         elif order.remaining == 0:
             self._end(order, OrderState.MATCHED, now_ms)

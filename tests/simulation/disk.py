@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from storage.anchor import Anchor
 from storage.db import Database
 from storage.files import LEDGER_FILE, MARKET_FILE
+from storage.health import Finding, crashes
 from storage.profile import Durability
 from tests.simulation.loop import Agenda, ProcessLoop
 
@@ -56,6 +57,10 @@ class Disk:
         if self.full:
             raise OSError("no space left on device")
         self.anchor = anchor
+
+    def examine_start(self, _ledger: Path, unclean_starts: int) -> tuple[Finding, ...]:
+        """Stand in for `storage.health.examine_start`, which opens the file itself."""
+        return (crashes(unclean_starts),)
 
     def crash(self) -> None:
         """Lose what was not committed."""

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from engine.simulator.refusals import ENGINE_RESTARTING
 from engine.simulator.rest import RestReply, RestRequest
-from engine.venue.http_client import ANSWER_BYTES_MAX, FailureKind, HttpAnswer, HttpFailure
+from engine.venue.http_client import ANSWER_BYTES_MAX, FailureKind, HttpAnswer, HttpFailure, Lane
 from tests.simulation.loop import Agenda, ProcessLoop
 from tests.simulation.weather import Fault, Weather
 
@@ -150,6 +150,7 @@ class SimulatedHttp:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         bytes_max: int = ANSWER_BYTES_MAX,
+        lane: Lane = Lane.READS,
     ) -> HttpAnswer | HttpFailure:
         """Send one request and wait for its answer, at most five seconds."""
         request = RestRequest(method, urlsplit(url).path, query or {}, headers or {}, body or b"")

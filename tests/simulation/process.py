@@ -189,6 +189,7 @@ def seams(
         mock.patch("secrets.token_hex", lambda size=32: rng.randbytes(size).hex()),
         mock.patch("secrets.token_bytes", lambda size=32: rng.randbytes(size)),
         mock.patch.object(storage.files, "open_database", open_database),
+        mock.patch.object(storage.files, "examine_start", disk.examine_start),
         mock.patch.object(storage.files, "write_anchor", disk.write_anchor),
         mock.patch.object(storage.store, "write_anchor", disk.write_anchor),
         quiet(),
