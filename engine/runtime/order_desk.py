@@ -172,7 +172,7 @@ class OrderDesk:
     async def _cancel_all(self) -> None:
         asked_ms, began_us = self._clock.now_ms(), perf_us()
         outcome = await self._relayer.cancel_all()
-        self._told(outcome, (), asked_ms, began_us)
+        self._told(outcome, (), asked_ms, began_us, everything=True)
         named = tuple(order_id for order_id, _ in outcome.replies)
         await self._record(RequestKind.CANCEL_ALL, named, outcome, perf_us() - began_us)
 
@@ -209,6 +209,8 @@ class OrderDesk:
         order_ids: tuple[OrderId, ...],
         asked_ms: Ms,
         began_us: int,
+        *,
+        everything: bool = False,
     ) -> None:
         self._metrics.count("relayer_cancel_count")
         self._metrics.observe_us("relayer_cancel_ms", perf_us() - began_us)
@@ -219,7 +221,8 @@ class OrderDesk:
             self._count_timeouts([outcome.failure.reason])
             told = {order_id for order_id, _ in outcome.replies}
             untold = tuple(order_id for order_id in order_ids if order_id not in told)
-            self._post(CancelFailed(now, untold, outcome.failure.reason, outcome.note, asked_ms))
+            failed = CancelFailed(now, untold, outcome.failure.reason, outcome.note, asked_ms, everything)
+            self._post(failed)
 
     def heartbeat(self, heartbeat_id: str) -> None:
         """Start sending one heartbeat."""

@@ -227,5 +227,7 @@ def test_nothing_else_calls_submit():
     }
 
     assert "engine/runtime/last_gate.py" in callers
+    # The chain of the local exchange is no part of the desk, and its `submit` another function.
+    reached = {path for path in reached if not path.startswith("engine/simulator/")}
     assert reached == {"engine/runtime/service.py"}, "the function is handed over once, to the last gate"
     assert len(tree.lines_of(tree.ROOT / "engine/runtime/last_gate.py")) <= 300
