@@ -208,8 +208,13 @@ class CrashCampaign:
             if "crash loop" not in standing["gate_reason"]:
                 self.findings.notes.append(f"{standing['gate']}: {standing['gate_reason']}"[:300])
             self.findings.rearmed += 1
-            await self.admin("/rearm", {"confirm": True, "operator": ANA.name})
+            await until(self._lifts, "the halt is lifted")
         await until(self._runs, "the gate is open")
+
+    async def _lifts(self) -> bool:
+        """Tell whether a re-arming was taken; while three dry cards of before are open it is not."""
+        status, _ = await self.say_to_desk("/rearm", {"confirm": True, "operator": ANA.name})
+        return status == 200
 
     async def _runs(self) -> bool:
         return bool((await self.admin("/status", {}))["gate"] == "RUN")
@@ -329,16 +334,20 @@ class CrashCampaign:
             return found
 
     async def admin(self, path: str, fields: dict[str, object]) -> dict[str, Any]:
-        """Call the admin port of the desk that runs."""
+        """Call the admin port of the desk that runs; fails if it does not do it."""
+        status, found = await self.say_to_desk(path, fields)
+        assert status == 200, f"{path}: {found}"
+        return found
+
+    async def say_to_desk(self, path: str, fields: dict[str, object]) -> tuple[int, dict[str, Any]]:
+        """Call the admin port of the desk that runs; return the status and what it says."""
         told = json.loads((self.data / "admin.json").read_text(encoding="utf-8"))
         headers = {"Authorization": f"Bearer {told['token']}"}
         async with (
             aiohttp.ClientSession(headers=headers) as http,
             http.post(told["url"] + path, json=fields) as reply,
         ):
-            found: dict[str, Any] = await reply.json()
-            assert reply.status == 200, f"{path}: {found}"
-            return found
+            return reply.status, await reply.json()
 
     def _exchange_url(self) -> str:
         return str(json.loads((self.data / "exchange.json").read_text(encoding="utf-8"))["url"])
