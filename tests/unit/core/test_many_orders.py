@@ -113,10 +113,7 @@ def test_a_restart_with_1000_open_orders_begins_with_one_cancel_and_no_look_up(r
 
 
 def test_a_restart_and_read_cost_in_proportion_to_the_orders(run):
-    """Reliability G3 gives the recovery of 1,000 open orders 5 s: nothing in it may be quadratic.
-
-    How long it takes is measured by `python -m tests.benchmarks --only restart`.
-    """
+    """Reliability G3 gives the recovery of 1,000 open orders 5 s: nothing in it may be quadratic."""
     few = calls_of(lambda: taken_up(run, 100, 200))
     many = calls_of(lambda: taken_up(run, 400, 800))
 

@@ -185,6 +185,20 @@ async def test_a_cancel_without_a_usable_answer_is_told_as_failed(shell, desk):
     assert failed.reason == "timed out"
 
 
+@pytest.mark.parametrize("everything", [True, False])
+async def test_a_cancel_that_failed_tells_whether_it_was_for_everything(shell, desk, everything):
+    """Only then may everything be cancelled again."""
+    shell.relayer.cancel_reply = VenueFailure("timed out")
+    if everything:
+        desk.cancel_everything()
+    else:
+        desk.cancel([order_id(1)])
+    await settled(lambda: bool(shell.mail))
+
+    (failed,) = shell.told(CancelFailed)
+    assert failed.everything is everything
+
+
 async def test_cancel_everything_passes_a_closed_gate(shell, desk):
     shell.gate_open = False
 
