@@ -13,21 +13,19 @@ from itertools import groupby
 from engine.domain.fees import taker_fee
 from engine.domain.units import LOT, Ms, Rounding, Size, Usdc, notional
 from engine.simulator.balance_view import BalanceView
-from engine.simulator.bank import Account, Bank
+from engine.simulator.bank import Bank
 from engine.simulator.clearing import Clearing
-from engine.simulator.contracts import UNLIMITED, settlement_of
+from engine.simulator.cover import Cover, asked_for
 from engine.simulator.facts import Fact, LevelSet, OrderChange, OrderChanged, Traded
 from engine.simulator.ladder import Ladder
 from engine.simulator.market import BookSide, MarketSpec, Side, mirrored
-from engine.simulator.matching import Match, fills_whole, meet_one, plan_matches, taker_cost
+from engine.simulator.matching import Match, fills_whole, meet_one, plan_matches
 from engine.simulator.orders import Fill, NewOrder, Order, OrderState, OrderType, Trade
 from engine.simulator.refusals import (
     FAK_UNMATCHED,
     FOK_UNFILLED,
     POST_ONLY_CROSSES,
     Refusal,
-    allowance_too_low,
-    balance_too_low,
     below_one_dollar,
 )
 from engine.simulator.settlement import Settlements
@@ -69,6 +67,7 @@ class Exchange:
         self.resolutions: dict[str, Resolution] = {}
         self.settlements = Settlements(confirm_delay_ms)
         self._open: defaultdict[str, dict[str, Order]] = defaultdict(dict)
+        self._cover = Cover(self.bank, self.markets, self.balances, self._open)
         self._expiries: list[tuple[Ms, str]] = []
         self._delayed: list[tuple[Ms, str]] = []
         self.taker_delays: dict[str, int] = {}
@@ -115,7 +114,7 @@ class Exchange:
         """End open orders that balance or allowance cover no more, the newest first; return how many."""
         account, ended = self.bank.accounts[account_id], 0
         for order in reversed(self.open_orders(account_id)):
-            if order.state is OrderState.LIVE and not self._is_covered(account, order):
+            if order.state is OrderState.LIVE and not self._cover.covers(account, order):
                 self._end_resting(order, OrderState.UNCOVERED, now_ms)
                 ended += 1
         return ended
@@ -179,21 +178,11 @@ class Exchange:
         """Return why this order cannot be taken at this moment, or None."""
         if new.post_only and matches:
             return POST_ONLY_CROSSES
-        amount = new.budget if new.budget is not None else notional(new.price, new.size, Rounding.UP)
-        if new.side is Side.BUY and matches and amount < MARKETABLE_BUY_MIN:
+        if new.side is Side.BUY and matches and (amount := asked_for(new)) < MARKETABLE_BUY_MIN:
             return below_one_dollar(amount)
-        account = self.bank.accounts[new.account_id]
-        if new.side is Side.BUY:
-            cost = max(amount, taker_cost(new, matches, market.fee))
-            seen = self.balances.usdc(account, now_ms) - account.reserved_usdc
-            if (funds := max(min(account.free_usdc, seen), 0)) < cost:
-                return balance_too_low(funds, amount)
-            if self._spare_allowance(account, settlement_of(market).exchange) < cost:
-                return allowance_too_low(account.allowances.get(settlement_of(market).exchange, 0), amount)
-        elif (free := self._sellable(account, market.tokens[new.token_index], now_ms)) < new.size:
-            return balance_too_low(free, new.size)
-        elif not account.lets_trade(settlement_of(market)):
-            return allowance_too_low(0, new.size)
+        lacking = self._cover.lacking(market, new, matches, now_ms)
+        if lacking is not None:
+            return lacking
         if new.order_type is OrderType.FAK and not matches:
             return FAK_UNMATCHED
         if new.order_type is OrderType.FOK and not fills_whole(new, matches):
@@ -321,34 +310,6 @@ class Exchange:
         terms = order.terms
         token = self.markets[terms.condition_id].tokens[terms.token_index]
         self.bank.reserve(terms.account_id, token, terms.side, terms.price, size, sign=sign)
-
-    def _sellable(self, account: Account, token: str, now_ms: Ms) -> int:
-        """Return the shares an order may sell: free ones, as far as the venue has seen them."""
-        seen = self.balances.shares(account, token, now_ms) - account.reserved_shares.get(token, 0)
-        return max(min(account.free_shares(token), seen), 0)
-
-    def _is_covered(self, account: Account, order: Order) -> bool:
-        """Tell whether an open order could still be paid or delivered."""
-        market = self.markets[order.terms.condition_id]
-        if order.terms.side is Side.BUY:
-            return (
-                account.free_usdc >= 0 and self._spare_allowance(account, settlement_of(market).exchange) >= 0
-            )
-        token = market.tokens[order.terms.token_index]
-        return account.free_shares(token) >= 0 and account.lets_trade(settlement_of(market))
-
-    def _spare_allowance(self, account: Account, spender: str) -> int:
-        """Return what a contract may still spend beside the open orders it settles."""
-        allowance = account.allowances.get(spender, 0)
-        if allowance == UNLIMITED:
-            return UNLIMITED
-        promised = sum(
-            notional(order.terms.price, order.remaining, Rounding.UP)
-            for order in self._open[account.id].values()
-            if order.terms.side is Side.BUY
-            and settlement_of(self.markets[order.terms.condition_id]).exchange == spender
-        )
-        return allowance - promised
 
     def _tell(self, fact: Fact) -> None:
         self._facts.append(fact)

@@ -4,7 +4,7 @@ Every match is of whole lots (0.01 share), so that its notional is an exact numb
 price: prices count 1e-4. What is left of a FAK or FOK BUY's collateral after that is not spent.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.domain.fees import FeeCurve, taker_fee
@@ -80,7 +80,7 @@ def fills_whole(new: NewOrder, matches: list[Match]) -> bool:
     return (new.budget - spent) * PRICE_ONE < new.price * LOT
 
 
-def taker_cost(new: NewOrder, matches: list[Match], curve: FeeCurve) -> Usdc:
+def taker_cost(new: NewOrder, matches: Sequence[Match], curve: FeeCurve) -> Usdc:
     """Return the collateral a BUY needs in all: matched cash, fees, and the resting rest at its limit."""
     assert new.side is Side.BUY, "a sale needs shares, not collateral"
     total, matched = 0, 0
