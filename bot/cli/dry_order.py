@@ -24,7 +24,7 @@ from engine.domain.fees import taker_fee
 from engine.domain.ids import TicketId
 from engine.domain.market import Side
 from engine.domain.order import OrderIntent, TimeInForce
-from engine.domain.plan import Plan
+from engine.domain.plan import Plan, intent_of
 from engine.domain.refusal import Refusal
 from engine.domain.units import PRICE_ONE, Ms, Price, Rounding, Usdc, format_cents
 from engine.ports import PreparedOrder, StoreError
@@ -151,20 +151,10 @@ async def _book(settings: Settings, hosts: VenueHosts, outcome: Outcome, clock: 
 
 def _intent(plan: Plan, wanted: PlaceOrder, now_ms: Ms, ends: int) -> OrderIntent:
     leg = plan.legs[0]
-    return OrderIntent(
-        plan_id=plan.plan_id,
-        ticket_id=DRY_TICKET,
-        leg=0,
-        generation=0,
-        token_id=leg.token_id,
-        condition_id=leg.condition_id,
-        name=leg.name,
-        side=leg.side,
-        neg_risk=leg.neg_risk,
-        tick=leg.tick,
-        fee=leg.fee,
-        price=leg.limit,
-        size=leg.size,
+    return intent_of(
+        plan,
+        leg,
+        DRY_TICKET,
         time_in_force=wanted.time_in_force,
         post_only=wanted.rests,
         created_ms=now_ms,

@@ -24,7 +24,7 @@ from engine.domain.events import Asked, BatchCommitted, BatchRefused
 from engine.domain.ids import TicketId, TokenId
 from engine.domain.market import EventGroup
 from engine.domain.order import OrderIntent, TimeInForce
-from engine.domain.plan import Plan, PlanLeg
+from engine.domain.plan import Plan, PlanLeg, intent_of
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import MOVES, Claim, Move, Ticket, TicketKind, TicketState
 from engine.domain.units import Ms, Size
@@ -212,20 +212,10 @@ def _worse_than(desk: Desk, plan: Plan, at_ms: Ms) -> Refusal | None:
 
 def _intent(desk: Desk, ticket: Ticket, plan: Plan, leg: PlanLeg, at_ms: Ms) -> OrderIntent:
     ends_ms = (at_ms + GTD_LEAD_MS + desk.settings.orders.gtd_margin_ms) // 1_000 * 1_000
-    return OrderIntent(
-        plan_id=plan.plan_id,
-        ticket_id=ticket.ticket_id,
-        leg=leg.number,
-        generation=0,
-        token_id=leg.token_id,
-        condition_id=leg.condition_id,
-        name=leg.name,
-        side=leg.side,
-        neg_risk=leg.neg_risk,
-        tick=leg.tick,
-        fee=leg.fee,
-        price=leg.limit,
-        size=leg.size,
+    return intent_of(
+        plan,
+        leg,
+        ticket.ticket_id,
         time_in_force=TimeInForce.GTD,
         post_only=False,
         created_ms=Ms(at_ms + desk.venue_offset_ms),

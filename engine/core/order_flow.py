@@ -21,7 +21,7 @@ from engine.domain.events import Asked
 from engine.domain.ids import OrderId, TokenId
 from engine.domain.market import Side
 from engine.domain.order import OrderIntent, OrderRecord
-from engine.domain.plan import Plan
+from engine.domain.plan import Plan, intent_of
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import Claim, Move, Role, Ticket, TicketKind
 from engine.domain.units import PRICE_ONE, Ms, Price, format_price, format_size
@@ -137,20 +137,10 @@ def _own_orders(desk: Desk) -> Iterator[tuple[TokenId, Side, Price, str]]:
 def _intent(desk: Desk, ticket: Ticket, plan: Plan, command: PlaceOrder, at_ms: Ms) -> OrderIntent:
     leg = plan.legs[0]
     ends = ends_ms(command, at_ms, margin_ms=desk.settings.orders.gtd_margin_ms)
-    return OrderIntent(
-        plan_id=plan.plan_id,
-        ticket_id=ticket.ticket_id,
-        leg=leg.number,
-        generation=0,
-        token_id=leg.token_id,
-        condition_id=leg.condition_id,
-        name=leg.name,
-        side=leg.side,
-        neg_risk=leg.neg_risk,
-        tick=leg.tick,
-        fee=leg.fee,
-        price=leg.limit,
-        size=leg.size,
+    return intent_of(
+        plan,
+        leg,
+        ticket.ticket_id,
         time_in_force=command.time_in_force,
         post_only=command.rests,
         created_ms=Ms(at_ms + desk.venue_offset_ms),

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from engine.domain.fees import FeeCurve
-from engine.domain.ids import ConditionId, EventId, PlanId, TokenId
+from engine.domain.ids import ConditionId, EventId, PlanId, TicketId, TokenId
 from engine.domain.market import Side
+from engine.domain.order import OrderIntent, TimeInForce
 from engine.domain.units import Ms, Price, Size, Usdc
 
 
@@ -118,3 +119,40 @@ class Plan:
     def touch_sum(self) -> Price:
         """Sum of the best asks: the price of one set at the touch."""
         return Price(sum(leg.touch for leg in self.legs))
+
+
+def intent_of(
+    plan: Plan,
+    leg: PlanLeg,
+    ticket_id: TicketId,
+    *,
+    time_in_force: TimeInForce,
+    post_only: bool,
+    created_ms: Ms,
+    expiration_s: int,
+    resend_until_ms: Ms,
+) -> OrderIntent:
+    """Return the first order of a leg, at its limit and of its size; times are the caller's.
+
+    `created_ms` and `expiration_s` (0: none) are read by the venue, `resend_until_ms` by the desk alone.
+    """
+    return OrderIntent(
+        plan_id=plan.plan_id,
+        ticket_id=ticket_id,
+        leg=leg.number,
+        generation=0,
+        token_id=leg.token_id,
+        condition_id=leg.condition_id,
+        name=leg.name,
+        side=leg.side,
+        neg_risk=leg.neg_risk,
+        tick=leg.tick,
+        fee=leg.fee,
+        price=leg.limit,
+        size=leg.size,
+        time_in_force=time_in_force,
+        post_only=post_only,
+        created_ms=created_ms,
+        expiration_s=expiration_s,
+        resend_until_ms=resend_until_ms,
+    )

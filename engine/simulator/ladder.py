@@ -106,10 +106,6 @@ class Ladder:
         """Return the prices of a side, best first."""
         return list(self._halves[side].prices())
 
-    def orders_at(self, side: BookSide, price: Price) -> tuple[Order, ...]:
-        """Return the queue of one level."""
-        return self._halves[side].queue_at(price)
-
     def walk(self, side: BookSide) -> Iterator[Order]:
         """Yield resting orders of a side, best price first, then in order of arrival; nothing may change."""
         for price in self._halves[side].prices():

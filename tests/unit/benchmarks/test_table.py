@@ -13,7 +13,10 @@ from tests.benchmarks.rounds import Spread, spread
 from tests.benchmarks.table import as_json, as_table
 
 FIGURE = Figure(Spread(1.0, 0.5, 2.0), "3 msgs")
-GOALS = {"G1", "G2", "G8", "G9", "G10", "G13", "G14", "G15", "signing-ms"}
+GOALS = {"G1", "G2", "G8", "G9", "G10", "G13", "G14", "G15", "signing-ms"} | {
+    *(f"safety-commit-{legs}" for legs in (1, 5, 15)),
+    *("restart", "kill-gate", "kill-cancel"),
+}
 
 
 def test_rows_have_one_key_each_and_hold_every_goal():
