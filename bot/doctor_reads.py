@@ -78,7 +78,8 @@ async def _findings(
     geoblock = await checks.geoblock() if ask_geoblock else None
     ahead_ms = await checks.clock_offset_ms()
     if isinstance(credentials, VenueFailure):
-        return VenueFindings(geoblock, ahead_ms, credentials, credentials, credentials)
+        unasked = VenueFailure("that needs API credentials, see the line API key")
+        return VenueFindings(geoblock, ahead_ms, unasked, key_listed=credentials, collateral=unasked)
     return VenueFindings(
         geoblock=geoblock,
         clock_ahead_ms=ahead_ms,

@@ -19,15 +19,19 @@ from bot.doctor import (
     is_refused,
     refuse_start,
 )
-from bot.doctor_reads import holder, secrets_file
+from bot.doctor_reads import holder, read_facts, secrets_file
+from bot.local.world import LOCAL_PRIVATE_KEY
+from bot.trading_account import trading_account
 from config.settings import Mode
+from engine.clock import SystemClock
 from engine.domain.failure import VenueFailure
 from engine.domain.units import Usdc
 from engine.venue.account_checks import Collateral, Geoblock, SdkVersion
-from engine.venue.endpoints import NEG_RISK_EXCHANGE, STANDARD_EXCHANGE
+from engine.venue.endpoints import NEG_RISK_EXCHANGE, STANDARD_EXCHANGE, VenueHosts
 from engine.venue.signing import SignatureType
 from storage.health import Finding, Grade
 from storage.lock import hold_folder
+from tests.support.running_desk import settings_with
 
 OK, WARN, REFUSED = Verdict.OK, Verdict.WARN, Verdict.REFUSED
 SILENT = VenueFailure("no answer")
@@ -144,3 +148,25 @@ def test_the_secrets_file_is_seen_as_it_lies(tmp_path: Path) -> None:
     path.chmod(0o644)
 
     assert secrets_file(path) == SecretsFile(0o644, exists=True)
+
+
+async def test_a_venue_that_is_not_there_is_told_once_and_does_not_hang(tmp_path: Path) -> None:
+    settings = settings_with()
+    nobody = VenueHosts.loopback("http://127.0.0.1:1", "ws://127.0.0.1:1")  # no service listens on port 1
+
+    facts = await read_facts(
+        settings,
+        tmp_path / "service.toml",
+        tmp_path,
+        nobody,
+        account=trading_account(settings, LOCAL_PRIVATE_KEY),
+        private_key=LOCAL_PRIVATE_KEY,
+        is_ours=False,
+        clock=SystemClock(),
+    )
+
+    refused = {line.name: line for line in examine(facts) if line.verdict is REFUSED}
+    assert {"clock", "closed-only", "balance", "allowances", "API key"} <= refused.keys()
+    assert [name for name, line in refused.items() if "expected API credentials" in line.found] == ["API key"]
+    assert "see the line API key" in refused["balance"].found
+    assert all(line.next_step for line in refused.values())
