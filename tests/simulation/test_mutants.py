@@ -16,6 +16,7 @@ import engine.core.dutch_flow
 import engine.core.order_flow
 import engine.core.risk
 import engine.venue.account_wire
+from engine.core.sheet import Room
 from engine.domain.failure import PostClass
 from engine.domain.order import Settlement
 from engine.domain.units import Usdc
@@ -75,22 +76,21 @@ def holds_what_failed_to_settle() -> AbstractContextManager[Any]:
 
 @contextmanager
 def sends_through_a_closed_gate() -> Iterator[None]:
+    """In the core and at the last gate: either of them alone still holds."""
     with ExitStack() as stack:
         for module in (engine.core.risk, engine.core.dutch_flow, engine.core.order_flow):
-            if hasattr(module, "closed"):
-                stack.enter_context(mock.patch.object(module, "closed", lambda *_args, **_kinds: None))
-        stack.enter_context(mock.patch.object(LastGate, "_closed", lambda *_args: None))
+            stack.enter_context(mock.patch.object(module, "closed", return_value=None))
+        stack.enter_context(mock.patch.object(LastGate, "_closed", return_value=None))
         yield
 
 
 @contextmanager
 def forgets_its_caps() -> Iterator[None]:
     """The core's caps alone: the last gate still holds each order to what one ticket may cost."""
-    plenty = engine.core.risk.Room(*[Usdc(10**12)] * 3)
+    plenty = Room(ticket=Usdc(10**12), day=Usdc(10**12), wallet=Usdc(10**12))
     with ExitStack() as stack:
         for module in (engine.core.risk, engine.core.dutch_flow):
-            if hasattr(module, "room"):
-                stack.enter_context(mock.patch.object(module, "room", lambda *_args: plenty))
+            stack.enter_context(mock.patch.object(module, "room", return_value=plenty))
         yield
 
 
