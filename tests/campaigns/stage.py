@@ -5,6 +5,7 @@ and streams. Nothing happens by chance: a campaign scripts faults, other traders
 ends with the independent checker.
 """
 
+import asyncio
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -278,15 +279,18 @@ class Stage:
 
     # -- the operator
 
-    def ask(self, command: Command, *, within_s: float = 30) -> View:
-        """Ask the desk as Ana does, and wait for the answer."""
+    def asking(self, command: Command) -> asyncio.Task[View]:
+        """Begin to ask the desk as Ana does."""
         process = self.process
         assert process is not None, "expected a process"
         assert process.service is not None, "expected its ledger to be open"
-        asked = process.loop.create_task(process.service.ask(ANA, CHAT, command), name="person")
+        return process.loop.create_task(process.service.ask(ANA, CHAT, command), name="person")
+
+    def ask(self, command: Command, *, within_s: float = 30) -> View:
+        """Ask the desk, and wait for the answer."""
+        asked = self.asking(command)
         assert self.until(asked.done, within_s), f"seed {self.seed}: no answer to {command}"
-        view: View = asked.result()
-        return view
+        return asked.result()
 
     def resume(self) -> bool:
         """Lift a halt and tripped breakers, if anything stands; True if it did."""

@@ -71,7 +71,13 @@ def _compare_orders(truth: Truth) -> None:
             )
     known = {order.terms.id for order in truth.own_orders()}
     for order_id, row in rows.items():
-        if order_id not in known and row["state"] not in ("rejected", "dead", "expired", "cancelled", "killed"):
+        if order_id not in known and row["state"] not in (
+            "rejected",
+            "dead",
+            "expired",
+            "cancelled",
+            "killed",
+        ):
             truth.violated("I6", f"{order_id} is {row['state']} in the ledger and unknown to the exchange")
 
 
