@@ -25,6 +25,7 @@ from engine.domain.ids import OrderId, TicketId
 from engine.domain.order import OrderRecord, OrderState
 from engine.domain.ticket import Operator, TicketState
 from engine.domain.views import TicketView, View
+from engine.metrics import Metrics
 
 ADMIN_FILE = "admin.json"
 BODY_MAX = 16 * 1024
@@ -44,12 +45,14 @@ class AdminPort:
         desk: DeskPort,
         operators: Sequence[Operator],
         orders_of: Callable[[TicketId], tuple[OrderRecord, ...]],
+        metrics: Metrics,
     ) -> None:
         """Take the desk; `orders_of` tells the orders of a ticket as they stand now."""
         self.token = secrets.token_urlsafe(32)
         self._desk = desk
         self._operators = tuple(operators)
         self._orders_of = orders_of
+        self._metrics = metrics
 
     def app(self) -> web.Application:
         """Return the HTTP application."""
@@ -95,6 +98,11 @@ class AdminPort:
     async def reconcile(self, _fields: JsonObject) -> Answer:
         """Read the account now, and tell what the complete read held and changed."""
         return answered(await self._ask(NAMELESS, AskReconcile()))
+
+    async def reset_metrics(self, _fields: JsonObject) -> Answer:
+        """Set the process's counters back to zero; nothing of the desk or its ledger changes."""
+        self._metrics.reset()
+        return 200, {"reset": True}
 
     async def cancel(self, fields: JsonObject) -> Answer:
         """Cancel one order, those of an event, or all."""
@@ -147,6 +155,7 @@ ROUTES: dict[str, Callable[[AdminPort, JsonObject], Awaitable[Answer]]] = {
     "/reconcile": AdminPort.reconcile,
     "/cancel": AdminPort.cancel,
     "/place": AdminPort.place,
+    "/metrics-reset": AdminPort.reset_metrics,
 }
 
 

@@ -123,7 +123,7 @@ async def run_desk(
             service.post(HostTold(clock.now_ms(), HostSign.CRASH_LOOP, starts))
         core = asyncio.create_task(service.run(), name="desk")
         stack.push_async_callback(_ended, core)
-        await open_admin_port(stack, lock.folder, operators_of(settings), service)
+        await open_admin_port(stack, lock.folder, operators_of(settings), service, metrics)
         webhook = Webhook(
             secrets=[parts.webhook_secret], inbox=storage.inbox, desk=chat, clock=clock, metrics=metrics
         )
@@ -151,14 +151,18 @@ async def run_desk(
 
 
 async def open_admin_port(
-    stack: AsyncExitStack, folder: Path, operators: Sequence[Operator], service: Service
+    stack: AsyncExitStack,
+    folder: Path,
+    operators: Sequence[Operator],
+    service: Service,
+    metrics: Metrics,
 ) -> None:
     """Serve the commands that need this process; also while it starts, because a kill waits for nothing."""
 
     def orders_of(ticket_id: TicketId) -> tuple[OrderRecord, ...]:
         return tuple(o for o in service.desk.orders.values() if o.intent.ticket_id == ticket_id)
 
-    port = AdminPort(service, operators, orders_of)
+    port = AdminPort(service, operators, orders_of, metrics)
     listener = _bind("127.0.0.1", 0)
     await _serve(stack, port.app(), listener)
     write_address(folder, f"http://127.0.0.1:{listener.getsockname()[1]}", port.token)

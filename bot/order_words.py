@@ -61,6 +61,8 @@ def order_of(words: OrderWords) -> PlaceOrder:
         raise ValueError("expected either a token, or an event's code with an outcome; found both or neither")
     if words.side.upper() not in ("BUY", "SELL"):
         raise ValueError(f"expected the side BUY or SELL, found {words.side!r}")
+    if words.lasts_s and not words.rest:
+        raise ValueError("expected a life time only with an order that rests, found one without")
     side = Side(words.side.upper())
     return PlaceOrder(
         outcome=OutcomeRef(

@@ -34,10 +34,17 @@ class Row:
 
 
 METRICS: tuple[Row, ...] = (
+    Row(
+        "engine_place_ms",
+        Kind.SUMMARY,
+        "",
+        "a batch from signing or reading back to its answer, commit included",
+    ),
     Row("engine_place_call_ms", Kind.SUMMARY, "", "whole call of a POST of orders"),
     Row("engine_ack_ms", Kind.SUMMARY, "", "request sent to answer read, per POST"),
     Row("engine_errors", Kind.COUNTER, "where", "faults caught at a named boundary"),
     Row("service_task_errors", Kind.COUNTER, "task", "tasks that died and were restarted or ended the desk"),
+    Row("service_market_runtime_ms", Kind.SUMMARY, "", "how long market connections stood, told as they end"),
     Row("relayer_acks_total", Kind.COUNTER, "status", "order answers by class or status"),
     Row("relayer_cancel_count", Kind.COUNTER, "", "cancel requests"),
     Row("relayer_cancel_ms", Kind.SUMMARY, "", "duration of cancel requests"),
@@ -139,6 +146,12 @@ class Metrics(Collector):
     def total(self, name: str) -> int:
         """Return the sum of a counter over all its labels."""
         return sum(self._values[name].values())
+
+    def reset(self) -> None:
+        """Set every counter and summary back to zero; readings tell the present and stay."""
+        for values in self._values.values():
+            values.clear()
+        self._counts = dict.fromkeys(self._counts, 0)
 
     def collect(self) -> Iterator[Metric]:
         """Yield every row that has a value, in table order."""

@@ -23,6 +23,7 @@ from engine.ports import StoreError
 _PLAN, _INTENT, _AUDIT = "plan/1", "intent/1", "audit/1"
 
 _Shape = TypeVar("_Shape")
+_encode_sorted = msgspec.json.Encoder(order="sorted").encode
 _encode_pairs = msgspec.json.Encoder().encode
 _decode_pairs = msgspec.json.Decoder(list[tuple[int, int]]).decode
 
@@ -80,7 +81,9 @@ def fingerprint(text: str) -> str:
 
 
 def _encode(kind: str, value: object) -> str:
-    return canonical_json([kind, msgspec.to_builtins(value)])
+    """Return the canonical text: the C encoder's where it is ASCII, and so the same to the byte."""
+    text = _encode_sorted((kind, value))
+    return text.decode() if text.isascii() else canonical_json([kind, msgspec.to_builtins(value)])
 
 
 def _decode(kind: str, shape: type[_Shape], text: str) -> _Shape:

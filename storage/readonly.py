@@ -130,12 +130,12 @@ class StoredRules:
 
 def read_rules(folder: Path, code: str) -> StoredRules | None:
     """Return the rules of the event with this code, None if there is none; raises StoreError."""
-    with _reading(folder / MARKET_FILE) as market:
+    with reading(folder / MARKET_FILE) as market:
         row = market.execute(EVENT_BY_CODE, (code,)).fetchone()
         if row is None:
             return None
         event = event_of(row, market.execute(MARKETS, (row["event_id"],)).fetchall())
-    with _reading(folder / LEDGER_FILE) as ledger:
+    with reading(folder / LEDGER_FILE) as ledger:
         if not _has_reviews(ledger):
             return StoredRules(event, None, None)
         review = ledger.execute(NEWEST_OF, (event.event_id,)).fetchone()
@@ -155,7 +155,7 @@ def _has_reviews(ledger: sqlite3.Connection) -> bool:
 
 def read_status(folder: Path, at_ms: Ms) -> LedgerStatus:
     """Return the ledger of a data folder as one consistent picture; raises StoreError."""
-    with _reading(folder / LEDGER_FILE) as ledger:
+    with reading(folder / LEDGER_FILE) as ledger:
         halt = ledger.execute(HALT).fetchone()
         frozen = {row["event_id"] for row in ledger.execute("SELECT event_id FROM freezes")}
         if _has_reviews(ledger):
@@ -243,26 +243,26 @@ def verify_audit(folder: Path) -> ChainIntact | ChainBroken:
         anchor = read_anchor(folder)
     except AnchorUnreadableError as error:
         return ChainBroken(1, f"{error}, found other text: no line can be trusted")
-    with _reading(folder / LEDGER_FILE) as ledger:
+    with reading(folder / LEDGER_FILE) as ledger:
         ledger.text_factory = as_stored
         return verify_chain(ledger.execute(CHAIN), anchor)
 
 
 def read_audit_tail(folder: Path, lines: int) -> tuple[AuditLine, ...]:
     """Return the newest lines of the audit, oldest of them first; raises StoreError."""
-    with _reading(folder / LEDGER_FILE) as ledger:
+    with reading(folder / LEDGER_FILE) as ledger:
         rows = ledger.execute(_TAIL, (lines,)).fetchall()
     return tuple(AuditLine(row["seq"], decode_audit(row["payload"])) for row in reversed(rows))
 
 
 def read_open_orders(folder: Path) -> tuple[OrderRecord, ...]:
     """Return every order that may still execute, unknown ones included, oldest first; raises StoreError."""
-    with _reading(folder / LEDGER_FILE) as ledger:
+    with reading(folder / LEDGER_FILE) as ledger:
         return tuple(order_of(row) for row in ledger.execute(_OPEN_ORDERS).fetchall())
 
 
 def _schema(path: Path, name: str) -> SchemaLine:
-    with _reading(path) as database:
+    with reading(path) as database:
         row = database.execute("SELECT coalesce(max(number), 0) FROM migrations").fetchone()
     return SchemaLine(file=path.name, current=row[0], newest=len(shipped(name)))
 
@@ -276,12 +276,12 @@ def _reading_market(folder: Path) -> Iterator[sqlite3.Connection]:
             f"{schema.file} has schema {schema.current}, this program reads {schema.newest}: run "
             f"`dutchdesk migrate --data {folder}` with the newer of both versions"
         )
-    with _reading(folder / MARKET_FILE) as market:
+    with reading(folder / MARKET_FILE) as market:
         yield market
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
     """Give one read transaction on an existing file."""
     if not path.exists():
         raise StoreError(

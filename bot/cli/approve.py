@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from bot.cli.chain_access import ChainAccessError, opened_chain
 from bot.cli.run import CONFIG, DATA
@@ -227,7 +227,9 @@ def _tell(
 
 
 def _print(rows: tuple[AllowanceRow, ...], wish: Wish | None, done: Done | None) -> None:
-    table = Table("contract", "may take", "needed", "", "may move shares", "")
+    table = Table(
+        Column("contract", no_wrap=True), "may take", "needed", "verdict", "may move shares", "verdict"
+    )
     for row in rows:
         taking = "no cap" if row.collateral >= UNLIMITED else format_usdc(Usdc(row.collateral))
         needed = format_usdc(row.needed) if row.needed else "-"

@@ -30,25 +30,28 @@ def kill(data_dir: Path, operator: str, as_json: bool) -> None:  # noqa: FBT001 
     try:
         found = call_desk(data_dir, "/kill", {"operator": operator})
     except NoDeskError as error:
-        found = {"halted": False, "flag_file": str(_leave_flag(data_dir)), "why": str(error)}
+        found = {"halted": False, "flag_file": str(_leave_flag(data_dir)), "why": error.found}
     if as_json:
         click.echo(json.dumps(found))
     elif found["halted"]:
         click.echo(
-            f"halted: {found['believed_open']} orders believed open are being cancelled; `dutchdesk status "
-            f"--data {data_dir}` and the chat tell when the venue has confirmed it"
+            f"halted: everything is being cancelled, {found['believed_open']} orders were believed open; "
+            f"`dutchdesk orders --data {data_dir}` lists what may still execute, the chat tells when the "
+            "venue has confirmed that nothing does"
         )
     else:
         click.echo(
-            f"no desk answered ({found['why']}); left {found['flag_file']}: a desk on this folder halts as "
-            "soon as it sees the file. Nothing was cancelled at the venue by this command"
+            f"no desk answered: {found['why']}. Left {found['flag_file']}: a desk on this folder halts as "
+            "soon as it sees the file. Nothing was cancelled at the venue by this command: if no desk runs, "
+            "look there and cancel by hand"
         )
 
 
 def _leave_flag(data_dir: Path) -> Path:
     """Leave the flag file; without a data folder there is no desk that could find it."""
     if not data_dir.is_dir():
-        raise NoDeskError(f"expected a data folder, found none at {data_dir}: no desk can have run there")
+        found = f"expected a data folder, found none at {data_dir}"
+        raise NoDeskError(f"{found}: no desk can have run there", found)
     path = data_dir / KILL_FILE
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
     os.close(descriptor)
@@ -81,9 +84,14 @@ def rearm(data_dir: Path, operator: str, event: str, confirm: bool, as_json: boo
         click.echo("\n".join(_standing(found)))
 
 
+def _gate(found: dict[str, Any]) -> str:
+    """Return the gate, and why it stands so where there is a reason."""
+    return f"gate {found['gate']}" + (f": {found['gate_reason']}" if found["gate_reason"] else "")
+
+
 def _standing(found: dict[str, Any]) -> list[str]:
     lines = [
-        f"gate {found['gate']}: {found['gate_reason']}",
+        _gate(found),
         *(f"frozen: {line}" for line in found["frozen"]),
     ]
     if found["gate"] in ("HALTED", "REDUCING"):
@@ -147,9 +155,21 @@ def health(data_dir: Path, as_json: bool) -> None:  # noqa: FBT001 - an option o
         click.echo(json.dumps(found))
     else:
         click.echo(
-            f"gate {found['gate']}: {found['gate_reason']} · feeds {found['feeds_live']} of "
+            f"{_gate(found)} · feeds {found['feeds_live']} of "
             f"{found['feeds_total']} live · orders open {found['open_orders']}, "
             f"unknown {found['unknown_orders']}"
         )
     if not runs:
         raise SystemExit(1)
+
+
+@click.command("metrics-reset")
+@DATA
+@JSON
+def metrics_reset(data_dir: Path, as_json: bool) -> None:  # noqa: FBT001 - an option of the command line
+    """Set the running desk's counters back to zero, for a measurement. The ledger keeps everything.
+
+    `status-summary` and `status-top` read the ledger, so they go on counting.
+    """
+    found = call_desk(data_dir, "/metrics-reset", {})
+    click.echo(json.dumps(found) if as_json else "counters of /metrics are at zero")

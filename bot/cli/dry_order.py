@@ -26,7 +26,7 @@ from engine.domain.market import Side
 from engine.domain.order import OrderIntent, TimeInForce
 from engine.domain.plan import Plan
 from engine.domain.refusal import Refusal
-from engine.domain.units import Ms, Rounding, Usdc, format_cents
+from engine.domain.units import PRICE_ONE, Ms, Price, Rounding, Usdc, format_cents
 from engine.ports import PreparedOrder, StoreError
 from engine.venue.amounts import Amounts, limit_amounts
 from engine.venue.clob import VenueReads
@@ -50,7 +50,7 @@ class DryOrder:
     maker: str
     signer: str
     fee_max: Usdc
-    """The venue's taker fee if every share trades at the limit, rounded up."""
+    """The venue's taker fee where it is dearest within the limit, rounded up."""
     against: tuple[str, ...]
     """Why this order would not be sent; empty if nothing known here speaks against it."""
     missing: tuple[str, ...]
@@ -82,10 +82,16 @@ async def dry_order(
         amounts=limit_amounts(leg.side, leg.limit, leg.size, leg.tick),
         maker=account.wallet,
         signer=account.signer,
-        fee_max=taker_fee(leg.fee, leg.limit, leg.size, Rounding.UP),
+        fee_max=taker_fee(leg.fee, _dearest_fee_at(leg.side, leg.limit), leg.size, Rounding.UP),
         against=tuple(_against(settings, data_dir, wanted, plan, now_ms)),
         missing=tuple(_missing(settings, wanted)),
     )
+
+
+def _dearest_fee_at(side: Side, limit: Price) -> Price:
+    """Return the price within the limit at which the fee per share is dearest: the curve peaks at 0.5."""
+    middle = PRICE_ONE // 2
+    return Price(min(limit, middle) if side is Side.BUY else max(limit, middle))
 
 
 def account_of(settings: Settings) -> TradingAccount:

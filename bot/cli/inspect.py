@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from bot.cli.run import CONFIG, DATA
 from config.modes import refusals
@@ -44,7 +44,8 @@ def _print_status(found: LedgerStatus) -> None:
     for ticket in found.tickets:
         table.add_row(ticket.ticket_id, ticket.kind, ticket.state, ticket.owner)
     console.print(table if found.tickets else "no open tickets")
-    orders = Table("order", "ticket", "leg", "state", "side", "size", "filled")
+    whole = [Column(name, no_wrap=True) for name in ("order", "ticket")]
+    orders = Table(*whole, "leg", "state", "side", "size", "filled")
     for order in found.orders:
         sizes = (format_size(order.size), format_size(order.filled))
         orders.add_row(order.order_id[:14], order.ticket_id, str(order.leg), order.state, order.side, *sizes)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from bot.cli.run import DATA
 from engine.domain.market import Side, canonical_json
@@ -35,7 +35,8 @@ def orders(data_dir: Path, as_json: bool) -> None:  # noqa: FBT001 - an option o
     if not found:
         console.print("no order may still execute")
         return
-    table = Table("order", "ticket", "state", "side", "outcome", "limit", "size", "filled", "type")
+    whole = [Column(name, no_wrap=True) for name in ("order", "ticket", "state")]  # what `cancel` is given
+    table = Table(*whole, "side", "outcome", "limit", "size", "filled", "type")
     for order in found:
         intent = order.intent
         table.add_row(

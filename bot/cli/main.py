@@ -12,7 +12,7 @@ from bot import __version__
 from bot.cli.approve import approve_outcome, approve_usdc
 from bot.cli.chain_access import ChainAccessError
 from bot.cli.desk_call import DeskRefusedError, NoDeskError
-from bot.cli.desk_commands import cancel, health, kill, rearm, reconcile
+from bot.cli.desk_commands import cancel, health, kill, metrics_reset, rearm, reconcile
 from bot.cli.diag_markets import diag_markets
 from bot.cli.doctor import doctor
 from bot.cli.inspect import check_config, migrate, status
@@ -27,6 +27,7 @@ from bot.cli.replay import replay
 from bot.cli.review import review
 from bot.cli.run import exchange, local, run_service, standin
 from bot.cli.snapshot import snapshot
+from bot.cli.status_reads import status_summary, status_top
 from bot.cli.venue_hosts import NoExchangeError
 from config.secrets_file import SecretsError
 from config.settings import SettingsError
@@ -73,6 +74,9 @@ COMMANDS = (
     rearm,
     reconcile,
     status,
+    status_summary,
+    status_top,
+    metrics_reset,
     health,
     orders,
     cancel,

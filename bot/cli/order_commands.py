@@ -14,10 +14,13 @@ from bot.cli.desk_commands import OPERATOR
 from bot.cli.dry_order import DryOrder, DryRefusedError, dry_order
 from bot.cli.run import CONFIG, DATA
 from bot.cli.venue_hosts import hosts_of
+from bot.figures import clock_time
 from bot.order_words import TYPES, OrderWords, order_of
 from config.settings import load
 from engine.clock import SystemClock
-from engine.domain.units import Rounding, format_cents, format_price, format_size, format_usdc
+from engine.core.order_plan import VENUE_GTD_EARLY_MS
+from engine.domain.order import OrderIntent
+from engine.domain.units import Ms, Rounding, format_cents, format_price, format_size, format_usdc
 
 OPTIONS = (
     click.option("--event", default="", metavar="CODE", help="Event, by its short name: fed5."),
@@ -133,6 +136,14 @@ def _dry_run(words: OrderWords, config_path: Path, data_dir: Path, *, as_json: b
     return not found.against
 
 
+def _ends(intent: OrderIntent) -> str:
+    """Tell when the venue ends the order by itself: before the expiration that is on the wire."""
+    if not intent.expiration_s:
+        return "expiration none"
+    ends = Ms(intent.expiration_s * 1_000 - VENUE_GTD_EARLY_MS)
+    return f"expiration {intent.expiration_s}: the venue ends it at {clock_time(ends)} at the latest"
+
+
 def _as_json(found: DryOrder) -> dict[str, Any]:
     leg, intent = found.plan.legs[0], found.prepared.intent
     return {
@@ -163,7 +174,7 @@ def _lines(found: DryOrder) -> list[str]:
     resting = ", post-only" if intent.post_only else ""
     return [
         f"{leg.side.value} {format_size(leg.size)} {leg.name} of {found.plan.code} at {limit}",
-        f"{intent.time_in_force.value}{resting}, expiration {intent.expiration_s or 'none'}",
+        f"{intent.time_in_force.value}{resting}, {_ends(intent)}",
         f"order id {found.prepared.order_id} (of this dry run only)",
         f"maker {found.maker}, signer {found.signer}",
         f"maker amount {found.amounts.maker}, taker amount {found.amounts.taker}",

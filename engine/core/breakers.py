@@ -22,7 +22,7 @@ from engine.domain.effects import (
     SetTimer,
 )
 from engine.domain.events import HostTold
-from engine.domain.failure import LegAnswer, PostClass
+from engine.domain.failure import LegAnswer, PostClass, RejectKind
 from engine.domain.gate import Breaker, Hold
 from engine.domain.host import HostSign
 from engine.domain.order import OrderState, Settlement
@@ -33,15 +33,13 @@ REJECTS_MAX, REJECTS_WITHIN_MS = 5, 60_000
 UNKNOWN_MAX, UNKNOWN_LONGEST_MS = 3, 120_000
 AUTH_MAX = 3
 FAILED_MAX, FAILED_WITHIN_MS = 2, 600_000
-FAILED_OF_LAST_MAX = 2
+FAILED_OF_LAST, FAILED_OF_LAST_MAX = 20, 2
 """More than a tenth of the last 20."""
 EXPOSURE_PCT = 95
 LAG_HALTS_MS = 1_000
 LAGS_MAX, LAGS_WITHIN_MS = 3, 10_000
 """So many late turns within this time pause the desk for as long."""
 LAG_TIMER = "lag"
-AUTH_WORDS = ("nauthorized", "Invalid api key", "HTTP 401", "HTTP 403", "of the API KEY")
-"""In a refusal they speak of the key, not of the order (protocol 4.5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +98,13 @@ def trip(desk: Desk, breaker: Breaker, detail: str, at_ms: Ms) -> list[Effect]:
 
 
 def posted(desk: Desk, answers: tuple[LegAnswer, ...], at_ms: Ms) -> list[Effect]:
-    """Count what one POST's answer means for the breakers: a batch is one refusal, however many legs."""
+    """Count what one POST's answer means for the breakers: a batch is one refusal, however many legs.
+
+    An order that its own type ended (FAK, FOK) is no refusal.
+    """
     tally = desk.tally
-    refused = [answer.reason for answer in answers if answer.kind is PostClass.REFUSED]
-    key_refused = any(word in reason for reason in refused for word in AUTH_WORDS)
+    refused = [a.reason for a in answers if a.kind is PostClass.REFUSED and a.reject is not RejectKind.KILLED]
+    key_refused = [a.reason for a in answers if a.reject is RejectKind.AUTH]
     if any(answer.kind is PostClass.ACCEPTED for answer in answers):
         tally.auth = 0
     effects: list[Effect] = []
@@ -117,7 +118,7 @@ def posted(desk: Desk, answers: tuple[LegAnswer, ...], at_ms: Ms) -> list[Effect
     if key_refused:
         tally.auth += 1
         if tally.auth >= AUTH_MAX:
-            effects += trip(desk, Breaker.AUTH, f"{tally.auth} POSTs in a row: {refused[-1]}", at_ms)
+            effects += trip(desk, Breaker.AUTH, f"{tally.auth} POSTs in a row: {key_refused[-1]}", at_ms)
     return [*effects, *judge_unknown(desk, at_ms)]
 
 
@@ -149,20 +150,15 @@ def judge_exposure(desk: Desk, at_ms: Ms) -> list[Effect]:
 
 
 def judge_fills(desk: Desk, effects: list[Effect], at_ms: Ms) -> list[Effect]:
-    """Count trades that this step found settled or failed; each is news once."""
-    tally = desk.tally
+    """Judge the newest trades when this step found one undone: as trades, however many orders stood in it."""
     news = [fill for effect in effects if isinstance(effect, SaveProgress) for fill in effect.fills]
-    for fill in (fill for fill in news if fill.settlement.is_final):
-        tally.settled.append(fill.settlement)
-        if fill.settlement is Settlement.FAILED:
-            tally.failed.append(at_ms)
-    while tally.failed and tally.failed[0] <= at_ms - FAILED_WITHIN_MS:
-        tally.failed.popleft()
-    of_last = sum(1 for settlement in tally.settled if settlement is Settlement.FAILED)
     if not any(fill.settlement is Settlement.FAILED for fill in news):
         return []
-    if len(tally.failed) >= FAILED_MAX or of_last > FAILED_OF_LAST_MAX:
-        detail = f"{len(tally.failed)} trades failed to settle within 10 min, {of_last} of the last 20"
+    ended = list(desk.ended_trades)
+    failed = sum(trade.failed for trade in ended if trade.at_ms > at_ms - FAILED_WITHIN_MS)
+    of_last = sum(trade.failed for trade in ended[-FAILED_OF_LAST:])
+    if failed >= FAILED_MAX or of_last > FAILED_OF_LAST_MAX:
+        detail = f"{failed} trades failed to settle within 10 min, {of_last} of the last 20"
         return trip(desk, Breaker.FAILED_TRADES, detail, at_ms)
     return []
 
@@ -181,6 +177,7 @@ def host_told(desk: Desk, event: HostTold) -> list[Effect]:
             return over(desk, Hold.DISK, at_ms)
         case HostSign.CLOCK_STEP:
             # The venue's clock is measured with the catalogue; timestamps wait for that and for the account.
+            desk.clock_set_ms = at_ms
             paused = hold(desk, Hold.CLOCK, f"{Hold.CLOCK.value} by {figure} ms")
             return [*paused, ReadCatalogue()]
         case HostSign.CRASH_LOOP:

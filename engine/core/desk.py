@@ -34,6 +34,7 @@ from engine.core import (
     watch,
 )
 from engine.core.inventory import shares
+from engine.core.read_back import reach_back, read_account
 from engine.core.settling import review_flight, settle_timer, take_up
 from engine.core.state import Desk, Flight, live_orders
 from engine.domain.commands import (
@@ -93,7 +94,6 @@ from engine.domain.events import (
     UserTold,
     VenueNotice,
 )
-from engine.domain.gate import Hold
 from engine.domain.ids import OrderId, TicketId
 from engine.domain.order import Fill, OrderRecord, OrderState
 from engine.domain.refusal import Refusal
@@ -130,6 +130,7 @@ def restored(desk: Desk, event: Restored) -> list[Effect]:
     desk.frozen = dict(event.frozen_events)
     desk.rules_frozen = {freeze.event_id: freeze for freeze in event.rules_freezes}
     reviewed = rules_watch.restore_reviews(desk, event.reviews, event.last_rules, event.at_ms)
+    reach_back(desk, event.ended)
     if event.halted is not None:
         desk.standing.halted = event.halted
     effects: list[Effect] = reviewed if event.halted is None else [CancelEverything(), *reviewed]
@@ -143,7 +144,7 @@ def restored(desk: Desk, event: Restored) -> list[Effect]:
         ReadCatalogue(),
         *effects,
         *fills,
-        reconcile.read_account(desk, event.at_ms, "start"),
+        read_account(desk, event.at_ms, "start"),
         SetTimer(FEED_TIMER, Ms(event.at_ms + FEED_CHECK_MS)),
     ]
 
@@ -282,8 +283,8 @@ def committed(desk: Desk, event: BatchCommitted) -> list[Effect]:
 
 
 def catalogue_read(desk: Desk, event: CatalogueRead) -> list[Effect]:
-    """Take over the catalogue; the venue's clock is measured, so a set clock holds nothing."""
-    return [*watch.catalogue_read(desk, event), *gate_watch.over(desk, Hold.CLOCK, event.at_ms)]
+    """Take over the catalogue; the venue's clock is measured, so a clock set before holds nothing."""
+    return [*watch.catalogue_read(desk, event), *gate_watch.clock_measured(desk, event.asked_ms, event.at_ms)]
 
 
 def account_read(desk: Desk, event: AccountRead) -> list[Effect]:
@@ -295,7 +296,7 @@ def job_due(desk: Desk, event: JobDue) -> list[Effect]:
     """Carry out a row of the JOBS table."""
     match event.job:
         case Job.RECONCILE:
-            return [reconcile.read_account(desk, event.at_ms, "job")]
+            return [read_account(desk, event.at_ms, "job")]
         case Job.DUTCH_SCAN:
             return watch.scan_job(desk, event.at_ms)
         case Job.CATALOGUE_REFRESH:
@@ -305,7 +306,7 @@ def job_due(desk: Desk, event: JobDue) -> list[Effect]:
         case Job.RETENTION:
             return [PruneHistory()]
         case Job.POSITIONS:
-            read = reconcile.read_account(desk, event.at_ms, "positions")
+            read = read_account(desk, event.at_ms, "positions")
             return [replace(read, tokens=tuple(sorted(shares(desk))))]
         case _:
             assert_never(event.job)
@@ -355,6 +356,7 @@ TIMERS: dict[str, Callable[[Desk, str, Ms], list[Effect]]] = {
     gate_watch.TELL_TIMER: lambda _desk, _key, _at_ms: [],  # every step tells what is due
     recheck.TIMER: lambda desk, key, at_ms: dutch_flow.recheck_timer(desk, TicketId(key), at_ms),
     "settle": lambda desk, key, at_ms: settle_timer(desk, TicketId(key), at_ms),
+    repeats.CANCEL_ALL_TIMER: lambda _desk, _key, _at_ms: [CancelEverything()],
     history.ROUND_TIMER: lambda desk, _key, at_ms: history.go_on(desk, at_ms),
     catalogue_retry.RETRY_TIMER: lambda desk, _key, at_ms: catalogue_retry.retry_timer(desk, at_ms),
     halt.STORE_TIMER: lambda desk, _key, at_ms: halt.store_timer(desk, at_ms),

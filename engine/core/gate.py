@@ -52,6 +52,11 @@ class Standing:
         return Gate.PAUSED if self.holds else Gate.RUN
 
     @property
+    def gate_of_sends(self) -> Gate:
+        """Return what a send has to pass: while a hold stands not even what reduces may leave."""
+        return Gate.PAUSED if self.gate is Gate.REDUCING and self.holds else self.gate
+
+    @property
     def reasons(self) -> tuple[str, ...]:
         """Return every reason, the severest first; empty while orders may leave."""
         first = self.awaits if self.halted is None else self.halted

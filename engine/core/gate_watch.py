@@ -6,9 +6,10 @@ a flapping connection is one message a minute; the audit has every change.
 """
 
 from engine.core.gate import Held
+from engine.core.read_back import read_account
 from engine.core.resume_flow import resumed
 from engine.core.state import Desk
-from engine.domain.effects import Audit, Count, Effect, RaiseAlert, ReadAccount, SetTimer
+from engine.domain.effects import Audit, Count, Effect, RaiseAlert, SetTimer
 from engine.domain.events import UserLink
 from engine.domain.gate import Hold
 from engine.domain.units import Ms
@@ -20,8 +21,6 @@ BLIND_TIMER = "blind"
 TELL_TIMER = "gate"
 TOLD_AGAIN_MS = 60_000
 """At most one announcement of pauses a minute; a kill, a halt or a breaker has its own alert at once."""
-LOOK_BACK_MS = 600_000
-"""Reads after a hold reach back this far (reliability E4)."""
 
 
 def hold(desk: Desk, kind: Hold, reason: str) -> list[Effect]:
@@ -37,7 +36,12 @@ def over(desk: Desk, kind: Hold, at_ms: Ms) -> list[Effect]:
     if held is None or held.over_ms is not None:
         return []
     desk.standing.holds[kind] = Held(f"{held.reason}; over, reading the account", at_ms)
-    return [ReadAccount(Ms(max(0, at_ms - LOOK_BACK_MS)), "hold over")]
+    return [read_account(desk, at_ms, "hold over")]
+
+
+def clock_measured(desk: Desk, asked_ms: Ms, at_ms: Ms) -> list[Effect]:
+    """End the hold of a clock that was set, if the venue's was measured by a read begun after that."""
+    return over(desk, Hold.CLOCK, at_ms) if asked_ms >= desk.clock_set_ms else []
 
 
 def read_completely(desk: Desk, asked_ms: Ms, at_ms: Ms) -> list[Effect]:

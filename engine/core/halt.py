@@ -6,6 +6,7 @@ A kill passes in every state and waits for nothing. The desk is re-armed only by
 from dataclasses import replace
 
 from engine.core.inventory import holdings
+from engine.core.read_back import read_account
 from engine.core.settling import view_of
 from engine.core.state import Desk, live_orders
 from engine.core.ticket import moved
@@ -16,7 +17,6 @@ from engine.domain.effects import (
     CancelEverything,
     Effect,
     RaiseAlert,
-    ReadAccount,
     Reply,
     SaveHalt,
     SetTimer,
@@ -117,7 +117,7 @@ def kill_timer(desk: Desk, at_ms: Ms) -> list[Effect]:
         return []
     return [
         CancelEverything(),
-        ReadAccount(Ms(max(0, desk.kill.at_ms - 600_000)), "kill"),
+        read_account(desk, at_ms, "kill"),
         SetTimer(KILL_TIMER, Ms(at_ms + KILL_AGAIN_MS)),
     ]
 

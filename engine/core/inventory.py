@@ -13,9 +13,11 @@ from engine.domain.units import Rounding, Size, Usdc, format_cents, format_size
 
 
 def shares(desk: Desk) -> dict[TokenId, Size]:
-    """Return shares held per outcome token; asserts that none is negative."""
+    """Return shares held per outcome token; negative where more was sold than our fills have bought.
+
+    That happens when a sale thought over trades after all and the account had shares from elsewhere.
+    """
     held = {token: holding.held for token, holding in desk.positions.holdings.items()}
-    assert all(size >= 0 for size in held.values()), "expected no negative inventory"
     return {token: size for token, size in held.items() if size}
 
 
@@ -78,7 +80,7 @@ def holdings(desk: Desk) -> tuple[str, ...]:
 
 
 def _line(code: str, sizes: list[Size], cost: Usdc) -> str:
-    sets = min(sizes)
+    sets = Size(max(0, min(sizes)))
     loose = sum(sizes) - sets * len(sizes)
     beyond = f" + {format_size(Size(loose))} single shares" if loose else ""
     return f"{code} {format_size(sets)} sets{beyond}, cost {format_cents(cost, Rounding.UP)}"

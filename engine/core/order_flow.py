@@ -4,6 +4,8 @@ It takes the way of every ticket: the same table of moves, the same caps, both w
 What differs is the plan (`engine.core.order_plan`), and that a BUY must not meet an order of our own.
 """
 
+from collections.abc import Iterator
+
 from engine.core.inventory import sellable
 from engine.core.order_plan import Outcome, ends_ms, find_outcome, plan_order, type_refusal
 from engine.core.order_terms import GTD_LEAD_MS
@@ -16,13 +18,13 @@ from engine.domain.book import NotLive
 from engine.domain.commands import AskCancel, PlaceOrder, Press
 from engine.domain.effects import Audit, CancelEverything, Effect, Reply, SendBatch
 from engine.domain.events import Asked
-from engine.domain.ids import OrderId
+from engine.domain.ids import OrderId, TokenId
 from engine.domain.market import Side
 from engine.domain.order import OrderIntent, OrderRecord
 from engine.domain.plan import Plan
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import Claim, Move, Role, Ticket, TicketKind
-from engine.domain.units import PRICE_ONE, Ms, format_price, format_size
+from engine.domain.units import PRICE_ONE, Ms, Price, format_price, format_size
 from engine.domain.views import CancelView
 
 ORDER_PREFIX_MIN = 8
@@ -104,23 +106,32 @@ def _self_trade(desk: Desk, outcome: Outcome, command: PlaceOrder) -> Refusal | 
     """Refuse what could match an order of our own, on this token or mirrored on the other one."""
     market, price = outcome.market, command.price
     other = market.no if outcome.token_id == market.yes else market.yes
-    for order in live_orders(desk):
-        intent = order.intent
-        if intent.token_id == outcome.token_id and intent.side is not command.side:
-            buy, sell = (price, intent.price) if command.side is Side.BUY else (intent.price, price)
+    for token_id, side, own, name in _own_orders(desk):
+        if token_id == outcome.token_id and side is not command.side:
+            buy, sell = (price, own) if command.side is Side.BUY else (own, price)
             meets = buy >= sell
-        elif intent.token_id == other and intent.side is command.side:
-            together = price + intent.price
+        elif token_id == other and side is command.side:
+            together = price + own
             meets = together >= PRICE_ONE if command.side is Side.BUY else together <= PRICE_ONE
         else:
             continue
         if meets:
             return Refusal(
                 RefusalKind.SELF_TRADE,
-                f"expected no order of our own on the other side, found {order.order_id[:14]} of "
-                f"{intent.ticket_id} at {format_price(intent.price)}: cancel it first",
+                f"expected no order of our own on the other side, found {name} at {format_price(own)}: "
+                "cancel it first",
             )
     return None
+
+
+def _own_orders(desk: Desk) -> Iterator[tuple[TokenId, Side, Price, str]]:
+    """Return what may still trade, or is just being committed: token, side, limit and name."""
+    for order in live_orders(desk):
+        intent = order.intent
+        yield intent.token_id, intent.side, intent.price, f"{order.order_id[:14]} of {intent.ticket_id}"
+    for ticket_id, pending in desk.committing.items():
+        for leg in pending.plan.legs:
+            yield leg.token_id, leg.side, leg.limit, f"an order of {ticket_id}"
 
 
 def _intent(desk: Desk, ticket: Ticket, plan: Plan, command: PlaceOrder, at_ms: Ms) -> OrderIntent:

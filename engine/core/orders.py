@@ -15,7 +15,7 @@ from engine.core.resend import may_resend, next_pause_ms
 from engine.core.state import Desk, Proof, live_orders
 from engine.domain.account import OpenOrder
 from engine.domain.effects import CancelOrders, Count, Effect, SaveProgress, SetTimer
-from engine.domain.failure import POST_RULES, LegAnswer, Placed, PostClass, is_kill
+from engine.domain.failure import POST_RULES, LegAnswer, Placed, PostClass, RejectKind
 from engine.domain.ids import OrderId
 from engine.domain.order import Evidence, OrderRecord, OrderState, advance
 from engine.domain.units import LOT, Ms, Size
@@ -23,7 +23,7 @@ from engine.domain.views import Gate
 
 
 def take_answers(desk: Desk, answers: Iterable[LegAnswer], at_ms: Ms) -> list[Effect]:
-    """Apply one POST's judgement to its orders; cancel at once what is left and not meant to rest."""
+    """Apply one POST's judgement to its orders; cancel at once what is left and is not to rest."""
     effects: list[Effect] = []
     changed: list[OrderRecord] = []
     leftovers: list[OrderId] = []
@@ -40,7 +40,7 @@ def take_answers(desk: Desk, answers: Iterable[LegAnswer], at_ms: Ms) -> list[Ef
             note_alive(desk, after.order_id, at_ms)
         if after.state is OrderState.DELAYED:
             effects += watch(desk, after, at_ms)
-        elif after.state in (OrderState.LIVE, OrderState.PARTIAL) and not after.intent.rests:
+        elif after.state in (OrderState.LIVE, OrderState.PARTIAL) and must_go(desk, after):
             leftovers.append(after.order_id)
     if leftovers:
         effects += cancel(desk, leftovers, at_ms)
@@ -51,7 +51,8 @@ def take_answers(desk: Desk, answers: Iterable[LegAnswer], at_ms: Ms) -> list[Ef
 
 
 def _may_go_again(desk: Desk, order: OrderRecord, at_ms: Ms) -> bool:
-    return desk.gate is Gate.RUN and may_resend(desk.settings.orders, order, at_ms)
+    wanted = desk.gate is Gate.RUN and not asked_to_go(desk, order)
+    return wanted and may_resend(desk.settings.orders, order, at_ms)
 
 
 def _judged(order: OrderRecord, answer: LegAnswer, *, again: bool) -> OrderRecord:
@@ -64,7 +65,7 @@ def _judged(order: OrderRecord, answer: LegAnswer, *, again: bool) -> OrderRecor
             return order  # a read has been faster than this answer: it knows more
         return _with_evidence(replace(order, filled=filled), evidence)
     if answer.kind is PostClass.REFUSED and not order.ever_unknown:
-        killed = order.intent.is_immediate and is_kill(answer.reason)
+        killed = answer.reject is RejectKind.KILLED
         evidence = Evidence.KILLED if killed else Evidence.REFUSED
         return _with_evidence(replace(order, reason=answer.reason), evidence)
     if again and rule.same_bytes_may_follow:
@@ -186,5 +187,10 @@ def see_open(desk: Desk, seen: OpenOrder, asked_ms: Ms, at_ms: Ms) -> list[Effec
 
 def must_go(desk: Desk, order: OrderRecord) -> bool:
     """Tell whether a resting order is to be cancelled: it was not meant to rest, or somebody asked for it."""
+    return not order.intent.rests or asked_to_go(desk, order)
+
+
+def asked_to_go(desk: Desk, order: OrderRecord) -> bool:
+    """Tell whether its cancel was asked for: from then on nothing of it may leave again."""
     proof = desk.proofs.get(order.order_id)
-    return not order.intent.rests or (proof is not None and proof.cancel_sent_ms is not None)
+    return proof is not None and proof.cancel_sent_ms is not None

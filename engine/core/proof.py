@@ -9,9 +9,10 @@ expiration a complete read alone is enough.
 from collections.abc import Sequence
 from dataclasses import replace
 
+from engine.core.read_back import OVERLAP_MS, read_account
 from engine.core.state import Desk, Proof, live_orders
 from engine.domain.account import CancelReply
-from engine.domain.effects import CancelOrders, Effect, LookUpOrder, ReadAccount, SaveProgress, SetTimer
+from engine.domain.effects import CancelOrders, Effect, LookUpOrder, SaveProgress, SetTimer
 from engine.domain.ids import OrderId
 from engine.domain.order import Evidence, OrderRecord, OrderState, advance
 from engine.domain.units import Ms
@@ -26,8 +27,6 @@ LOOK_UPS_MAX = 15
 """A batch; of more orders at once the account is read instead of looking up each."""
 UNACKNOWLEDGED = (OrderState.SENDING, OrderState.UNKNOWN)
 """States in which the venue has not shown that it knows the order."""
-READ_OVERLAP_MS = 600_000
-"""Look-ups reach back this far before the order was made, against clock differences."""
 
 
 def prove(
@@ -60,6 +59,8 @@ def note_alive(desk: Desk, order_id: OrderId, seen_ms: Ms) -> None:
     """Remember that the venue knew an order: a read begun before may miss it."""
     proof = desk.proofs.setdefault(order_id, Proof())
     proof.alive_ms = Ms(max(seen_ms, proof.alive_ms or 0))
+    if proof.known_ms is None:
+        proof.known_ms = seen_ms
 
 
 def unknown_since(desk: Desk) -> tuple[tuple[OrderId, Ms], ...]:
@@ -91,7 +92,7 @@ def look_up_due(desk: Desk, order_id: OrderId, at_ms: Ms) -> list[Effect]:
 
 def look_up(order: OrderRecord) -> LookUpOrder:
     """Return the effect that asks for one order by id and for its trades."""
-    since = Ms(max(0, order.intent.created_ms - READ_OVERLAP_MS))
+    since = Ms(max(0, order.intent.created_ms - OVERLAP_MS))
     return LookUpOrder(order.order_id, order.intent.condition_id, since)
 
 
@@ -111,8 +112,7 @@ def cancels_replied(
     """
     told = [order_id for order_id, reply in replies if _take_reply(desk, order_id, reply, asked_ms, at_ms)]
     if len(told) > LOOK_UPS_MAX:
-        oldest = min(desk.orders[order_id].intent.created_ms for order_id in told)
-        return [ReadAccount(Ms(max(0, oldest - READ_OVERLAP_MS)), "cancelled")]
+        return [read_account(desk, at_ms, "cancelled")]
     return [effect for order_id in told for effect in look_up_due(desk, order_id, at_ms)]
 
 
@@ -183,9 +183,12 @@ def _end(desk: Desk, order: OrderRecord, evidence: Evidence, reason: str, asked_
 
 
 def _reply_counts(desk: Desk, order: OrderRecord, asked_ms: Ms) -> bool:
-    """Tell whether a "not found" may be believed: the venue knew the order, or H passed since the send."""
-    proof = desk.proofs[order.order_id]
-    known = order.state not in UNACKNOWLEDGED or proof.alive_ms is not None
+    """Tell whether a "not found" may be believed.
+
+    The venue knew the order when the cancel left, or H had passed since the send.
+    """
+    known_ms = desk.proofs[order.order_id].known_ms
+    known = order.state not in UNACKNOWLEDGED if known_ms is None else asked_ms >= known_ms
     return known or asked_ms >= order.last_send_ms + desk.settings.orders.horizon_ms
 
 

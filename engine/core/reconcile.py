@@ -6,35 +6,21 @@ Fills first, then order states, then the account's sums. A partial read never ar
 from collections.abc import Iterable
 
 from engine.core.booking import see_trades
+from engine.core.breakers import judge_unknown
 from engine.core.differences import compare
 from engine.core.foreign import see_foreign
 from engine.core.gate_watch import read_completely, read_failed
 from engine.core.halt import kill_read
 from engine.core.orders import see_open
 from engine.core.proof import absent
+from engine.core.read_back import read_account
 from engine.core.settling import review_flight
-from engine.core.state import Desk, Strangers, fills_of, live_orders, unfinished
-from engine.domain.effects import Audit, Count, Effect, ReadAccount, Reply, SaveProgress
+from engine.core.state import Desk, Strangers, live_orders
+from engine.domain.effects import Audit, Count, Effect, Reply, SaveProgress
 from engine.domain.events import AccountRead, AccountReadFailed, Asked, LookUpFailed, OrderLookedUp
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.units import Ms
 from engine.domain.views import ReconcileView, RefusalView
-
-OVERLAP_MS = 600_000
-"""Trades are read again this far behind the oldest one that matters (reliability E4)."""
-
-
-def read_account(desk: Desk, at_ms: Ms, reason: str) -> ReadAccount:
-    """Return the effect that reads everything that can still matter."""
-    open_ones = unfinished(desk)
-    unsettled = [
-        fill.matched_ms
-        for order in open_ones
-        for fill in fills_of(desk, order.order_id)
-        if not fill.settlement.is_final
-    ]
-    oldest = min([at_ms, *unsettled, *(order.intent.created_ms for order in open_ones)])
-    return ReadAccount(Ms(max(0, oldest - OVERLAP_MS)), reason)
 
 
 def ask_reconcile(desk: Desk, asked: Asked) -> list[Effect]:
@@ -46,6 +32,7 @@ def ask_reconcile(desk: Desk, asked: Asked) -> list[Effect]:
 def account_read(desk: Desk, event: AccountRead) -> list[Effect]:
     """Correct our ledger by a complete read; opens the gate if it was waiting for one."""
     account, at_ms = event.account, event.at_ms
+    desk.read_to_ms = Ms(max(event.asked_ms, desk.read_to_ms or 0))
     held_back, desk.strangers = desk.strangers, Strangers()
     effects = see_trades(desk, (*held_back.trades.values(), *account.trades), at_ms)
     open_ids = {seen.order_id for seen in account.open_orders}
@@ -69,12 +56,16 @@ def account_read(desk: Desk, event: AccountRead) -> list[Effect]:
 
 
 def account_read_failed(desk: Desk, event: AccountReadFailed) -> list[Effect]:
-    """Keep the gate as it is; a failed read proves nothing."""
+    """Prove nothing by it; orders that stay unproven meanwhile count all the same."""
     read_failed(desk, event.reason)
     waiting, desk.reconciles_asked = desk.reconciles_asked, []
     text = f"the account could not be read whole, so nothing was compared: {event.reason}; ask again"
     refusal = RefusalView("reconcile", Refusal(RefusalKind.GATE_CLOSED, text))
-    return [Count("engine_errors", "account_read"), *(Reply(request, refusal) for request, _ in waiting)]
+    return [
+        Count("engine_errors", "account_read"),
+        *(Reply(request, refusal) for request, _ in waiting),
+        *judge_unknown(desk, event.at_ms),
+    ]
 
 
 def looked_up(desk: Desk, event: OrderLookedUp) -> list[Effect]:

@@ -33,34 +33,42 @@ PAGE_ORDERS = 100
 """Open orders on one page of the venue's list (protocol 5.2)."""
 FIRST_READ_MS = 3_000
 """Time for the first read after a start to go through some thousand open orders twice."""
+CANCEL_ALL_TIMER = "cancel-all"
+CANCEL_ALL_AGAIN_MS = 2_000
 LOOK_AGAIN_MS = 250
 """How often a re-send that waits for a hold looks whether it has ended; its own window is a few seconds."""
 
 
 def resend_due(desk: Desk, key: str, at_ms: Ms) -> list[Effect]:
-    """Send deferred orders again if they still may be; give the others to the proof."""
+    """Send deferred orders again if they still may be; give the others to the proof.
+
+    One whose cancel somebody asked for meanwhile is not sent again: its cancel may have been answered.
+    """
     flight = desk.flights[TicketId(key)]
     waiting = [desk.orders[o] for o in flight.order_ids if desk.orders[o].state is OrderState.SENDING]
+    unwanted = [order for order in waiting if orders.asked_to_go(desk, order)]
+    waiting = [order for order in waiting if order not in unwanted]
+    effects = orders.give_up(desk, unwanted, at_ms)
     if not waiting:
-        return []
+        return effects
     in_time = all(order.intent.resend_until_ms >= at_ms for order in waiting)
     # Nothing is sent after notice of a change of rules (reliability 26).
     allowed = in_time and rules_hold(desk, flight.event_id, "") is None
     if not (allowed and flight.witnesses and desk.gate in (Gate.RUN, Gate.PAUSED)):
-        return orders.give_up(desk, waiting, at_ms)
+        return effects + orders.give_up(desk, waiting, at_ms)
     wait_ms = _wait_ms(desk, len(waiting), at_ms)
     if wait_ms:
-        return [SetTimer(f"resend:{key}", Ms(at_ms + wait_ms))]
+        return [*effects, SetTimer(f"resend:{key}", Ms(at_ms + wait_ms))]
     for order in waiting:
         desk.orders[order.order_id] = replace(order, sends=order.sends + 1, last_send_ms=at_ms)
     approved, grant = flight.witnesses
     ids = tuple(order.order_id for order in waiting)
-    return [ResendOrders(ids, approved, grant), Count("orders_resent_total", "", len(ids))]
+    return [*effects, ResendOrders(ids, approved, grant), Count("orders_resent_total", "", len(ids))]
 
 
 def _wait_ms(desk: Desk, cost: int, at_ms: Ms) -> int:
     """Return how long a re-send must wait for a hold or for tokens; 0 if it may leave."""
-    waits = desk.rates.wait_ms(Bucket.ORDERS, cost, Purpose.PLAN, at_ms)
+    waits = desk.rates.wait_ms(Bucket.ORDERS, cost, Purpose.REPAIR, at_ms)
     assert waits is not None, f"expected a batch below the burst, was {cost}"
     return max(waits, LOOK_AGAIN_MS) if waits or desk.gate is Gate.PAUSED else 0
 
@@ -129,6 +137,9 @@ def _wait(desk: Desk, ids: Iterable[OrderId], at_ms: Ms, due_ms: Ms) -> list[Eff
 def cancel_failed(desk: Desk, event: CancelFailed) -> list[Effect]:
     """Repeat what got no answer after a pause; it proves nothing about the orders."""
     effects: list[Effect] = [Count("relayer_cancel_errors_total", "")]
+    if event.everything and desk.kill is None:
+        # A kill goes on by itself until a read shows nothing; any other cancel-all is repeated here.
+        effects.append(SetTimer(CANCEL_ALL_TIMER, Ms(event.at_ms + CANCEL_ALL_AGAIN_MS)))
     limited = 0 if event.note.limited is None else event.note.limited.wait_ms
     for order_id in event.order_ids:
         tries = desk.cancels.tries[order_id] = desk.cancels.tries.get(order_id, 0) + 1

@@ -3,18 +3,17 @@
 The end of a halt waits for a complete read of the account; a thawed event takes new plans at once.
 """
 
+from engine.core.read_back import read_account
 from engine.core.settling import view_of
 from engine.core.state import Desk
 from engine.core.ticket import may_open, moved, new_ticket, refuse
 from engine.core.watches import Tally
 from engine.domain.commands import AskResume, Press
-from engine.domain.effects import Effect, ReadAccount, Reply, SaveFreeze, SaveHalt, ShowTicket
+from engine.domain.effects import Effect, Reply, SaveFreeze, SaveHalt, ShowTicket
 from engine.domain.events import Asked
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import Move, Ticket, TicketKind, TicketState
 from engine.domain.units import Ms
-
-LOOK_BACK_MS = 600_000
 
 
 def ask_resume(desk: Desk, asked: Asked, command: AskResume) -> list[Effect]:
@@ -87,12 +86,12 @@ def _lift(desk: Desk, asked: Asked, ticket: Ticket) -> list[Effect]:
     after, effects = moved(desk, ticket, Move.SEND, asked.at_ms, note="reconciling with the venue")
     desk.standing.rearm(f"resumed by {asked.operator.name}, reconciling with the venue", asked.at_ms)
     desk.tally = Tally()
-    since = Ms(max(0, asked.at_ms - LOOK_BACK_MS))
+    desk.ended_trades.clear()
     return [
         *effects,
         SaveHalt(None),
         Reply(asked.request, view_of(desk, after)),
-        ReadAccount(since, "resume"),
+        read_account(desk, asked.at_ms, "resume"),
     ]
 
 

@@ -92,6 +92,9 @@ class Proof:
     """When a reply first said "already matched or cancelled": a trade is waited for."""
     alive_ms: Ms | None = None
     """When it was last known to be at the venue: a read begun before does not miss it."""
+    known_ms: Ms | None = None
+    """When this process first learned that the venue had it: "not found" to a cancel that left before says
+    nothing."""
     ended_ms: Ms | None = None
     """When the read that proved the end began: older sights of the order say nothing."""
     unknown_ms: Ms | None = None
@@ -222,8 +225,6 @@ class Desk:
     """Orders of the account that rest and are not ours, as the last complete read held them."""
     strangers: Strangers = field(default_factory=Strangers)
     """What the user stream told of ids that are not known yet."""
-    user_down_ms: Ms | None = None
-    """Since when the user stream is lost; None while it is up, and before its first word."""
     doubts: dict[str, int] = field(default_factory=dict)
     """How many reads in a row differed from our books: by token, "" for collateral."""
     offsets: dict[TokenId, int] = field(default_factory=dict)
@@ -232,10 +233,15 @@ class Desk:
     """When a fill was last booked: a read begun before cannot be compared with our sums."""
     compared: bool = False
     """The booked balance has been the venue's at a moment when nothing was open or unsettled."""
+    read_to_ms: Ms | None = None
+    """When the last complete read began, after a start when the oldest tombstone ended: the next one reaches
+    back behind that. None before the first, when there is none."""
     reconciles_asked: list[tuple[int, Ms]] = field(default_factory=list)
     """Requests that wait for a complete read, and since when."""
     venue_offset_ms: int = 0
     """Venue clock minus desk clock."""
+    clock_set_ms: Ms = field(default=Ms(0))
+    """When the machine's clock was last found to be set: a catalogue read begun before measures nothing."""
     balance: Usdc | None = None
     """Collateral at the last complete read, moved by every fill booked since."""
     committing: dict[TicketId, PendingSend] = field(default_factory=dict)

@@ -10,7 +10,8 @@ from typing import assert_never
 from engine.core.booking import own_ids, see_trades
 from engine.core.orders import cancel, must_go
 from engine.core.proof import look_up, note_alive, watch
-from engine.core.reconcile import read_account, review_touched
+from engine.core.read_back import read_account
+from engine.core.reconcile import review_touched
 from engine.core.state import Desk
 from engine.domain.account import UserOrder, UserOrderStatus, VenueTrade
 from engine.domain.effects import Effect, SaveProgress
@@ -23,13 +24,8 @@ STRANGERS_MAX = 1_000
 
 
 def user_link(desk: Desk, event: UserLink) -> list[Effect]:
-    """Read the account whole when the stream is up again; note since when it is not."""
-    if event.up:
-        desk.user_down_ms = None
-        return [read_account(desk, event.at_ms, "user stream")]
-    if desk.user_down_ms is None:
-        desk.user_down_ms = event.at_ms
-    return []
+    """Read the account whole when the stream is up again."""
+    return [read_account(desk, event.at_ms, "user stream")] if event.up else []
 
 
 def user_told(desk: Desk, event: UserTold) -> list[Effect]:

@@ -1,5 +1,6 @@
 """What is watched: the catalogue taken in, its books tracked, the Dutch scan, the dashboard's facts."""
 
+from engine.core.conversion_advice import conversion_advice
 from engine.core.dutch import scan_row
 from engine.core.dutch_flow import plan_now
 from engine.core.feed import TrackedToken
@@ -158,6 +159,7 @@ def status(desk: Desk, at_ms: Ms) -> StatusView:
         rejects=desk.rejects,
         holdings=holdings(desk),
         frozen=tuple(f"{_code(desk, event_id)}: {why}" for event_id, why in _frozen(desk)),
+        advice=conversion_advice(desk, at_ms),
     )
 
 

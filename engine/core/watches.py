@@ -4,12 +4,8 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from engine.domain.ids import OrderId, TicketId
-from engine.domain.order import Settlement
 from engine.domain.units import Ms
 from engine.domain.venue_state import VenueState
-
-TRADES_REMEMBERED = 20
-"""The newest settled trades, of which too many failed ones trip a breaker (reliability E6)."""
 
 
 @dataclass(slots=True)
@@ -48,9 +44,6 @@ class Tally:
     """POSTs in a row that the venue refused because of the key."""
     unknown_since: dict[TicketId, Ms] = field(default_factory=dict)
     """Since when a ticket has an unproven order."""
-    failed: deque[Ms] = field(default_factory=deque)
-    """When trades failed to settle."""
-    settled: deque[Settlement] = field(default_factory=lambda: deque(maxlen=TRADES_REMEMBERED))
     lags: deque[Ms] = field(default_factory=deque)
     """When the loop was late."""
 

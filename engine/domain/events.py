@@ -66,7 +66,7 @@ class Restored:
     last_rules: tuple[tuple[EventId, str], ...] = ()
     """Canonical rules of the events named in the TOML, as the catalogue last held them."""
     ended: tuple[tuple[OrderId, Ms], ...] = ()
-    """Since when each restored order that has ended did so: the tombstone watch counts from there."""
+    """Since when each restored order that has ended did so: the first read reaches back to it."""
     past: tuple[PastFills, ...] = ()
     """Everything held through tickets that are not among `tickets`."""
     past_spent: Usdc = field(default=Usdc(0))
@@ -191,14 +191,15 @@ class CancelAnswered:
 
 @dataclass(frozen=True, slots=True)
 class CancelFailed:
-    """A cancel got no usable answer: it proves nothing."""
+    """A cancel that left at `asked_ms` got no usable answer: it proves nothing."""
 
     at_ms: Ms
     order_ids: tuple[OrderId, ...]
     reason: str
     note: VenueNote = NO_NOTE
     asked_ms: Ms = field(default=Ms(0))
-    """When the cancel left."""
+    everything: bool = False
+    """It was to cancel every order of the account."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,15 +153,8 @@ OPEN_SENTENCES: tuple[tuple[str, str], ...] = (
 """The same for documented texts that leave an order's fate open."""
 
 
-KILL_TEXTS = ("no orders found to match", "fully filled or killed", "FOK orders are filled or killed")
-"""Texts for a FAK or FOK order that the venue took and ended without a match (protocol 4.5)."""
 LACK_TEXT = "not enough balance / allowance"
 LACK_OF_ALLOWANCE_TEXT = "the allowance is not enough"
-
-
-def is_kill(venue_text: str) -> bool:
-    """Tell whether the venue says that an order was ended because it found too little to match."""
-    return any(text in venue_text for text in KILL_TEXTS)
 
 
 def reject_sentence(venue_text: str) -> str | None:

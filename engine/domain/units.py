@@ -108,7 +108,7 @@ def format_cents(amount: Usdc, rounding: Rounding) -> str:
 
 
 def notional(price: Price, size: Size, rounding: Rounding) -> Usdc:
-    """Return price x size in micro-dollars; exact whenever the size is a multiple of 0.0001 share."""
+    """Return price x size in micro-dollars; exact whenever the size is whole lots."""
     return Usdc(divide(price * size, PRICE_ONE, rounding))
 
 

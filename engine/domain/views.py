@@ -178,6 +178,8 @@ class StatusView:
     """One line per event held: code, sets and cost."""
     frozen: tuple[str, ...] = ()
     """One line per event that takes no new plans: code and why."""
+    advice: tuple[str, ...] = ()
+    """One line per merge of held pairs, or split, that would pay; nothing does it by itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The third door of kill: a file named KILL in the data folder (reliability E7). It needs no chat.
 
-While the file is there the desk stays halted: a resume is followed by another kill within a quarter of a
-second.
+Whatever the desk's state, a file that appears is one kill. While it is there the desk stays halted: a resume
+is followed by another kill within a quarter of a second.
 """
 
 import asyncio
@@ -13,9 +13,12 @@ POLL_S = 0.25
 
 
 async def watch_kill_file(folder: Path, *, halted: Callable[[], bool], kill: Callable[[], None]) -> None:
-    """Look for the file until cancelled; kill whenever it is there and the desk is not halted."""
+    """Look for the file until cancelled; kill when it appears, and again if the desk is not halted by it."""
     path = folder / KILL_FILE
+    killed = False
     while True:
-        if path.exists() and not halted():
+        there = path.exists()
+        if there and not (killed and halted()):
             kill()
+        killed = there
         await asyncio.sleep(POLL_S)

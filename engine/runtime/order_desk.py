@@ -74,6 +74,7 @@ class OrderDesk:
 
     async def send(self, effect: SendBatch) -> None:
         """Sign and commit a batch, then start its POST; raises StoreError if the ledger refused."""
+        began_us = perf_us()
         prepared = self._relayer.prepare(effect.intents)
         now = self._clock.now_ms()
         records = tuple(_record(order, now) for order in prepared)
@@ -89,14 +90,17 @@ class OrderDesk:
             return
         self._last_gate.authorise(effect.plan, effect.grant)
         self._post(BatchCommitted(now, effect.ticket, records, effect.approved, effect.grant))
-        self._tasks.spawn("submit", self._submit(prepared, effect.approved, effect.grant))
+        self._tasks.spawn("submit", self._submit(prepared, effect.approved, effect.grant, began_us))
 
     async def resend(self, effect: ResendOrders) -> None:
         """Store one more attempt for each order, then send the same bytes again."""
+        began_us = perf_us()
         prepared = await self._store.begin_resend(effect.order_ids, self._clock.now_ms())
-        self._tasks.spawn("submit", self._submit(prepared, effect.approved, effect.grant))
+        self._tasks.spawn("submit", self._submit(prepared, effect.approved, effect.grant, began_us))
 
-    async def _submit(self, prepared: Sequence[PreparedOrder], approved: Approved, grant: Grant) -> None:
+    async def _submit(
+        self, prepared: Sequence[PreparedOrder], approved: Approved, grant: Grant, began_us: int
+    ) -> None:
         """POST once, unless the last gate keeps it back; store and tell what was answered.
 
         A task that is cancelled meanwhile books its orders as unknown first: bytes may have left.
@@ -106,6 +110,7 @@ class OrderDesk:
         except asyncio.CancelledError:
             await self._finished(_report(prepared, PostClass.UNKNOWN, "the desk stopped while posting"))
             raise
+        self._metrics.observe_us("engine_place_ms", perf_us() - began_us)
         await self._finished(report)
 
     async def _finished(self, report: SubmitReport) -> None:
@@ -167,7 +172,7 @@ class OrderDesk:
     async def _cancel_all(self) -> None:
         asked_ms, began_us = self._clock.now_ms(), perf_us()
         outcome = await self._relayer.cancel_all()
-        self._told(outcome, (), asked_ms, began_us)
+        self._told(outcome, (), asked_ms, began_us, everything=True)
         named = tuple(order_id for order_id, _ in outcome.replies)
         await self._record(RequestKind.CANCEL_ALL, named, outcome, perf_us() - began_us)
 
@@ -204,6 +209,8 @@ class OrderDesk:
         order_ids: tuple[OrderId, ...],
         asked_ms: Ms,
         began_us: int,
+        *,
+        everything: bool = False,
     ) -> None:
         self._metrics.count("relayer_cancel_count")
         self._metrics.observe_us("relayer_cancel_ms", perf_us() - began_us)
@@ -214,7 +221,8 @@ class OrderDesk:
             self._count_timeouts([outcome.failure.reason])
             told = {order_id for order_id, _ in outcome.replies}
             untold = tuple(order_id for order_id in order_ids if order_id not in told)
-            self._post(CancelFailed(now, untold, outcome.failure.reason, outcome.note, asked_ms))
+            failed = CancelFailed(now, untold, outcome.failure.reason, outcome.note, asked_ms, everything)
+            self._post(failed)
 
     def heartbeat(self, heartbeat_id: str) -> None:
         """Start sending one heartbeat."""

@@ -125,6 +125,11 @@ def _not_stored(error: StoreError) -> RefusalView:
     return RefusalView("not stored", Refusal(RefusalKind.GATE_CLOSED, text))
 
 
+async def _save_progress(hands: Hands, effect: SaveProgress) -> None:
+    await hands.store.save_progress(effect.orders, effect.fills)
+    hands.unsaved.supersede(effect)
+
+
 async def _save_ticket(hands: Hands, effect: SaveTicket) -> None:
     ticket_id = effect.ticket.ticket_id
     claim = None if ticket_id in hands.unstored else effect.claim
@@ -147,7 +152,7 @@ DURABLE: dict[type, Callable[[Hands, Any], Awaitable[None]]] = {
     SaveTicket: _save_ticket,
     SendBatch: lambda hands, effect: hands.orders.send(effect),
     ResendOrders: lambda hands, effect: hands.orders.resend(effect),
-    SaveProgress: lambda hands, effect: hands.store.save_progress(effect.orders, effect.fills),
+    SaveProgress: _save_progress,
     SaveHalt: lambda hands, effect: hands.store.save_halt(effect.reason),
     SaveFreeze: lambda hands, effect: hands.store.save_freeze(effect.event_id, effect.reason),
     FreezeRules: lambda hands, effect: hands.store.save_rules_freeze(effect.freeze),

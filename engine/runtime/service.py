@@ -144,7 +144,7 @@ class Service:
         """Tell the last gate how the desk stands; one that is stopping sends nothing more."""
         if self._stopping:
             return Outlook(Gate.HALTED, "the desk is stopping", self.desk.venue.state)
-        return Outlook(self.desk.gate, self.desk.gate_reason, self.desk.venue.state)
+        return Outlook(self.desk.standing.gate_of_sends, self.desk.gate_reason, self.desk.venue.state)
 
     def _tell_pulses(self) -> None:
         """Let every scrape count the pulses of connections and markets."""

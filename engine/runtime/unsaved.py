@@ -20,6 +20,13 @@ class Unsaved:
         self._orders |= {order.order_id: order for order in progress.orders}
         self._fills |= {(fill.trade_id, fill.order_id): fill for fill in progress.fills}
 
+    def supersede(self, progress: SaveProgress) -> None:
+        """Forget what has been written newer meanwhile."""
+        for order in progress.orders:
+            self._orders.pop(order.order_id, None)
+        for fill in progress.fills:
+            self._fills.pop((fill.trade_id, fill.order_id), None)
+
     async def catch_up(self, store: Store) -> None:
         """Write it before anything newer is; while the ledger still refuses it is kept.
 

@@ -62,8 +62,8 @@ class BalanceView:
         return account.settled_shares(token_id) if picture is None else Size(picture.shares.get(token_id, 0))
 
     def _seen(self, account: Account, now_ms: Ms) -> _Picture | None:
-        """Return the newest picture that is old enough, else the oldest; None while nothing lags."""
-        if not self._lag_ms:
+        """Return the newest picture that is old enough, else the oldest; None where nothing lags."""
+        if not self._lag_ms or account.insider:
             return None
         self.note(now_ms)
         pictures = self._pictures[account.id]

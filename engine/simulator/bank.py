@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 
 from engine.domain.units import Ms, Price, Rounding, Size, Usdc, notional
 from engine.simulator.contracts import (
-    CONDITIONAL_TOKENS,
     UNLIMITED,
+    Settlement,
     collateral_spenders,
-    exchange_of,
     outcome_operators,
+    settlement_of,
 )
 from engine.simulator.market import MarketSpec, Side
 from engine.simulator.orders import Fill
@@ -82,9 +82,13 @@ class Account:
         """Settled shares of a token not promised to open orders."""
         return Size(self.settled_shares(token_id) - self.reserved_shares.get(token_id, 0))
 
-    def lets_move(self, operator: str) -> bool:
-        """Tell whether a contract may move this account's outcome tokens."""
-        return (CONDITIONAL_TOKENS, operator) in self.operators
+    def lets_trade(self, settlement: Settlement) -> bool:
+        """Tell whether the settling contract may move this account's outcome tokens."""
+        return (settlement.tokens, settlement.exchange) in self.operators
+
+    def lets_convert(self, settlement: Settlement) -> bool:
+        """Tell whether the contract that merges and redeems may move this account's outcome tokens."""
+        return (settlement.tokens, settlement.adapter) in self.operators
 
 
 class Bank:
@@ -229,7 +233,7 @@ class Bank:
 
     def _use_allowance(self, account: Account, market: MarketSpec, amount: int) -> None:
         """Use up a bounded allowance by what is paid; what a failed trade gives back counts again."""
-        spender = exchange_of(market)
+        spender = settlement_of(market).exchange
         allowance = account.allowances.get(spender, 0)
         if allowance != UNLIMITED:
             account.allowances[spender] = allowance - amount

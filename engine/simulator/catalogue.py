@@ -155,6 +155,16 @@ def _token_id(digest: str) -> str:
     return str(number)
 
 
+def _position_ids(digest: str) -> tuple[str, str, str]:
+    """Return condition, YES and NO of a binary market of Protocol V2 (protocol 4.1).
+
+    32 bytes: the module (1 is binary), 18 bytes, 8 of zeros that tell a position id from a token id, 4 bytes,
+    the outcome. The condition is all of it but the outcome.
+    """
+    condition = f"01{digest[:36]}{'0' * 16}{digest[36:44]}"
+    return "0x" + condition, str(int(condition + "00", 16)), str(int(condition + "01", 16))
+
+
 def _event(seed: int, event: EventSeed) -> Event:
     group = "0x" + _digest(seed, event.slug, "group")[:_GROUP_DIGITS] + "00"
     return Event(
@@ -172,14 +182,23 @@ def _market(seed: int, event: EventSeed, index: int, child: ChildSeed, group: st
     suffix = f"-{index + 1}" if len(event.children) > 1 else ""
     # A neg-risk question is numbered in the last byte of its group's id.
     question = f"{group[:-2]}{index:02x}" if event.neg_risk else "0x" + _digest(seed, *path, "question")
+    condition, yes, no = (
+        _position_ids(_digest(seed, *path, "condition"))
+        if event.positions
+        else (
+            "0x" + _digest(seed, *path, "condition"),
+            _token_id(_digest(seed, *path, "yes")),
+            _token_id(_digest(seed, *path, "no")),
+        )
+    )
     return Market(
         id=str(1_000_000 + int(_digest(seed, *path, "id")[:8], 16) % 9_000_000),
         slug=f"{event.slug}{suffix}",
         question_id=question,
         request_id="0x" + _digest(seed, *path, "request"),
         spec=MarketSpec(
-            condition_id="0x" + _digest(seed, *path, "condition"),
-            tokens=(_token_id(_digest(seed, *path, "yes")), _token_id(_digest(seed, *path, "no"))),
+            condition_id=condition,
+            tokens=(yes, no),
             outcomes=("Yes", "No"),
             tick=Price(event.tick),
             min_size=MIN_SIZE,
@@ -187,6 +206,7 @@ def _market(seed: int, event: EventSeed, index: int, child: ChildSeed, group: st
             neg_risk=event.neg_risk,
             accepting=child.state not in (ChildState.PROPOSED, ChildState.CLOSED),
             taker_delay=event.taker_delay,
+            positions=event.positions,
         ),
         seed=child,
     )

@@ -38,7 +38,10 @@ class ChildSeed:
 
 @dataclass(frozen=True, slots=True)
 class EventSeed:
-    """One event; `neg_risk` groups its children so that at most one resolves YES."""
+    """One event; `neg_risk` groups its children so that at most one resolves YES.
+
+    The tokens of one with `positions` are position ids of Protocol V2.
+    """
 
     slug: str
     title: str
@@ -53,6 +56,7 @@ class EventSeed:
     augmented: bool
     taker_delay: bool
     children: tuple[ChildSeed, ...]
+    positions: bool = False
 
 
 @dataclass(frozen=True, slots=True)

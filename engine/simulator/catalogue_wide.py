@@ -2,7 +2,7 @@
 
 All constants, like `catalogue_seed`. Each special event is one case: several may win (a date ladder,
 thresholds, the top three), 128 children of which most are unnamed, a result that stands or is proposed, a
-book without one side, a grid of 0.001 near its end, 2,000 levels a side.
+book without one side, a grid of 0.001 near its end, 2,000 levels a side, tokens of Protocol V2.
 """
 
 from collections.abc import Iterable
@@ -32,6 +32,7 @@ def _event(
     tick: Price = _CENT,
     fee: FeeCurve = _POLITICS,
     augmented: bool = False,
+    positions: bool = False,
 ) -> EventSeed:
     return EventSeed(
         slug=slug,
@@ -47,6 +48,7 @@ def _event(
         augmented=augmented,
         taker_delay=False,
         children=tuple(children),
+        positions=positions,
     )
 
 
@@ -132,6 +134,14 @@ _DEEP = _event(
     tick=_FINEST,
     fee=FREE,
 )
+_POSITIONS = _event(
+    "causeway-dry-at-noon",
+    "Causeway dry at noon?",
+    "Resolves to Yes if the causeway is dry at noon of June 1, 2027.",
+    [ChildSeed("", "Causeway dry at noon?", Price(4_200))],
+    neg_risk=False,
+    positions=True,
+)
 
 
 def _nominees() -> list[ChildSeed]:
@@ -171,6 +181,7 @@ SPECIAL_EVENTS: tuple[EventSeed, ...] = (
     _MIXED_GRID,
     _DEEP,
     _NOMINEE,
+    _POSITIONS,
 )
 """One event for each case that a scanner must refuse or handle."""
 

@@ -12,7 +12,7 @@ from enum import Enum
 
 from engine.domain.units import Ms, Size, Usdc
 from engine.simulator.bank import Account
-from engine.simulator.contracts import UNLIMITED, adapter_of
+from engine.simulator.contracts import UNLIMITED, settlement_of
 from engine.simulator.exchange import Exchange
 from engine.simulator.market import MarketSpec
 
@@ -196,7 +196,7 @@ class Chain:
             case Approve() | Operate():
                 return ""
             case Split(market, amount):
-                allowance = account.allowances.get(adapter_of(market), 0)
+                allowance = account.allowances.get(settlement_of(market).adapter, 0)
                 if allowance < amount:
                     return f"ERC20: insufficient allowance: {allowance} of {amount}"
                 funds = account.settled_usdc
@@ -210,7 +210,8 @@ class Chain:
                     return "result for condition not received yet"
                 if not any(account.settled_shares(token) for token in market.tokens):
                     return "ERC1155: insufficient balance: nothing to redeem"
-        return "" if account.lets_move(adapter_of(market)) else "ERC1155: caller is not owner nor approved"
+        allowed = account.lets_convert(settlement_of(market))
+        return "" if allowed else "ERC1155: caller is not owner nor approved"
 
     def _carry_out(self, account: Account, act: Act) -> None:
         bank = self._exchange.bank
@@ -221,7 +222,7 @@ class Chain:
             case Operate(token, operator, approved):
                 (account.operators.add if approved else account.operators.discard)((token, operator))
             case Split(market, amount):
-                adapter = adapter_of(market)
+                adapter = settlement_of(market).adapter
                 if account.allowances[adapter] != UNLIMITED:
                     account.allowances[adapter] -= amount
                 bank.split(account.id, market, amount)

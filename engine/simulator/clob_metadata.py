@@ -22,7 +22,7 @@ def clob_market_json(market: Market) -> Json:
         "mbf": legacy_fee(market),
         "tbf": legacy_fee(market),
         "ao": spec.accepting,
-        "v": "v1",
+        "v": "v2" if spec.positions else "v1",
     }
     if spec.neg_risk:
         record["nr"] = True

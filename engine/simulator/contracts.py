@@ -19,6 +19,8 @@ POSITION_MANAGER = "0x006F54F7f9A22e0000CC2AB60031000000ae9fEF"
 EXCHANGE_STANDARD = "0xE111180000d2663C0091e4f400237545B87B996B"
 EXCHANGE_NEG_RISK = "0xe2222d279d744050d28e00520010520000310F59"
 """The two contracts that settle v1 markets (protocol 4.1): approvals and order signatures name them."""
+EXCHANGE_V3 = "0xe3333700cA9d93003F00f0F71f8515005F6c00Aa"
+"""The contract that settles markets of Protocol V2, neg-risk ones, too."""
 
 
 class Approval(Enum):
@@ -45,9 +47,7 @@ CONTRACTS = (
     Contract("adapter", "0xAdA100Db00Ca00073811820692005400218FcE1f", frozenset({_CASH, _TOKENS})),
     Contract("neg-risk-adapter", "0xadA2005600Dec949baf300f4C6120000bDB6eAab", frozenset({_CASH, _TOKENS})),
     Contract("router", "0x12121212006e4CD160D18e3f00711DA5c3372600", frozenset({_CASH, Approval.POSITIONS})),
-    Contract(
-        "exchange-v3", "0xe3333700cA9d93003F00f0F71f8515005F6c00Aa", frozenset({_CASH, Approval.POSITIONS})
-    ),
+    Contract("exchange-v3", EXCHANGE_V3, frozenset({_CASH, Approval.POSITIONS})),
     Contract("perps-deposit", "0xDCa4af75705dbB50f62437045afF9921947917d2", frozenset({_CASH})),
     Contract(
         "auto-redeem",
@@ -59,24 +59,34 @@ CONTRACTS = (
 )
 
 
-def exchange_address(*, neg_risk: bool) -> str:
-    """Return the contract that settles a market."""
-    return EXCHANGE_NEG_RISK if neg_risk else EXCHANGE_STANDARD
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How the trades of a market settle.
+
+    `exchange` is named by approvals and order signatures, the latter under a domain of `version`; `tokens` is
+    the contract of its outcome tokens, `adapter` the one that splits, merges and redeems them.
+    """
+
+    exchange: str
+    version: str
+    tokens: str
+    adapter: str
 
 
-def exchange_of(market: MarketSpec) -> str:
-    """Return the contract that settles this market's trades."""
-    return exchange_address(neg_risk=market.neg_risk)
+def _address(label: str) -> str:
+    return next(row.address for row in CONTRACTS if row.label == label)
 
 
-def adapter_of(market: MarketSpec) -> str:
-    """Return the contract that splits, merges and redeems this market's tokens."""
-    return contract("neg-risk-adapter" if market.neg_risk else "adapter").address
+STANDARD = Settlement(EXCHANGE_STANDARD, "2", CONDITIONAL_TOKENS, _address("adapter"))
+NEG_RISK = Settlement(EXCHANGE_NEG_RISK, "2", CONDITIONAL_TOKENS, _address("neg-risk-adapter"))
+PROTOCOL_V2 = Settlement(EXCHANGE_V3, "3", POSITION_MANAGER, _address("router"))
 
 
-def contract(label: str) -> Contract:
-    """Return the contract of a label; an unknown one is a fault of the caller."""
-    return next(row for row in CONTRACTS if row.label == label)
+def settlement_of(market: MarketSpec) -> Settlement:
+    """Return how this market's trades settle: position ids by one contract, neg-risk or not."""
+    if market.positions:
+        return PROTOCOL_V2
+    return NEG_RISK if market.neg_risk else STANDARD
 
 
 def find_contract(name: str) -> Contract | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from eth_account import Account
 from eth_account.messages import SignableMessage, _hash_eip191_message, encode_typed_data
 
-from engine.simulator.contracts import exchange_address
+from engine.simulator.contracts import Settlement
 from engine.simulator.market import Side
 
 CHAIN_ID = 137
@@ -74,20 +74,20 @@ def recover_attestation(address: str, timestamp: str, nonce: int, signature: str
     return _recover(message, signature)
 
 
-def order_digest(fields: SignedFields, *, neg_risk: bool) -> str:
-    """Return the EIP-712 digest, which is the order's id: 0x and 64 hex digits."""
-    return "0x" + bytes(_hash_eip191_message(_order_message(fields, neg_risk=neg_risk))).hex()
+def order_digest(fields: SignedFields, settlement: Settlement) -> str:
+    """Return the digest under the settling contract's domain, the order's id: 0x and 64 hex digits."""
+    return "0x" + bytes(_hash_eip191_message(_order_message(fields, settlement))).hex()
 
 
-def recover_order_signer(fields: SignedFields, signature: str, *, neg_risk: bool) -> str | None:
+def recover_order_signer(fields: SignedFields, signature: str, settlement: Settlement) -> str | None:
     """Return the key's address behind an order signature, or None when it is malformed.
 
     Types 0 to 2 are a plain signature. Type 3 wraps one: 65 bytes, the exchange's domain separator, the
     order's struct hash, the order type as text, and its length in two bytes (wire transcripts, "Orders").
     """
     if fields.signature_type != 3:
-        return _recover(_order_message(fields, neg_risk=neg_risk), signature)
-    order = _order_message(fields, neg_risk=neg_risk)
+        return _recover(_order_message(fields, settlement), signature)
+    order = _order_message(fields, settlement)
     tail = order.header + order.body + ORDER_TYPE.encode() + len(ORDER_TYPE).to_bytes(2, "big")
     raw = _raw_bytes(signature)
     if raw is None or len(raw) != _SIGNATURE_BYTES + len(tail) or raw[_SIGNATURE_BYTES:] != tail:
@@ -100,7 +100,7 @@ def recover_order_signer(fields: SignedFields, signature: str, *, neg_risk: bool
                 "Order": _ORDER_FIELDS,
             },
             "primaryType": "TypedDataSign",
-            "domain": _exchange_domain(neg_risk=neg_risk),
+            "domain": _exchange_domain(settlement),
             "message": {
                 "contents": _order_values(fields),
                 "name": "DepositWallet",
@@ -114,12 +114,12 @@ def recover_order_signer(fields: SignedFields, signature: str, *, neg_risk: bool
     return _recover(wrapped, "0x" + raw[:_SIGNATURE_BYTES].hex())
 
 
-def _exchange_domain(*, neg_risk: bool) -> dict[str, object]:
+def _exchange_domain(settlement: Settlement) -> dict[str, object]:
     return {
         "name": "Polymarket CTF Exchange",
-        "version": "2",
+        "version": settlement.version,
         "chainId": CHAIN_ID,
-        "verifyingContract": exchange_address(neg_risk=neg_risk),
+        "verifyingContract": settlement.exchange,
     }
 
 
@@ -139,12 +139,12 @@ def _order_values(fields: SignedFields) -> dict[str, object]:
     }
 
 
-def _order_message(fields: SignedFields, *, neg_risk: bool) -> SignableMessage:
+def _order_message(fields: SignedFields, settlement: Settlement) -> SignableMessage:
     return encode_typed_data(
         full_message={
             "types": {"EIP712Domain": [*_DOMAIN_FIELDS, _CONTRACT_FIELD], "Order": _ORDER_FIELDS},
             "primaryType": "Order",
-            "domain": _exchange_domain(neg_risk=neg_risk),
+            "domain": _exchange_domain(settlement),
             "message": _order_values(fields),
         }
     )

@@ -51,6 +51,8 @@ class EventFaults:
             return
         event, faults = _Kept(tuple(receivers), text, now_ms), self._faults
         earlier = self._swapped.pop(holder, None)
+        if earlier is None:
+            faults.roll_event()
         if not faults.waiting(EVENT_FAULTS):
             event.send()
         elif faults.hits_event(FaultKind.DROP_EVENT, words, now_ms) is not None:

@@ -11,15 +11,15 @@ from heapq import heappop, heappush
 from itertools import groupby
 
 from engine.domain.fees import taker_fee
-from engine.domain.units import Ms, Rounding, Size, Usdc, notional
+from engine.domain.units import LOT, Ms, Rounding, Size, Usdc, notional
 from engine.simulator.balance_view import BalanceView
 from engine.simulator.bank import Account, Bank
 from engine.simulator.clearing import Clearing
-from engine.simulator.contracts import UNLIMITED, exchange_of
+from engine.simulator.contracts import UNLIMITED, settlement_of
 from engine.simulator.facts import Fact, LevelSet, OrderChange, OrderChanged, Traded
 from engine.simulator.ladder import Ladder
 from engine.simulator.market import BookSide, MarketSpec, Side, mirrored
-from engine.simulator.matching import SHARE_STEP, Match, fills_whole, meet_one, plan_matches, taker_cost
+from engine.simulator.matching import Match, fills_whole, meet_one, plan_matches, taker_cost
 from engine.simulator.orders import Fill, NewOrder, Order, OrderState, OrderType, Trade
 from engine.simulator.refusals import (
     FAK_UNMATCHED,
@@ -135,6 +135,7 @@ class Exchange:
         With `against` it meets that resting order alone, whoever stands before it.
         """
         assert new.id not in self.orders, f"order {new.id} was placed before"
+        assert new.budget is not None or new.size % LOT == 0, f"expected whole lots, was {new.size}"
         self.settle(now_ms)
         market = self.markets[new.condition_id]
         if against is None:
@@ -187,11 +188,11 @@ class Exchange:
             seen = self.balances.usdc(account, now_ms) - account.reserved_usdc
             if (funds := max(min(account.free_usdc, seen), 0)) < cost:
                 return balance_too_low(funds, amount)
-            if self._spare_allowance(account, exchange_of(market)) < cost:
-                return allowance_too_low(account.allowances.get(exchange_of(market), 0), amount)
+            if self._spare_allowance(account, settlement_of(market).exchange) < cost:
+                return allowance_too_low(account.allowances.get(settlement_of(market).exchange, 0), amount)
         elif (free := self._sellable(account, market.tokens[new.token_index], now_ms)) < new.size:
             return balance_too_low(free, new.size)
-        elif not account.lets_move(exchange_of(market)):
+        elif not account.lets_trade(settlement_of(market)):
             return allowance_too_low(0, new.size)
         if new.order_type is OrderType.FAK and not matches:
             return FAK_UNMATCHED
@@ -253,7 +254,7 @@ class Exchange:
             self._note_level(level[-1].maker, now_ms, by_trade=True)
         if trades:
             self._facts.append(Traded(market.condition_id, tuple(trades), now_ms))
-            if order.remaining < SHARE_STEP:
+            if order.remaining < LOT:
                 order.state = OrderState.MATCHED
             self._note_order(OrderChange.UPDATE, order, now_ms)
         return tuple(trades)
@@ -280,7 +281,7 @@ class Exchange:
         """Rest the remainder, or end an order that is filled or immediate."""
         terms = order.terms
         if terms.order_type.is_immediate:
-            whole = order.remaining < SHARE_STEP
+            whole = order.remaining < LOT
             self._end(order, OrderState.MATCHED if whole else OrderState.CANCELED, now_ms)
         elif order.remaining == 0:
             self._end(order, OrderState.MATCHED, now_ms)
@@ -330,9 +331,11 @@ class Exchange:
         """Tell whether an open order could still be paid or delivered."""
         market = self.markets[order.terms.condition_id]
         if order.terms.side is Side.BUY:
-            return account.free_usdc >= 0 and self._spare_allowance(account, exchange_of(market)) >= 0
+            return (
+                account.free_usdc >= 0 and self._spare_allowance(account, settlement_of(market).exchange) >= 0
+            )
         token = market.tokens[order.terms.token_index]
-        return account.free_shares(token) >= 0 and account.lets_move(exchange_of(market))
+        return account.free_shares(token) >= 0 and account.lets_trade(settlement_of(market))
 
     def _spare_allowance(self, account: Account, spender: str) -> int:
         """Return what a contract may still spend beside the open orders it settles."""
@@ -342,7 +345,8 @@ class Exchange:
         promised = sum(
             notional(order.terms.price, order.remaining, Rounding.UP)
             for order in self._open[account.id].values()
-            if order.terms.side is Side.BUY and exchange_of(self.markets[order.terms.condition_id]) == spender
+            if order.terms.side is Side.BUY
+            and settlement_of(self.markets[order.terms.condition_id]).exchange == spender
         )
         return allowance - promised
 

@@ -253,10 +253,14 @@ class _Armed:
 
 
 class Drawing(Protocol):
-    """What draws a fault for each request; `engine.simulator.chances.Chances` does."""
+    """What draws a fault for each request and user event; `engine.simulator.chances.Chances` does."""
 
     def draw(self, call: str, body: bytes) -> Fault | None:
         """Return the fault of the next request, if it meets one."""
+        ...
+
+    def draw_event(self) -> Fault | None:
+        """Return the fault of the next user event, if it meets one."""
         ...
 
 
@@ -272,6 +276,12 @@ class FaultDirector:
     def roll(self, call: str, body: bytes) -> None:
         """Arm the seeded fault that this request is to meet, if it meets one."""
         fault = None if self.chances is None else self.chances.draw(call, body)
+        if fault is not None:
+            self.arm(fault)
+
+    def roll_event(self) -> None:
+        """Arm the seeded fault that the next user event is to meet, if it meets one."""
+        fault = None if self.chances is None else self.chances.draw_event()
         if fault is not None:
             self.arm(fault)
 

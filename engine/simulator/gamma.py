@@ -65,7 +65,7 @@ def market_json(event: Event, market: Market) -> Json:
         "rfqEnabled": False,
         "holdingRewardsEnabled": False,
         "feesEnabled": seed.fee.rate > 0,
-        "version": "v1",
+        "version": "v2" if spec.positions else "v1",
     }
     return record | _fee_fields(seed) | _group_fields(event, market) | _result_fields(child.state)
 

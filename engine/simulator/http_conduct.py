@@ -25,18 +25,29 @@ def conduct_routes(venue: Venue) -> list[web.RouteDef]:
 
 
 def _chances(venue: Venue, script: Json) -> Json:
-    """Meet every request with seeded faults from now on; no rates end them."""
-    rates = script.get("rates", {})
-    if not isinstance(rates, dict):
-        raise ValueError(f"expected rates to be an object, was {rates!r}")  # noqa: TRY004 - one kind of no
+    """Meet requests, user events and trades with seeded faults from now on; without any they end."""
+    rates, trades = _object(script, "rates"), _object(script, "trades")
+    unknown = trades.keys() - {"failed", "retrying"}
+    if unknown:
+        raise ValueError(f"expected trades to be failed and retrying, found {sorted(unknown)}")
     chosen = {FaultKind(kind): whole(rates, kind) for kind in rates}
-    venue.faults.chances = Chances(
+    chances = Chances(
         whole(script, "seed", 0),
         chosen,
         delay_max_ms=whole(script, "delay_max_ms", 5_000),
         request=str(script.get("request", "")),
+        failed=whole(trades, "failed", 0),
+        retrying=whole(trades, "retrying", 0),
     )
-    return {"rates": {kind.value: rate for kind, rate in chosen.items()}}
+    venue.meet(chances if chosen or trades else None)
+    return {"rates": {kind.value: rate for kind, rate in chosen.items()}, "trades": trades}
+
+
+def _object(script: Json, name: str) -> Json:
+    found = script.get(name, {})
+    if not isinstance(found, dict):
+        raise ValueError(f"expected {name} to be an object, was {found!r}")  # noqa: TRY004 - one kind of no
+    return found
 
 
 def _mode(venue: Venue, script: Json) -> Json:

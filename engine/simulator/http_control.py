@@ -119,6 +119,7 @@ class _Control:
         self._venue.faults.disarm(kind)
         self._venue.connections.lift(kind)
         if kind is None:
+            self._venue.meet(None)
             self._venue.exchange.settlements.calm()
         return web.json_response({"calm": True})
 

@@ -11,7 +11,7 @@
 
 from aiohttp import web
 
-from engine.domain.units import Size, parse_size, parse_usdc
+from engine.domain.units import parse_usdc
 from engine.simulator.gamma import Json
 from engine.simulator.orders import OrderState, OrderType, TradeStatus
 from engine.simulator.scripts import (
@@ -20,6 +20,7 @@ from engine.simulator.scripts import (
     find_market,
     find_market_with_book,
     flag,
+    lots,
     scripted,
     token_index,
     told,
@@ -60,8 +61,8 @@ def _counterparty(venue: Venue, script: Json) -> Json:
     if order is None or order.state is not OrderState.LIVE:
         raise ValueError(f"expected the id of a resting order, was {script['order']!r}")
     _, market = find_market(venue, {"market": order.terms.condition_id})
-    size = parse_size(word(script, "size")) if "size" in script else order.remaining
-    return told(venue.hands.meet(order, token_index(market, script), Size(size), now_ms))
+    size = lots(script) if "size" in script else order.remaining
+    return told(venue.hands.meet(order, token_index(market, script), size, now_ms))
 
 
 def _withdraw(venue: Venue, script: Json) -> Json:

@@ -39,6 +39,8 @@ class MarketSpec:
     neg_risk: bool
     accepting: bool
     taker_delay: bool
+    positions: bool = False
+    """Whether its tokens are position ids of Protocol V2 (protocol 4.1)."""
 
     @property
     def tick_text(self) -> str:

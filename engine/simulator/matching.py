@@ -1,6 +1,7 @@
 """Which resting orders a new order meets, and for how many shares. Pure: nothing is changed here.
 
-Sizes of matches are multiples of 0.0001 share, so that every notional is an exact number of micro-dollars.
+Every match is of whole lots (0.01 share), so that its notional is an exact number of micro-dollars at every
+price: prices count 1e-4. What is left of a FAK or FOK BUY's collateral after that is not spent.
 """
 
 from collections.abc import Iterator
@@ -11,9 +12,6 @@ from engine.domain.units import LOT, PRICE_ONE, Price, Rounding, Size, Usdc, not
 from engine.simulator.ladder import Ladder
 from engine.simulator.market import BookSide, Side, mirrored
 from engine.simulator.orders import NewOrder, Order
-
-SHARE_STEP = 100
-"""Finest match: 0.0001 share. Prices have four decimals, so cash is then exact to the micro-dollar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,7 @@ def _spend(ladder: Ladder, new: NewOrder, budget: Usdc) -> Iterator[Match]:
         if not crosses(new, maker.terms.book_price):
             return
         price = mirrored(new.token_index, maker.terms.book_price)
-        affordable = budget * PRICE_ONE // price // SHARE_STEP * SHARE_STEP
+        affordable = budget * PRICE_ONE // price // LOT * LOT
         size = Size(min(affordable, maker.remaining))
         if size == 0:
             return

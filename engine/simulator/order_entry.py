@@ -11,6 +11,7 @@ from engine.domain.units import LOT, PRICE_ONE, Ms, Price, Size, Usdc, is_on_gri
 from engine.simulator.auth import ApiKey
 from engine.simulator.bank import Account
 from engine.simulator.conduct import Conduct
+from engine.simulator.contracts import settlement_of
 from engine.simulator.eip712 import order_digest, recover_order_signer
 from engine.simulator.exchange import Exchange, Placed
 from engine.simulator.market import MarketSpec, Side
@@ -108,7 +109,7 @@ class OrderEntry:
         if found is None:
             return Judged("", NO_ORDERBOOK)
         market, token_index = found
-        order_id = order_digest(parsed.fields, neg_risk=market.neg_risk)
+        order_id = order_digest(parsed.fields, settlement_of(market))
         refusal = self._standing(key, parsed, market, now_ms)
         if refusal is not None:
             return Judged(order_id, refusal)
@@ -142,7 +143,7 @@ class OrderEntry:
         same_maker = fields.maker.lower() == fields.signer.lower()
         if same_maker != (fields.signature_type in (EOA_TYPE, WALLET_TYPE)):
             return INVALID_PAYLOAD
-        signed_by = recover_order_signer(fields, body.signature, neg_risk=market.neg_risk)
+        signed_by = recover_order_signer(fields, body.signature, settlement_of(market))
         if signed_by is None or signed_by.lower() != own:
             return INVALID_PAYLOAD
         account = self.account_of(key, fields.signature_type, now_ms)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from engine.simulator.http_account import account_routes
 from engine.simulator.http_books import book_delay_ms, book_routes
 from engine.simulator.http_metadata import metadata_routes
+from engine.simulator.http_notices import notice_routes
 from engine.simulator.http_orders import order_routes
 from engine.simulator.http_standing import standing_routes
 from engine.simulator.replies import json_reply
@@ -27,6 +28,7 @@ class RestEdge:
             *book_routes(venue),
             *order_routes(venue),
             *account_routes(venue),
+            *notice_routes(venue),
             *standing_routes(venue),
         )
 

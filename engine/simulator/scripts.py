@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from engine.domain.units import parse_price, parse_size
+from engine.domain.units import LOT, Size, parse_price, parse_size
 from engine.simulator.bank import Account
 from engine.simulator.catalogue import Event, Market
 from engine.simulator.exchange import Placed
@@ -124,9 +124,17 @@ def wish_of(venue: Venue, script: Json, order_type: OrderType) -> Wish:
         token_index(market, script),
         Side(word(script, "side")),
         parse_price(word(script, "price")),
-        parse_size(word(script, "size")),
+        lots(script),
         order_type,
     )
+
+
+def lots(script: Json) -> Size:
+    """Return the script's size, which must be whole lots as every size of the venue's is."""
+    size = parse_size(word(script, "size"))
+    if size % LOT:
+        raise ValueError(f"expected a size in steps of 0.01 share, was {script['size']!r}")
+    return size
 
 
 def told(outcome: Placed | Refusal) -> Json:

@@ -10,6 +10,7 @@ from engine.simulator.book_faults import BookFaults
 from engine.simulator.books import WireBook
 from engine.simulator.catalogue import Catalogue, build_catalogue
 from engine.simulator.chain import Chain
+from engine.simulator.chances import Chances
 from engine.simulator.conduct import Conduct
 from engine.simulator.connections import ConnectionFaults, Connections
 from engine.simulator.exchange import Exchange
@@ -75,6 +76,11 @@ class Venue:
         self.chain = Chain(self.exchange, id_seed=str(seed))
         self.hands = OtherHands(self.exchange, seed=seed)
         self.publish()
+
+    def meet(self, chances: Chances | None) -> None:
+        """Let requests, user events and trades meet these seeded faults from now on; None ends them."""
+        self.faults.chances = chances
+        self.exchange.settlements.odds = None if chances is None else chances.odds
 
     def now_ms(self) -> Ms:
         """Return the venue's time."""

@@ -180,6 +180,7 @@ def _open_order(row: _OrderRow) -> OpenOrder | None:
         price=parse_price(row.price),
         original_size=parse_size(row.original_size),
         matched_size=parse_size(row.size_matched),
+        delayed=status == "DELAYED",
     )
 
 

@@ -71,7 +71,7 @@ class MarketSockets:
 
         async def keep(number: ConnectionId, delay_s: float) -> None:
             await asyncio.sleep(delay_s)
-            why = await self._sockets[number].run(partial(on_frames, number), partial(on_link, number))
+            why = await self._sockets[number].run(partial(on_frames, number), self._timed(number, on_link))
             self._metrics.count("feed_connections_total", "given_up")
             on_given_up(number, why)
             given_up.add(number)
@@ -87,6 +87,24 @@ class MarketSockets:
                     group.create_task(keep(number, delay_s), name=f"market-socket-{number}")
                 started.update(new)
                 await self._changed.wait()
+
+    def _timed(
+        self, number: ConnectionId, on_link: Callable[[ConnectionId, bool], None]
+    ) -> Callable[[bool], None]:
+        """Pass a link's news on, and measure how long it was up."""
+        since_ms = self._clock.now_ms()
+
+        def heard(up: bool) -> None:  # noqa: FBT001 - the socket's own shape
+            nonlocal since_ms
+            if up:
+                since_ms = self._clock.now_ms()
+            else:
+                self._metrics.observe_us(
+                    "service_market_runtime_ms", (self._clock.now_ms() - since_ms) * 1_000
+                )
+            on_link(number, up)
+
+        return heard
 
     def _new_socket(self, number: ConnectionId) -> MarketSocket:
         metrics = self._metrics

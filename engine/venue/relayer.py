@@ -32,7 +32,7 @@ from engine.venue.answer_notes import merged, with_legs
 from engine.venue.approvals import read_allowances
 from engine.venue.auth import ApiCredentials, L2Signer
 from engine.venue.endpoints import CANCELS_PER_REQUEST, ORDERS_PER_POST, VenueHosts
-from engine.venue.http_client import HttpClient, Lane
+from engine.venue.http_client import HttpAnswer, HttpClient, HttpFailure, Lane
 from engine.venue.order_body import TradingAccount, prepare_order
 from engine.venue.order_wire import judge
 from engine.venue.private_calls import PrivateCalls, body_of
@@ -91,6 +91,7 @@ class ClobRelayer:
             request_id=secrets.token_hex(8),
             place_call_us=perf_us() - started_us,
             ack_latency_us=answer.taken_us,
+            status=_status(answer),
         )
 
     async def cancel(self, order_ids: Sequence[OrderId]) -> CancelReport:
@@ -101,15 +102,17 @@ class ClobRelayer:
         replies: list[tuple[OrderId, CancelReply]] = []
         notes: list[VenueNote] = []
         failure: VenueFailure | None = None
+        status: int | None = None
         for start in range(0, len(order_ids), CANCELS_PER_REQUEST):
             chunk = order_ids[start : start + CANCELS_PER_REQUEST]
             told = await self._cancel("/orders", json.dumps(chunk, separators=(",", ":")).encode())
             replies.extend(reply for reply in told.replies if reply[0] in chunk)
             notes.append(told.note)
             failure = failure or told.failure
+            status = told.status
             if told.failure and (told.note.limited or told.note.sign):
                 break
-        return CancelReport(tuple(replies), failure, note=merged(notes))
+        return CancelReport(tuple(replies), failure, note=merged(notes), status=status)
 
     async def cancel_market(self, condition_id: ConditionId) -> CancelReport:
         """Cancel every order of the account in one market."""
@@ -145,9 +148,14 @@ class ClobRelayer:
         note = self._calls.note_of(answer, Bucket.CANCELS)
         raw = body_of(answer, f"DELETE {path}", note)
         if isinstance(raw, VenueFailure):
-            return CancelReport((), raw, note=note)
+            return CancelReport((), raw, note=note, status=_status(answer))
         try:
-            return CancelReport(read_cancels(raw), note=note)
+            return CancelReport(read_cancels(raw), note=note, status=_status(answer))
         except ValueError as error:
             # An answer that cannot be read is no proof that cancels are taken.
-            return CancelReport((), VenueFailure(f"DELETE {path}: {error}"), note=replace(note, sign=None))
+            failure = VenueFailure(f"DELETE {path}: {error}")
+            return CancelReport((), failure, note=replace(note, sign=None), status=_status(answer))
+
+
+def _status(answer: HttpAnswer | HttpFailure) -> int | None:
+    return answer.status if isinstance(answer, HttpAnswer) else None

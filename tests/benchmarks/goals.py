@@ -196,6 +196,38 @@ ROWS: tuple[Row, ...] = (
         must=0.8,
         stretch=0.9,
     ),
+    *(
+        row
+        for legs in (1, 5, 15)
+        for row in (
+            Row(
+                f"safety-commit-{legs}",
+                "safety",
+                f"durable commit of a batch of {legs}: p99 (reliability G13)",
+                "ms",
+                _LOWER,
+                must=5.0,
+            ),
+            Row(f"safety-sync-{legs}", "safety", "the same, p50 against one without syncing", "x", _LOWER),
+            Row(f"safety-bare-{legs}", "safety", "the same, p50 against one bare row, synced", "x", _LOWER),
+            Row(
+                f"safety-send-{legs}", "safety", f"a Send of {legs} until its bytes leave: p99", "ms", _LOWER
+            ),
+            Row(
+                f"safety-share-{legs}", "safety", "the same, p50 against one without the ledger", "x", _LOWER
+            ),
+        )
+    ),
+    Row(
+        "restart",
+        "restart",
+        "restart with 1,000 open orders until reconciled (reliability G3)",
+        "s",
+        _LOWER,
+        must=5.0,
+    ),
+    Row("kill-gate", "kill", "kill until the gate is closed (reliability G5)", "ms", _LOWER, must=100.0),
+    Row("kill-cancel", "kill", "kill until cancel-all is begun (reliability G5)", "ms", _LOWER, must=1_000.0),
 )
 BENCHES: tuple[str, ...] = tuple(dict.fromkeys(row.bench for row in ROWS))
 

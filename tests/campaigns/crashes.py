@@ -70,6 +70,7 @@ def main() -> int:
         _say(f"  {times:4d}  {name}")
     for name, times in findings.missed.items():
         _say(f"  {times:4d}  NOT REACHED {name}")
+    _say(f"came up halted for starting too often, and re-armed: {findings.rearmed}")
     for note in findings.notes[:10]:
         _say(f"  note: {note}")
     _say(f"tickets: {dict(findings.tickets)}")

@@ -46,11 +46,13 @@ class Tally:
     """By type and fate, of what the desk calls sendable."""
     refused: Counter[str] = field(default_factory=Counter)
     """By reason, of what it refuses."""
+    matches: int = 0
+    """Resting orders that were met; the exchange asserts that cash and shares of each are exact."""
     faults: list[str] = field(default_factory=list)
 
 
 class RandomOrders:
-    """Markets of every tick on one exchange, with a maker on both sides of each."""
+    """Markets of every tick on one exchange, with a maker on every price of each."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -93,6 +95,7 @@ class RandomOrders:
         fate = "taken"
         if isinstance(judged.outcome, Placed):
             self.exchange.cancel(judged.order_id, judged.outcome.order.terms.account_id, NOW)
+            self._refill(market, judged.outcome)
         elif any(text in judged.outcome.text for text in KILL_TEXTS):
             fate = "taken and killed"
         else:
@@ -147,20 +150,35 @@ class RandomOrders:
         )
 
     def _quote(self, market: MarketSpec) -> None:
-        """Let the maker bid and ask for more than all orders together could take."""
-        middle, step = PRICE_ONE // 2, max(market.tick, 100)
-        for side, price in ((VenueSide.BUY, middle - step), (VenueSide.SELL, middle + step)):
-            new = NewOrder(
-                id="0x" + self.random.randbytes(32).hex(),
-                account_id=MAKER,
-                condition_id=market.condition_id,
-                token_index=0,
-                side=side,
-                price=Price(price),
-                size=Size(SHARES // 2),
-                order_type=OrderType.GTC,
-            )
-            assert isinstance(self.exchange.place(new, NOW), Placed)
+        """Let the maker stand on every price but the middle one, at the ends with all that can be taken."""
+        middle = PRICE_ONE // 2 // market.tick * market.tick
+        for price in range(market.tick, PRICE_ONE, market.tick):
+            if price != middle:
+                self._rest(market, Price(price), VenueSide.BUY if price < middle else VenueSide.SELL)
+
+    def _refill(self, market: MarketSpec, placed: Placed) -> None:
+        """Let the maker stand again on every price that this order has emptied."""
+        ladder, gone = self.exchange.ladder(market.condition_id), placed.order.terms.book_side.opposite
+        for trade in placed.trades:
+            price = mirrored(placed.order.terms.token_index, trade.takers[0].price)
+            self.tally.matches += len(trade.takers)
+            if ladder.size_at(gone, price) == 0:
+                self._rest(market, price, VenueSide.BUY if gone is BookSide.BID else VenueSide.SELL)
+
+    def _rest(self, market: MarketSpec, price: Price, side: VenueSide) -> None:
+        last = price in (market.tick, PRICE_ONE - market.tick)
+        size = SHARES // 4 if last else self.random.randrange(500, 60_000) * LOT
+        new = NewOrder(
+            id="0x" + self.random.randbytes(32).hex(),
+            account_id=MAKER,
+            condition_id=market.condition_id,
+            token_index=0,
+            side=side,
+            price=price,
+            size=Size(size),
+            order_type=OrderType.GTC,
+        )
+        assert isinstance(self.exchange.place(new, NOW), Placed)
 
     def _touch(self, market: MarketSpec, index: int, side: Side) -> Price | None:
         """Return the best price that an order on this token would meet."""
@@ -190,7 +208,7 @@ def main() -> None:
     sent, refused = tally.sent.total(), tally.refused.total()
     lines = [
         f"seed {told.seed}: {told.orders} orders in {time.monotonic() - began:.0f} s",
-        f"sendable: {sent}, refused here: {refused}, faults: {len(tally.faults)}",
+        f"sendable: {sent}, refused here: {refused}, matches: {tally.matches}, faults: {len(tally.faults)}",
         *(f"  {count:8d}  {name}" for name, count in sorted(tally.sent.items())),
         "refused, by reason:",
         *(f"  {count:8d}  {name}" for name, count in tally.refused.most_common()),

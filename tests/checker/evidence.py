@@ -42,6 +42,8 @@ class Given:
     """Nothing is on its way any more: both sides must be equal, not only agree."""
     dry: tuple[tuple[int, int], ...] = ()
     """Spans of exchange time in which only dry cards were asked for."""
+    unwritable: tuple[tuple[int, int], ...] = ()
+    """Spans in which the ledger took nothing: a cancel waits for no row, and is not audited then."""
     foreign: frozenset[str] = frozenset()
     """Orders of this account that the test itself placed."""
     caps: Mapping[str, int] = field(default_factory=dict)

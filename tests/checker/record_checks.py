@@ -104,13 +104,14 @@ def _named(entry: Row) -> list[str]:
 
 
 def _cut_off(seen: Evidence, at_ms: int) -> bool:
-    """Tell whether the desk died, or the record ends, so soon after a request that its row may be missing."""
+    """Tell whether the desk died, could not write, or the record ends, so soon that a row may be missing."""
     leases = sorted(seen.rows("v_lease"), key=lambda row: row["epoch"])
     ends = [later["acquired_ms"] for row, later in pairwise(leases) if not row["stopped_ms"]]
     if not (leases and leases[-1]["stopped_ms"]) and not seen.given.at_rest:
         ends.append(seen.exchange.get("now_ms", at_ms))
     slack, write = seen.given.slack_ms, seen.given.write_ms
-    return any(at_ms - slack <= end <= at_ms + write for end in ends)
+    unwritable = any(since - write <= at_ms <= until + slack for since, until in seen.given.unwritable)
+    return unwritable or any(at_ms - slack <= end <= at_ms + write for end in ends)
 
 
 def legal_moves(seen: Evidence) -> list[str]:

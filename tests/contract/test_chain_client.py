@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
+import aiohttp
 import pytest
 from aiohttp import web
 from eth_account import Account
@@ -152,6 +153,21 @@ async def test_more_than_is_held_is_not_submitted(chain, relayer, exchange):
 
     assert merged.state is ActState.NOT_SENT
     assert calls_of(relayer) == []
+
+
+async def test_resolved_market_is_redeemed(chain, relayer, exchange):
+    condition = ConditionId(market_of(exchange, COIN).condition_id)
+    async with (
+        aiohttp.ClientSession() as http,
+        http.post(f"{exchange.url}/_local/resolve", json={"market": condition, "winner": "Yes"}) as reply,
+    ):
+        assert reply.status == 200
+
+    outcome = await chain.redeem(condition)
+
+    (call,) = calls_of(relayer)
+    assert outcome.state is ActState.DONE
+    assert condition[2:] in call
 
 
 async def test_unresolved_market_is_not_redeemed(chain, relayer, exchange):

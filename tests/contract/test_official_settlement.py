@@ -12,7 +12,7 @@ from polymarket.streams import UserSpec
 
 from engine.clock import SystemClock
 from engine.domain.units import Price, Size, Usdc
-from engine.simulator.contracts import contract
+from engine.simulator.contracts import STANDARD
 from engine.simulator.market import Side
 from engine.simulator.orders import OrderType, TradeStatus
 from engine.simulator.other_hands import Wish
@@ -159,11 +159,11 @@ async def test_approvals_are_complete_until_one_is_taken_back(
 ):
     before = await client.get_trading_approvals_state()
     account = exchange.exchange.bank.accounts[client.wallet]
-    account.allowances[contract("adapter").address] = 0
+    account.allowances[STANDARD.adapter] = 0
     after = await client.get_trading_approvals_state()
 
     assert before.is_fully_approved
-    assert [missing.spender for missing in after.missing.erc20] == [contract("adapter").address]
+    assert [missing.spender for missing in after.missing.erc20] == [STANDARD.adapter]
     assert not after.missing.erc1155
 
 

@@ -29,7 +29,7 @@ from tests.unit.bot.builders import FILLED, make_result, make_view
 from tests.unit.bot.fakes import FakeDesk, MemoryInbox, make_agent
 from tests.unit.bot.test_webhook import SECRET
 
-WITHIN_S = 10.0
+WITHIN_S = 60.0
 
 
 async def until(happened: Callable[[], bool]) -> None:

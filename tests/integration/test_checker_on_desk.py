@@ -31,8 +31,8 @@ async def test_buying_a_set_breaks_no_invariant(tmp_path: Path, kind: FaultKind 
             await desk.until(lambda: desk.pays(FED))
             ticket_id = await desk.buy("fed5", 50)
             ends = {TicketState.DONE, TicketState.MISSED, TicketState.BROKEN}
-            await desk.until(lambda: desk.ticket(ticket_id).state in ends, 20)
-            await desk.until(lambda: desk.result(ticket_id).settled, 20)
+            await desk.until(lambda: desk.ticket(ticket_id).state in ends)
+            await desk.until(lambda: desk.result(ticket_id).settled)
             assert violations(seen(tmp_path, desk, at_rest=False)) == []
         assert violations(seen(tmp_path, desk, at_rest=True)) == []
 

@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +42,23 @@ async def exchange(tmp_path: Path) -> AsyncIterator[LocalExchange]:
 
 
 async def started(*words: str, file_bytes_max: int | None = None) -> asyncio.subprocess.Process:
-    """Run the command; with a limit every file it writes is on a disk that is full at that size."""
+    """Run the command; with a limit every file it writes is on a disk that is full at that size.
+
+    Ctrl-C reaches it also where a shell started these tests in the background: such a one lets all that it
+    starts ignore SIGINT.
+    """
     pipe = asyncio.subprocess.PIPE
     code = "import resource, runpy, sys; n = int(sys.argv.pop(1)); "
     code += "resource.setrlimit(resource.RLIMIT_FSIZE, (n, n)); runpy.run_module('bot', run_name='__main__')"
     program = ("-m", "bot") if file_bytes_max is None else ("-c", code, str(file_bytes_max))
     return await asyncio.create_subprocess_exec(
-        sys.executable, *program, *words, cwd=tree.ROOT, stdout=pipe, stderr=pipe
+        sys.executable,
+        *program,
+        *words,
+        cwd=tree.ROOT,
+        stdout=pipe,
+        stderr=pipe,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
 
 

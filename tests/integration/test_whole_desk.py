@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,9 @@ from engine.domain.order import OrderState
 from engine.domain.ticket import Move, TicketState
 from engine.domain.views import KillView, Severity
 from engine.simulator.faults import Fault, FaultKind
+from engine.simulator.orders import TradeStatus
 from engine.simulator.server import LocalExchange
+from engine.simulator.settlement import Plan, Wait
 from tests.support.local_exchange import CUP, FED, running_exchange
 from tests.support.running_desk import SEED, RunningDesk, running_desk, settings_with, ticket_of
 
@@ -32,12 +35,25 @@ async def desk(tmp_path: Path, exchange: LocalExchange) -> AsyncIterator[Running
         yield running
 
 
-async def open_window(desk: RunningDesk, slug: str = FED, hold_ms: int = 600_000) -> None:
+async def open_window(desk: RunningDesk, slug: str = FED) -> None:
     """Open a window at the exchange and wait until the desk's books show it."""
     exchange = desk.exchange
-    assert exchange.flow.open_window(slug, hold_ms, exchange.venue.now_ms()) is not None
+    assert exchange.flow.open_window(slug, 600_000, exchange.venue.now_ms()) is not None
     exchange.venue.publish()
     await desk.until(lambda: desk.pays(slug))
+
+
+def settle(exchange: LocalExchange) -> None:
+    """Let every trade that is matched be mined and confirmed now."""
+    now_ms = exchange.venue.now_ms()
+    for trade in exchange.venue.exchange.trades:
+        course = (Wait(TradeStatus.MINED, 0), Wait(TradeStatus.CONFIRMED, 0))
+        exchange.venue.exchange.settlements.follow(trade, course, now_ms)
+
+
+def posts(desk: RunningDesk) -> list[dict[str, Any]]:
+    """Return the POSTs of orders that the exchange has received."""
+    return [r for r in desk.ledger()["requests"] if (r["method"], r["path"]) == ("POST", "/orders")]
 
 
 async def bought(desk: RunningDesk) -> TicketId:
@@ -64,12 +80,16 @@ async def test_set_bought_through_the_chat_equals_the_exchanges_ledger_to_the_mi
 async def test_progress_goes_from_sending_to_matched_to_settled(
     desk: RunningDesk, exchange: LocalExchange
 ) -> None:
-    ticket_id = await bought(desk)
+    exchange.venue.exchange.settlements.script_next(Plan(TradeStatus.MATCHED, ()), 100)
 
-    await desk.until(lambda: desk.chat.tickets and desk.result(ticket_id).settled)
-    shown = [(v.ticket.state, v.result.settled) for v, _ in desk.chat.tickets if v.result is not None]
-    assert (TicketState.DONE, False) in shown, "matched was never shown as not yet settled"
-    assert shown[-1] == (TicketState.DONE, True)
+    ticket_id = await bought(desk)
+    await desk.until(lambda: desk.ticket(ticket_id).state is TicketState.DONE)
+    await desk.until(lambda: desk.chat.tickets and desk.chat.tickets[-1][0].ticket.state is TicketState.DONE)
+    assert not desk.result(ticket_id).settled, "matched is not settled before the venue says so"
+
+    settle(exchange)
+    await desk.until(lambda: desk.result(ticket_id).settled)
+    assert desk.ticket(ticket_id).state is TicketState.DONE
 
 
 async def test_accepted_but_unanswered_batch_is_found_by_id_and_never_sent_again(
@@ -81,8 +101,7 @@ async def test_accepted_but_unanswered_batch_is_found_by_id_and_never_sent_again
 
     await desk.until(lambda: desk.ticket(ticket_id).state is TicketState.DONE)
     assert desk.metrics.total("orders_unknown_total") == 5
-    posts = [r for r in desk.ledger()["requests"] if r["method"] == "POST" and r["path"] == "/orders"]
-    assert len(posts) == 1, "an unanswered batch was posted again"
+    assert len(posts(desk)) == 1, "an unanswered batch was posted again"
     assert len(desk.ledger()["orders"]) == 5
 
 
@@ -93,7 +112,7 @@ async def test_batch_that_never_arrived_is_proven_dead_and_costs_nothing(
 
     ticket_id = await bought(desk)
 
-    await desk.until(lambda: desk.ticket(ticket_id).state is TicketState.MISSED, 20)
+    await desk.until(lambda: desk.ticket(ticket_id).state is TicketState.MISSED)
     assert {desk.service.desk.orders[o].state for o in desk.service.desk.flights[ticket_id].order_ids} == {
         OrderState.DEAD
     }
@@ -101,19 +120,33 @@ async def test_batch_that_never_arrived_is_proven_dead_and_costs_nothing(
     assert desk.service.desk.balance == 1_000_000_000
 
 
-async def test_restarting_venue_gets_the_same_bytes_again_and_fills_once(
+async def test_restarting_venue_gets_nothing_more_and_the_ticket_is_missed(
     desk: RunningDesk, exchange: LocalExchange
 ) -> None:
-    exchange.faults.arm(Fault(FaultKind.RESTARTING, times=2))
+    exchange.faults.arm(Fault(FaultKind.RESTARTING))
 
     ticket_id = await bought(desk)
 
-    await desk.until(lambda: desk.ticket(ticket_id).state is TicketState.DONE)
-    posts = [r for r in desk.ledger()["requests"] if r["method"] == "POST" and r["path"] == "/orders"]
-    assert len(posts) == 3
-    assert len({r["body_sha256"] for r in posts}) == 1, "a re-send must be the same bytes"
-    assert len(desk.ledger()["orders"]) == 5
-    assert desk.metrics.total("orders_resent_total") == 10
+    await desk.until(lambda: desk.ticket(ticket_id).state is TicketState.MISSED)
+    assert len(posts(desk)) == 1, "a restart lasts longer than a plan's books hold"
+    assert desk.ledger()["orders"] == []
+    assert not desk.is_open()
+
+
+async def test_limited_desk_sends_the_same_bytes_again_and_fills_once(
+    tmp_path: Path, exchange: LocalExchange
+) -> None:
+    patient = {"max_book_age_ms": 30_000, "max_leg_skew_ms": 30_000}  # no bytes follow past the books' age
+    async with running_desk(tmp_path, exchange, settings_with(**SHORT, dutch=patient)) as desk:
+        exchange.faults.arm(Fault(FaultKind.REFUSE_REQUEST, times=2, status=429, text="Too Many Requests"))
+
+        ticket_id = await bought(desk)
+
+        await desk.until(lambda: desk.ticket(ticket_id).state is TicketState.DONE)
+        assert len(posts(desk)) == 3
+        assert len({r["body_sha256"] for r in posts(desk)}) == 1, "a re-send must be the same bytes"
+        assert len(desk.ledger()["orders"]) == 5
+        assert desk.metrics.total("orders_resent_total") == 10
 
 
 async def test_refused_leg_breaks_the_ticket_freezes_the_event_and_tells_everybody(
@@ -140,10 +173,11 @@ async def test_refused_leg_breaks_the_ticket_freezes_the_event_and_tells_everybo
 async def test_window_that_closed_between_card_and_press_sends_nothing(
     desk: RunningDesk, exchange: LocalExchange
 ) -> None:
-    await open_window(desk, hold_ms=700)
+    await open_window(desk)
     dry = await desk.say("/dutch fed5 50")
     armed = await desk.press(dry, Move.CONFIRM)
-    await desk.until(lambda: not exchange.flow.windows.is_open(FED))
+    exchange.flow.windows.forget(FED, exchange.venue.now_ms())
+    exchange.venue.publish()
 
     sent = await desk.press(armed, Move.SEND)
 

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from storage.anchor import Anchor
 from storage.db import Database
 from storage.files import LEDGER_FILE, MARKET_FILE
+from storage.health import Finding, crashes
 from storage.profile import Durability
 from tests.simulation.loop import Agenda, ProcessLoop
 
@@ -33,6 +34,8 @@ class Disk:
         self.anchor: Anchor | None = None
         """The audit's anchor, a file of its own beside the ledger."""
         self.full = False
+        self.full_ms: list[tuple[int, int]] = []
+        """Spans in which it was full, on the desk's clock."""
         self.refused = 0
         self.on_commit: Callable[[], None] = lambda: None
         """Called when the ledger has committed, before the desk learns of it."""
@@ -56,6 +59,10 @@ class Disk:
         if self.full:
             raise OSError("no space left on device")
         self.anchor = anchor
+
+    def examine_start(self, _ledger: Path, unclean_starts: int) -> tuple[Finding, ...]:
+        """Stand in for `storage.health.examine_start`, which opens the file itself."""
+        return (crashes(unclean_starts),)
 
     def crash(self) -> None:
         """Lose what was not committed."""

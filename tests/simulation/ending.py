@@ -1,13 +1,18 @@
 """How a seed has to end: nothing open, and ledger, desk and exchange equal to the last unit."""
 
 from collections import Counter
+from typing import Any
 
 from engine.core.state import Desk, live_orders
 from engine.domain.order import Settlement
 from engine.domain.views import Gate
 from engine.metrics import Metrics
+from engine.simulator.ledger import ledger
 from engine.simulator.orders import OrderState, TradeStatus
 from storage.anchor import Anchor
+from tests.checker.evidence import Evidence, Given, read_views
+from tests.checker.verdict import violations
+from tests.simulation.disk import Disk
 from tests.simulation.truth import Truth
 
 STATES = {
@@ -19,6 +24,10 @@ STATES = {
 """States the ledger may give an order that ended so at the exchange."""
 OWN_FAULTS = ("submit", "notices")
 """Labels of `engine_errors` that only the desk itself can cause."""
+
+
+PAUSE_MAX_MS = 120_000
+"""Longer than any pause between a crash and the next start."""
 
 
 def open_ends(desk: Desk, truth: Truth) -> list[str]:
@@ -118,6 +127,24 @@ def _compare_desk(desk: Desk, truth: Truth) -> None:
     ]
     if unsettled:
         truth.violated("I8", f"fills that never settled: {unsettled}")
+
+
+def check_evidence(truth: Truth, disk: Disk) -> None:
+    """Let the independent checker judge the ledger's views and the exchange's own record."""
+    given = Given(
+        at_rest=True,
+        foreign=frozenset(truth.foreign),
+        unwritable=tuple(disk.full_ms),
+        write_ms=PAUSE_MAX_MS,
+        caps={"ticket": truth.limits.ticket, "day": truth.limits.day},
+    )
+    head = None if disk.anchor is None else (disk.anchor.seq, disk.anchor.hash)
+    told: dict[str, Any] = ledger(truth.venue, "")
+    seen_there = [entry for entry in told["requests"] if entry["arrival"] not in truth.unseen]
+    told["requests"] = seen_there + truth.at_front
+    seen = Evidence(read_views(truth.ledger), told, given, head)
+    for sentence in violations(seen):
+        truth.violated("checker", sentence)
 
 
 def check_audit(truth: Truth, anchor: Anchor | None) -> None:

@@ -13,7 +13,7 @@ from engine.simulator.exchange import Placed
 from engine.simulator.faults import Fault as Scripted
 from engine.simulator.faults import FaultKind
 from engine.simulator.market import BookSide, Side
-from engine.simulator.orders import OrderType
+from engine.simulator.orders import OrderState, OrderType
 from engine.simulator.other_hands import Wish
 from engine.simulator.settlement import Odds
 from engine.simulator.venue import Venue
@@ -49,6 +49,7 @@ class Misfortune:
     def count_settlements(self) -> None:
         """Count what became of our trades."""
         struck = self._weather.struck
+        struck[Fault.HEARTBEAT_LAPSED] += sum(1 for lapse in self._venue.heartbeats.lapses if lapse.order_ids)
         for trade in self._venue.exchange.trades:
             steps = [step.status.value for step in trade.steps]
             struck[Fault.TRADE_FAILED] += "FAILED" in steps
@@ -57,7 +58,7 @@ class Misfortune:
 
     def happen(self) -> None:
         """Open a window that pays, or change something that nobody at the desk asked for."""
-        for _ in range(self._rng.randrange(4, 24)):
+        for _ in range(self._rng.randrange(1, 6)):
             self._venue.flow.step(self._venue.flow._rng, self._agenda.now_ms())
         if self._rng.random() < 0.5:
             slug = self._rng.choice(tuple(WINDOW_EVENTS))
@@ -90,10 +91,18 @@ class Misfortune:
         """Let the counterparty trade against what rests of ours: by transfer, mint or merge."""
         for order in self._venue.exchange.open_orders(self._truth.account_id):
             part = self._part(order.remaining, 10)
-            if part and order.terms.id not in self._truth.foreign:
+            resting = order.state is OrderState.LIVE and order.terms.id not in self._truth.foreign
+            if part and resting:
                 self._venue.hands.meet(order, self._rng.randrange(2), part, self._agenda.now_ms())
         self._venue.publish()
         self._truth.arrived()
+
+    def beat_with(self, key: str) -> None:
+        """Let another program send the next heartbeat with the desk's own key."""
+        heartbeats = self._venue.heartbeats
+        chain = heartbeats._chains.get(key)
+        if chain is not None:
+            heartbeats.beat(chain.key, chain.expected, self._venue.now_ms())
 
     def tidy_up(self) -> None:
         """Take back what would keep a healthy desk from coming to an end: the other program's orders."""

@@ -9,12 +9,12 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from engine.simulator.refusals import ENGINE_RESTARTING
 from engine.simulator.rest import RestReply, RestRequest
-from engine.venue.http_client import ANSWER_BYTES_MAX, FailureKind, HttpAnswer, HttpFailure
+from engine.venue.http_client import ANSWER_BYTES_MAX, FailureKind, HttpAnswer, HttpFailure, Lane
 from tests.simulation.loop import Agenda, ProcessLoop
 from tests.simulation.weather import Fault, Weather
 
@@ -23,7 +23,14 @@ TIMEOUT_US = 5_000_000
 CONNECT_US = 2_000_000
 PAGE = RestReply(502, {"content-type": "text/html"}, b"<html><body>502 Bad Gateway</body></html>")
 _JSON = {"content-type": "application/json"}
-Arrive = Callable[[RestRequest], RestReply]
+
+
+class Arrive(Protocol):
+    """Carries a request out at the venue; `unseen` if whoever sent it knows of no such arrival."""
+
+    def __call__(self, request: RestRequest, *, unseen: bool) -> RestReply:
+        """Return the venue's own answer."""
+        ...
 
 
 def refusal(status: int, text: str, **headers: str) -> RestReply:
@@ -41,6 +48,8 @@ IN_FRONT = {
     Fault.POST_DISABLED: refusal(503, "Trading is currently disabled. Check polymarket.com for updates"),
     Fault.POST_LIMITED: refusal(429, "Too Many Requests", **{"retry-after": "2"}),
     Fault.POST_LIMITED_BARE: refusal(429, "Too Many Requests"),
+    Fault.POST_LIMITED_NEGATIVE: refusal(429, "Too Many Requests", **{"retry-after": "-5"}),
+    Fault.POST_LIMITED_HUGE: refusal(429, "Too Many Requests", **{"retry-after": "86400"}),
     Fault.POST_UNAUTHORIZED: refusal(401, "Unauthorized/Invalid api key"),
     Fault.CANCEL_ERROR: refusal(500, "internal server error"),
     Fault.CANCEL_LIMITED: refusal(429, "Too Many Requests"),
@@ -63,10 +72,12 @@ OUTAGES = {
     Fault.POST_DISABLED: 30.0,
     Fault.POST_LIMITED: 2.0,
     Fault.POST_LIMITED_BARE: 5.0,
+    Fault.POST_LIMITED_NEGATIVE: 5.0,
+    Fault.POST_LIMITED_HUGE: 5.0,
 }
 """Refusals that last, and the longest they do in seconds."""
 LOST = frozenset({Fault.POST_LOST, Fault.CANCEL_LOST, Fault.READ_LOST})
-UNANSWERED = frozenset({Fault.POST_UNANSWERED, Fault.CANCEL_UNANSWERED})
+UNANSWERED = frozenset({Fault.POST_UNANSWERED, Fault.CANCEL_UNANSWERED, Fault.HEARTBEAT_UNANSWERED})
 LATE = frozenset({Fault.POST_LATE, Fault.CANCEL_LATE})
 SLOW = frozenset({Fault.POST_SLOW, Fault.READ_SLOW})
 CUT = frozenset({Fault.POST_CUT, Fault.READ_CUT})
@@ -74,6 +85,7 @@ OF_POSTS = tuple(fault for fault in Fault if fault.name.startswith("POST_"))
 OF_LEGS = tuple(f for f in Fault if f.name.startswith("LEG") and f is not Fault.LEG_REJECTED)
 OF_CANCELS = tuple(f for f in Fault if f.name.startswith("CANCEL_") and f is not Fault.CANCEL_RACED)
 OF_READS = tuple(fault for fault in Fault if fault.name.startswith("READ_"))
+HEARTBEATS = "/v1/heartbeats"
 _POSTS = frozenset({"/order", "/orders"})
 
 
@@ -124,12 +136,15 @@ class SimulatedHttp:
         arrive: Arrive,
         leave: Callable[[RestRequest], None],
         landed: Callable[[RestRequest, int], None],
+        turned_away: Callable[[RestRequest], None],
     ) -> None:
         """`leave` is told before a request's first byte, `arrive` carries it out at the venue.
 
-        `landed` is told when its bytes have ended their way, with the number of copies that have not.
+        `landed` is told when its bytes have ended their way, with the number of copies that have not;
+        `turned_away` when the venue's front answers a POST that was not carried out.
         """
         self._landed = landed
+        self._turned_away = turned_away
         self._agenda = agenda
         self._loop = loop
         self._rng = rng
@@ -150,6 +165,7 @@ class SimulatedHttp:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         bytes_max: int = ANSWER_BYTES_MAX,
+        lane: Lane = Lane.READS,
     ) -> HttpAnswer | HttpFailure:
         """Send one request and wait for its answer, at most five seconds."""
         request = RestRequest(method, urlsplit(url).path, query or {}, headers or {}, body or b"")
@@ -172,6 +188,8 @@ class SimulatedHttp:
             return fault
         if request.method == "DELETE":
             return self._weather.first(*OF_CANCELS)
+        if request.path == HEARTBEATS and self._weather.strikes(Fault.HEARTBEAT_UNANSWERED):
+            return Fault.HEARTBEAT_UNANSWERED
         return self._weather.first(*OF_READS)
 
     def _depart(self, request: RestRequest, fault: Fault | None, waiting: Any) -> None:
@@ -196,8 +214,12 @@ class SimulatedHttp:
     def _carry_out(self, request: RestRequest, fault: Fault | None, waiting: Any) -> None:
         answer = IN_FRONT.get(fault) if fault else None
         self._landed(request, 0)
+        if answer is not None and is_post(request):
+            self._turned_away(request)
         if answer is None:
-            answer = self._arrive(request)
+            answer = self._arrive(
+                request, unseen=waiting is None or (self._loop.dead and not is_post(request))
+            )
             if is_post(request) and answer.status == 200:
                 answer = self._spoiled(answer)
         if fault in UNANSWERED or fault in LATE or waiting is None:
@@ -220,26 +242,30 @@ class SimulatedHttp:
     def _spoiled(self, answer: RestReply) -> RestReply:
         """Return a batch's answer with a leg changed, if a fault wants it."""
         fault = self._weather.first(*OF_LEGS)
-        legs = json.loads(answer.body)
-        if fault is None or not isinstance(legs, list):
+        if fault is None:
             return answer
-        leg = self._rng.randrange(len(legs))
+        legs = json.loads(answer.body)
+        if isinstance(legs, list):
+            self._spoil(fault, legs, self._rng.randrange(len(legs)))
+        return replace(answer, body=json.dumps(legs).encode())
+
+    def _spoil(self, fault: Fault, legs: list[dict[str, Any]], number: int) -> None:
+        leg = legs[number]
         match fault:
             case Fault.LEG_MISSING:
-                del legs[leg]
+                del legs[number]
             case Fault.LEGS_SHUFFLED:
                 self._rng.shuffle(legs)
             case Fault.LEG_NO_ID:
-                legs[leg] |= {"orderID": "", "status": ""}
-            case Fault.LEG_DELAYED:
-                if legs[leg]["orderID"]:
-                    legs[leg] |= {"status": "delayed", "makingAmount": "", "takingAmount": "", "tradeIDs": []}
-            case Fault.LEG_ODD_TEXT:
-                if not legs[leg]["orderID"]:
-                    legs[leg]["errorMsg"] = "something undocumented"
+                leg |= {"orderID": "", "status": ""}
+            case Fault.LEG_WRONG_ID if leg["orderID"]:
+                leg["orderID"] = f"0x{self._rng.randbytes(32).hex()}"
+            case Fault.LEG_DELAYED if leg["orderID"]:
+                leg |= {"status": "delayed", "makingAmount": "", "takingAmount": "", "tradeIDs": []}
+            case Fault.LEG_ODD_TEXT if not leg["orderID"]:
+                leg["errorMsg"] = "something undocumented"
             case _:
                 pass
-        return replace(answer, body=json.dumps(legs).encode())
 
     def _tell(self, waiting: Any, result: HttpAnswer | HttpFailure) -> None:
         if not self._loop.dead and not waiting.done():

@@ -7,8 +7,9 @@ milliseconds after it was made.
 from collections.abc import Callable
 from random import Random
 
-from engine.core.state import Desk
+from engine.core.state import Desk, live_orders
 from engine.domain.commands import (
+    AskCancel,
     AskResume,
     AskReview,
     Command,
@@ -24,6 +25,7 @@ from engine.domain.units import SIZE_ONE, Size
 from engine.domain.views import Gate, RefusalView, View
 from engine.runtime.service import Service
 from tests.simulation.loop import Agenda, ProcessLoop
+from tests.simulation.single_orders import wish_of_cancel, wish_of_order
 from tests.simulation.weather import Fault, Weather
 
 ANA = Operator(UserId(1001), "Ana", Role.ADMIN)
@@ -53,6 +55,11 @@ class Person:
             self._ask(service, loop, Kill())
             self.killed()
             return
+        if not self.may_open and any(order.intent.post_only for order in live_orders(desk)):
+            self._ask(service, loop, AskCancel())
+            return
+        if self.may_open and (order := self._order(desk)) is not None:
+            self._ask(service, loop, order)
         for ticket in [t for t in desk.tickets.values() if t.state.is_open]:
             if ticket.message_id is None:
                 self._messages += 1
@@ -60,11 +67,22 @@ class Person:
             elif self._rng.random() < 0.9:
                 self._press(service, loop, ticket)
             return
-        self._ask(service, loop, self._wish(desk))
+        wish = self._wish(desk)
+        if wish is not None:
+            self._ask(service, loop, wish)
 
-    def _wish(self, desk: Desk) -> Command:
-        """Return what a person with no open ticket asks for."""
-        if desk.gate in (Gate.HALTED, Gate.REDUCING):
+    def _order(self, desk: Desk) -> Command | None:
+        """Return what is wanted of single orders, beside any ticket: mostly nothing."""
+        chance = self._rng.random()
+        if chance < 0.06:
+            return wish_of_cancel(desk, self._rng)
+        if chance < 0.2:
+            return wish_of_order(desk, self._rng, self._slugs, self._agenda.now_ms())
+        return None
+
+    def _wish(self, desk: Desk) -> Command | None:
+        """Return what a person with no open ticket asks for; nothing more once all that is left is to end."""
+        if desk.gate in (Gate.HALTED, Gate.REDUCING) or desk.standing.tripped:
             return AskResume()
         chance = self._rng.random()
         frozen = [event.code for event in desk.events.values() if event.event_id in desk.frozen]
@@ -73,8 +91,10 @@ class Person:
         changed = [event.code for event in desk.events.values() if event.event_id in desk.rules_frozen]
         if changed and chance < 0.5:
             return AskReview(changed[0])
-        if not self.may_open or chance < 0.1:
-            return ShowStatus() if chance < 0.05 else ScanDutch()
+        if not self.may_open:
+            return None
+        if chance < 0.06:
+            return ShowStatus() if chance < 0.03 else ScanDutch()
         codes = [event.code for event in desk.events.values() if event.slug in self._slugs]
         if not codes:
             return ShowStatus()

@@ -9,6 +9,7 @@ from typing import Any
 from unittest import mock
 
 import engine.clock
+import engine.runtime.host_watch
 import engine.runtime.service
 import storage.files
 import storage.store
@@ -27,6 +28,7 @@ from engine.venue.order_body import TradingAccount
 from engine.venue.relayer import ClobRelayer
 from storage.files import Storage, open_storage
 from tests.simulation.disk import FOLDER, Disk
+from tests.simulation.host import Host, KillPath
 from tests.simulation.loop import Agenda, ProcessLoop
 from tests.simulation.market_feed import SimulatedFeed
 from tests.simulation.network import SimulatedHttp
@@ -62,6 +64,7 @@ class Surroundings:
     settings: DeskSettings
     account: TradingAccount
     credentials: ApiCredentials
+    host: Host
     jobs: tuple[JobRow, ...]
     rng: Random
     connect: Callable[[ProcessLoop], SimulatedHttp]
@@ -123,6 +126,7 @@ class Process:
     async def _built(self, opened: Storage) -> Service:
         around = self._around
         http: Any = around.connect(self.loop)
+        folder: Any = KillPath(around.host)
         relayer = ClobRelayer(
             http=http,
             hosts=HOSTS,
@@ -140,6 +144,7 @@ class Process:
             market=VenueReads(http, HOSTS, await opened.store.known_codes()),
             feed=self.feed,
             user=self.user,
+            folder=folder,
             connect_chat=lambda _service: self.chat,
         )
 
@@ -167,17 +172,18 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def seams(
-    agenda: Agenda, rng: Random, loop_of: Callable[[], ProcessLoop], disk: Disk, stepped: Stepped
+    around: Surroundings, rng: Random, loop_of: Callable[[], ProcessLoop], stepped: Stepped
 ) -> Iterator[None]:
     """Give the product virtual time, seeded entropy and the simulated disk for one run.
 
     `engine.clock` is the only module that reads time, so one replacement there is enough.
     """
+    agenda, host, disk = around.agenda, around.host, around.disk
     time = mock.Mock(
         spec=["perf_counter_ns", "monotonic_ns", "time_ns"],
         perf_counter_ns=lambda: agenda.now_us * 1_000,
         monotonic_ns=lambda: agenda.now_us * 1_000,
-        time_ns=lambda: agenda.now_ms() * 1_000_000,
+        time_ns=host.wall_ns,
     )
 
     async def open_database(path: Any, durability: Any) -> Any:
@@ -185,10 +191,12 @@ def seams(
 
     with (
         mock.patch.object(engine.clock, "time", time),
+        mock.patch.object(engine.runtime.host_watch, "shutil", host),
         mock.patch("secrets.randbits", rng.getrandbits),
         mock.patch("secrets.token_hex", lambda size=32: rng.randbytes(size).hex()),
         mock.patch("secrets.token_bytes", lambda size=32: rng.randbytes(size)),
         mock.patch.object(storage.files, "open_database", open_database),
+        mock.patch.object(storage.files, "examine_start", disk.examine_start),
         mock.patch.object(storage.files, "write_anchor", disk.write_anchor),
         mock.patch.object(storage.store, "write_anchor", disk.write_anchor),
         quiet(),

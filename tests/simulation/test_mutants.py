@@ -3,8 +3,8 @@
 Each mutant is a fault that desks of this kind have had. It lives through seeds until one of them tells.
 """
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 from unittest import mock
@@ -12,9 +12,14 @@ from unittest import mock
 import pytest
 
 import engine.core.booking
+import engine.core.dutch_flow
+import engine.core.order_flow
+import engine.core.risk
 import engine.venue.account_wire
 from engine.domain.failure import PostClass
 from engine.domain.order import Settlement
+from engine.domain.units import Usdc
+from engine.runtime.last_gate import LastGate
 from engine.venue.relayer import ClobRelayer
 from storage.store import LedgerStore
 from tests.simulation.world import run_seed
@@ -68,12 +73,50 @@ def holds_what_failed_to_settle() -> AbstractContextManager[Any]:
     return mock.patch.dict(table, {"FAILED": Settlement.CONFIRMED})
 
 
+@contextmanager
+def sends_through_a_closed_gate() -> Iterator[None]:
+    with ExitStack() as stack:
+        for module in (engine.core.risk, engine.core.dutch_flow, engine.core.order_flow):
+            if hasattr(module, "closed"):
+                stack.enter_context(mock.patch.object(module, "closed", lambda *_args, **_kinds: None))
+        stack.enter_context(mock.patch.object(LastGate, "_closed", lambda *_args: None))
+        yield
+
+
+@contextmanager
+def forgets_its_caps() -> Iterator[None]:
+    """The core's caps alone: the last gate still holds each order to what one ticket may cost."""
+    plenty = engine.core.risk.Room(*[Usdc(10**12)] * 3)
+    with ExitStack() as stack:
+        for module in (engine.core.risk, engine.core.dutch_flow):
+            if hasattr(module, "room"):
+                stack.enter_context(mock.patch.object(module, "room", lambda *_args: plenty))
+        yield
+
+
+def takes_silence_for_a_refusal() -> AbstractContextManager[Any]:
+    submit = ClobRelayer.submit
+
+    async def certain(self: Any, prepared: Any, **witnesses: Any) -> Any:
+        report = await submit(self, prepared, **witnesses)
+        answers = tuple(
+            replace(answer, kind=PostClass.REFUSED) if answer.kind is PostClass.UNKNOWN else answer
+            for answer in report.answers
+        )
+        return replace(report, answers=answers)
+
+    return mock.patch.object(ClobRelayer, "submit", certain)
+
+
 MUTANTS: tuple[Callable[[], AbstractContextManager[Any]], ...] = (
     sends_before_it_stores,
     signs_anew_before_it_sends,
     posts_again_when_nothing_is_answered,
     books_a_fill_twice,
     holds_what_failed_to_settle,
+    sends_through_a_closed_gate,
+    forgets_its_caps,
+    takes_silence_for_a_refusal,
 )
 
 

@@ -9,12 +9,13 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import msgspec
 
 from engine.domain.fees import outlay_bound
 from engine.domain.units import Ms, Price, Size, Usdc
-from engine.simulator.market import Side
+from engine.domain.views import Gate
 from engine.simulator.order_entry import GTD_LEAD_MS
 from engine.simulator.orders import Fill, Order, OrderState, TradeStatus
 from engine.simulator.rest import RestRequest
@@ -24,9 +25,11 @@ from tests.simulation.loop import Agenda
 GRACE_MS = 100
 """Bytes that were on their way into the socket when the gate closed may still leave (reliability I13)."""
 SENDS_MAX = 5
+FRONT_ARRIVALS = 1_000_000
+"""Arrivals at the front are counted from here: they never meet the numbers of the exchange's log."""
 _NEW_ATTEMPTS = """
 SELECT a.rowid AS row, a.order_id, a.number, a.body_sha256, i.intent_key, i.ticket_id, i.leg, i.token_id,
-    i.price, i.size, i.expiration_s
+    i.side, i.price, i.size, i.expiration_s
 FROM attempts AS a JOIN orders AS o USING (order_id) JOIN intents AS i USING (intent_key)
 WHERE a.rowid > ? ORDER BY a.rowid
 """
@@ -42,6 +45,7 @@ class Sent:
     ticket_id: str
     leg: str
     token_id: str
+    buys: bool
     price: Price
     size: Size
     expiration_ms: Ms
@@ -73,8 +77,14 @@ class Truth:
     sent: dict[str, Sent] = field(default_factory=dict)
     by_sha: dict[str, Sent] = field(default_factory=dict)
     foreign: set[str] = field(default_factory=set)
-    gate_closed_ms: Ms | None = None
+    at_front: list[dict[str, Any]] = field(default_factory=list)
+    """POSTs that came as far as the venue's front, as the checker reads requests."""
+    unseen: set[int] = field(default_factory=set)
+    """Arrivals nobody sent: copies made on the way, and what was still on its way when its sender died."""
+    closed_ms: Ms | None = None
     """Since when no order may leave; None while the gate is open."""
+    reducing_ms: Ms | None = None
+    """Since when the gate lets sells alone pass."""
     posts: int = 0
     checked: Counter[str] = field(default_factory=Counter)
     _migrated: bool = False
@@ -84,6 +94,16 @@ class Truth:
     def violated(self, rule: str, text: str) -> None:
         """Note a broken promise."""
         self.violations.append(f"{rule}: {text} (at {self.agenda.now_us / 1e6:.3f} s)")
+
+    def gate_is(self, gate: Gate) -> None:
+        """Take note of how the gate stands now."""
+        now = self.agenda.now_ms()
+        if gate is Gate.RUN:
+            self.closed_ms = self.reducing_ms = None
+        elif gate is Gate.REDUCING:
+            self.closed_ms, self.reducing_ms = None, now if self.reducing_ms is None else self.reducing_ms
+        elif self.closed_ms is None:
+            self.closed_ms = now
 
     def committed(self) -> None:
         """Read what the ledger has just made durable; before its first migration there is nothing."""
@@ -101,6 +121,7 @@ class Truth:
                     ticket_id=row["ticket_id"],
                     leg=f"{row['ticket_id']}/{row['leg']}",
                     token_id=row["token_id"],
+                    buys=row["side"] == "BUY",
                     price=Price(row["price"]),
                     size=Size(row["size"]),
                     expiration_ms=Ms(row["expiration_s"] * 1_000),
@@ -127,9 +148,11 @@ class Truth:
             legs.append(known)
             if known.departed > known.attempts:
                 self.violated("I1", f"{known.order_id} leaves without an attempt of its own in the ledger")
-        closed = self.gate_closed_ms
-        if closed is not None and self.agenda.now_ms() > closed + GRACE_MS:
-            self.violated("I13", f"a POST leaves {self.agenda.now_ms() - closed} ms after the gate closed")
+        since = self.closed_ms
+        if since is None and any(leg.buys for leg in legs):
+            since = self.reducing_ms
+        if since is not None and self.agenda.now_ms() > since + GRACE_MS:
+            self.violated("I13", f"a POST leaves {self.agenda.now_ms() - since} ms after the gate closed")
         self._check_exposure()
         return legs
 
@@ -159,6 +182,19 @@ class Truth:
         self._log_read = len(entries)
         self._check_executable()
         self._check_exposure()
+
+    def turned_away(self, request: RestRequest) -> None:
+        """Note a POST that the venue's front answered: the exchange's log has no line of it."""
+        known = [self.by_sha.get(hashlib.sha256(raw).hexdigest()) for raw in _legs(request.body)]
+        self.at_front.append(
+            {
+                "arrival": len(self.at_front) + FRONT_ARRIVALS,
+                "at_ms": self.agenda.now_ms(),
+                "method": request.method,
+                "path": request.path,
+                "legs": [{"order": sent.order_id, "outcome": "front"} for sent in known if sent is not None],
+            }
+        )
 
     def own_orders(self) -> list[Order]:
         """Return the exchange's orders of our account, foreign ones left out."""
@@ -196,9 +232,11 @@ class Truth:
         spent: Counter[str] = Counter()
         for (_, order_id), (fill, status) in self.own_fills().items():
             known = self.sent.get(order_id)
-            if known is not None and status.value != "FAILED":
-                spent[known.ticket_id] += (fill.cash if fill.side is Side.BUY else 0) + fill.fee
+            if known is not None and known.buys and status.value != "FAILED":
+                spent[known.ticket_id] += fill.cash + fill.fee
         for known in self.sent.values():
+            if not known.buys:
+                continue
             order = self.venue.exchange.orders.get(known.order_id)
             if order is not None:
                 left = order.remaining if order.state is OrderState.LIVE else Size(0)

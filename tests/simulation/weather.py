@@ -28,12 +28,15 @@ class Fault(Enum):
     POST_DISABLED = "post: 503 trading disabled"
     POST_LIMITED = "post: 429 with Retry-After"
     POST_LIMITED_BARE = "post: 429 without Retry-After"
+    POST_LIMITED_NEGATIVE = "post: 429 with a negative Retry-After"
+    POST_LIMITED_HUGE = "post: 429 with a Retry-After of a day"
     POST_UNAUTHORIZED = "post: 401"
     LEG_REJECTED = "leg: refused"
     LEG_DELAYED = "leg: delayed"
     LEG_MISSING = "leg: missing in the answer"
     LEGS_SHUFFLED = "leg: answers in another order"
     LEG_NO_ID = "leg: success without an id"
+    LEG_WRONG_ID = "leg: another order's id"
     LEG_ODD_TEXT = "leg: refused with an unknown text"
     CANCEL_NOT_SENT = "cancel: no connection"
     CANCEL_LOST = "cancel: lost on the way"
@@ -50,6 +53,12 @@ class Fault(Enum):
     READ_PAGE = "read: a web page"
     READ_CUT = "read: answer cut in the middle"
     READ_SLOW = "read: answered at the last moment"
+    HEARTBEAT_UNANSWERED = "heartbeat: taken, answer lost"
+    HEARTBEAT_STOLEN = "heartbeat: a second sender with our key"
+    HEARTBEAT_LAPSED = "heartbeat: the venue cancelled for silence"
+    BUCKETS_SMALL = "venue: small rate buckets, any kind of Retry-After"
+    BALANCE_LAGS = "venue: its balances lag behind"
+    TAKER_DELAYED = "venue: takers are matched later, answer delayed"
     BOOKS_SNIPED = "book: taken while the POST is on its way"
     BOOKS_HIT = "book: our resting order is hit"
     FEED_CUT = "market stream: cut"
@@ -69,9 +78,11 @@ class Fault(Enum):
     RULES_CHANGED = "market: other rules"
     FOREIGN_ORDER = "account: an order of somebody else's program"
     DISK_FULL = "disk: full for a while"
+    CLOCK_STEP = "machine: somebody set the clock"
     CRASH = "process: killed"
     STOP = "process: stopped in order"
     KILL = "operator: /kill"
+    KILL_FILE = "operator: the file KILL"
     DOUBLE_PRESS = "operator: a button pressed twice"
     OLD_PRESS = "operator: an old button"
 
@@ -87,6 +98,17 @@ SCALE = {
     Fault.USER_CUT: 0.3,
     Fault.USER_SILENT: 0.2,
     Fault.POST_UNAUTHORIZED: 0.3,
+    Fault.POST_RESTARTING: 0.2,
+    Fault.POST_POST_ONLY: 0.2,
+    Fault.POST_CANCEL_ONLY: 0.2,
+    Fault.POST_DISABLED: 0.2,
+    Fault.LEG_WRONG_ID: 0.2,
+    Fault.HEARTBEAT_STOLEN: 0.05,
+    Fault.BUCKETS_SMALL: 0.1,
+    Fault.BALANCE_LAGS: 0.1,
+    Fault.TAKER_DELAYED: 0.1,
+    Fault.CLOCK_STEP: 0.05,
+    Fault.KILL_FILE: 0.02,
     Fault.TICK_CHANGED: 0.05,
     Fault.MARKET_RESOLVED: 0.02,
     Fault.RULES_CHANGED: 0.03,

@@ -3,6 +3,7 @@
 import hashlib
 import traceback
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from random import Random
@@ -18,7 +19,7 @@ from engine.domain.events import CatalogueRead, Event
 from engine.domain.units import Usdc
 from engine.domain.views import Gate
 from engine.ports import StoreError
-from engine.runtime.jobs import jobs_table
+from engine.runtime.jobs import JobRow, jobs_table
 from engine.simulator.auth import ApiKey
 from engine.simulator.catalogue import Catalogue, build_catalogue
 from engine.simulator.catalogue_seed import WINDOW_EVENTS
@@ -30,11 +31,13 @@ from engine.venue.keys import SigningKey, checksum_address
 from engine.venue.order_body import TradingAccount
 from engine.venue.signing import SignatureType
 from tests.simulation.disk import Disk
-from tests.simulation.ending import check_audit, compare, open_ends
+from tests.simulation.ending import check_audit, check_evidence, compare, open_ends
+from tests.simulation.host import Host
 from tests.simulation.loop import Agenda, ProcessLoop
 from tests.simulation.market_feed import SimulatedFeed
 from tests.simulation.misfortune import Misfortune
-from tests.simulation.network import Outages, SimulatedHttp, is_post
+from tests.simulation.moods import Moods
+from tests.simulation.network import HEARTBEATS, Outages, SimulatedHttp, is_post
 from tests.simulation.operator import Person
 from tests.simulation.process import Process, Surroundings, seams
 from tests.simulation.truth import Limits, Truth
@@ -53,6 +56,8 @@ CALM_S = 900
 QUIET_S = 25
 """How long everything must then stay as it is: two periods of reconcile."""
 PUMP_US = 100_000
+TOLD_MAX = 300
+"""Characters of a printed line: the effects come first, and a whole account is more than anybody reads."""
 TURNS_MAX = 200_000
 """Callbacks at one instant: more is a loop that eats itself."""
 
@@ -76,6 +81,18 @@ def shipped_settings() -> Settings:
     return settings_with()
 
 
+def shipped_jobs() -> tuple[JobRow, ...]:
+    """Return the shipped JOBS table; books are not kept, their history is nothing the checks look at."""
+    jobs = shipped_settings().jobs
+    return jobs_table(
+        reconcile_s=jobs.reconcile_s,
+        positions_s=jobs.positions_s,
+        scan_s=jobs.scan_s,
+        catalogue_s=jobs.catalogue_s,
+        snapshots_s=0,
+    )
+
+
 def small_catalogue(seed: int, **_wide: int) -> Catalogue:
     """Return three events of the exchange's catalogue: more would be time spent on market data."""
     return Catalogue(tuple(event for event in build_catalogue(seed).events if event.slug in LISTED))
@@ -96,14 +113,17 @@ def small_venue(clock: Agenda, rng: Random) -> Venue:
 class World:
     """Everything of one seed."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, tell: Callable[[str], None] | None = None) -> None:
         self.seed = seed
+        self._tell = tell
         self.agenda = Agenda()
         self.weather = Weather(self.rng("weather"))
         self.venue = small_venue(self.agenda, self.rng("settle"))
         self.venue.flow._rng = self.rng("flow")
         self.edge = RestEdge(self.venue)
         self.disk = Disk(self.agenda, self.rng("disk"))
+        self.host = Host(self.agenda, self.rng("host"), self.weather)
+        self.moods = Moods(self.agenda, self.rng("moods"), self.weather, self.venue)
         self.key = SigningKey(HARDHAT_KEY)
         choice = self.rng("limits")
         kind = choice.choice((SignatureType.EOA, SignatureType.DEPOSIT_WALLET))
@@ -122,20 +142,14 @@ class World:
             account_id=account_id,
             limits=Limits(ticket=caps.ticket, day=caps.day),
         )
-        jobs = shipped_settings().jobs
         self.around = Surroundings(
             agenda=self.agenda,
             disk=self.disk,
             settings=replace(desk_settings(shipped_settings()), caps=caps),
             account=TradingAccount(self.key, wallet, kind),
             credentials=ApiCredentials(api.owner, api.secret, api.passphrase),
-            jobs=jobs_table(
-                reconcile_s=jobs.reconcile_s,
-                positions_s=jobs.positions_s,
-                scan_s=jobs.scan_s,
-                catalogue_s=jobs.catalogue_s,
-                snapshots_s=0,
-            ),
+            host=self.host,
+            jobs=shipped_jobs(),
             rng=self.rng("jobs"),
             connect=self._connect,
             watch=self._watch,
@@ -180,7 +194,7 @@ class World:
     def run(self) -> Report:
         """Live through the seed and report it."""
         entropy = self.rng("entropy")
-        with seams(self.agenda, entropy, self._loop, self.disk, self._stepped):
+        with seams(self.around, entropy, self._loop, self._stepped):
             try:
                 self._live()
             except Exception as error:  # noqa: BLE001 - boundary: whatever it is, it is a finding
@@ -251,7 +265,7 @@ class World:
         self.counts["starts"] += 1
         self._fuse = None
         # The gate of a process that is not there is closed.
-        self.truth.gate_closed_ms = self.truth.gate_closed_ms or self.agenda.now_ms()
+        self.truth.gate_is(Gate.STARTING)
         self.process = Process(self.around)
 
     def _crash(self) -> None:
@@ -275,7 +289,7 @@ class World:
     def _gone(self, process: Process) -> None:
         self.buried.append(process)
         self.process = None
-        self.truth.gate_closed_ms = self.truth.gate_closed_ms or self.agenda.now_ms()
+        self.truth.gate_is(Gate.STARTING)
         pause_us = int(
             self._chaos.choice((0.05, 0.5, 0.5, 3, 3, 20, 70)) * SECOND * self._chaos.uniform(0.5, 1.5)
         )
@@ -295,18 +309,16 @@ class World:
     def note(self, text: str) -> None:
         """Enter a line into the trace."""
         self._trace.update(f"{self.agenda.now_us} {text}\n".encode())
+        if self._tell is not None:
+            self._tell(f"{self.agenda.now_us / SECOND:11.6f} {text[:TOLD_MAX]}")
 
     def _stepped(self, desk: Desk, event: Event) -> tuple[Effect, ...]:
         """Let the core take a step and look at it from outside."""
         self.events += 1
         effects = step(desk, event)
         told = "" if isinstance(event, CatalogueRead) else repr(event)
-        self.note(f"{type(event).__name__} {told} {[type(effect).__name__ for effect in effects]}")
-        is_open = desk.gate is Gate.RUN
-        if is_open:
-            self.truth.gate_closed_ms = None
-        elif self.truth.gate_closed_ms is None:
-            self.truth.gate_closed_ms = self.agenda.now_ms()
+        self.note(f"{type(event).__name__} {[type(effect).__name__ for effect in effects]} {told}")
+        self.truth.gate_is(desk.gate)
         return effects
 
     def _committed(self) -> None:
@@ -324,6 +336,7 @@ class World:
             outages=self.outages,
             arrive=self._arrive,
             leave=self._leave,
+            turned_away=self.truth.turned_away,
             landed=lambda request, copies: self.truth.landed(request, copies) if is_post(request) else None,
         )
 
@@ -355,12 +368,17 @@ class World:
         elif request.method == "DELETE":
             self._light_fuse(60)
 
-    def _arrive(self, request: RestRequest) -> RestReply:
+    def _arrive(self, request: RestRequest, *, unseen: bool) -> RestReply:
         if is_post(request):
             self.misfortune.before_post(self.truth.tokens_of(request))
+        if request.path == HEARTBEATS and self.weather.strikes(Fault.HEARTBEAT_STOLEN):
+            self.misfortune.beat_with(self.around.credentials.key)
         if request.method == "DELETE" and self.weather.strikes(Fault.CANCEL_RACED):
             self.misfortune.hit_resting()
+        before = len(self.venue.log.entries())
         answer = self.edge.answer(request, self.edge.fate(request))
+        if unseen:
+            self.truth.unseen |= {entry.arrival for entry in self.venue.log.entries()[before:]}
         self.note(
             f"{request.method} {request.path} {answer.status} {hashlib.sha256(answer.body).hexdigest()}"
         )
@@ -383,13 +401,18 @@ class World:
 
     def _misfortune(self) -> None:
         self.misfortune.happen()
+        self.moods.change()
+        self.host.change()
         if self.process is not None and self.weather.strikes(Fault.STOP):
             self.note("stop")
             self.process.stop()
         self._light_fuse(2_000)
         if not self.disk.full and self.weather.strikes(Fault.DISK_FULL):
+            full_s = self._chaos.randrange(1, 20)
+            now = self.agenda.now_ms()
             self.disk.full = True
-            self.agenda.after(self._chaos.randrange(1, 20) * SECOND, self._empty_disk)
+            self.disk.full_ms.append((now, now + full_s * 1_000))
+            self.agenda.after(full_s * SECOND, self._empty_disk)
 
     def _empty_disk(self) -> None:
         self.disk.full = False
@@ -405,6 +428,8 @@ class World:
         self.person.may_open = False
         self.disk.full = False
         self.outages.clear()
+        self.moods.calm()
+        self.host.calm()
         self.venue.faults.disarm(None)
         self.misfortune.tidy_up()
 
@@ -435,9 +460,11 @@ class World:
                 return
             compare(process.service.desk, self.truth, process.metrics)
             check_audit(self.truth, self.disk.anchor)
+            check_evidence(self.truth, self.disk)
             self.counts["compared"] += 1
             process.stop()
-            self._until(self.agenda.now_us + 150 * SECOND)
+            self._until(self.agenda.now_us + SECOND)
+            self._settle()
         self.counts |= self._sums()
 
     def _sums(self) -> Counter[str]:
@@ -451,6 +478,6 @@ class World:
         )
 
 
-def run_seed(seed: int) -> Report:
-    """Run one seed from beginning to end."""
-    return World(seed).run()
+def run_seed(seed: int, tell: Callable[[str], None] | None = None) -> Report:
+    """Run one seed from beginning to end; `tell` gets every line of its trace."""
+    return World(seed, tell).run()

@@ -60,7 +60,7 @@ def market_of(exchange: LocalExchange, slug: str, child: int = 0) -> MarketSpec:
     return event.markets[child].spec
 
 
-async def until(condition: Callable[[], bool], deadline_s: float = 5.0) -> None:
+async def until(condition: Callable[[], bool], deadline_s: float = 30.0) -> None:
     """Wait for something another task brings about; fails at the deadline."""
     async with asyncio.timeout(deadline_s):
         while not condition():  # noqa: ASYNC110 - the condition belongs to code that knows no event

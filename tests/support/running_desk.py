@@ -48,6 +48,8 @@ from storage.lock import hold_folder
 from tests.support.local_exchange import HARDHAT_KEY
 
 ANA = 1001
+PATIENCE_S = 60.0
+"""How long a busy machine may take; a test that succeeds never waits so long."""
 SEED = 1
 """The seed of the shipped configuration: its reviewed rules are those of this catalogue."""
 
@@ -157,7 +159,7 @@ class RunningDesk:
         """Return the exchange's own record of our account."""
         return ledger(self.exchange.venue, "")
 
-    async def until(self, condition: Any, within_s: float = 10.0) -> None:
+    async def until(self, condition: Any, within_s: float = PATIENCE_S) -> None:
         """Wait for something the desk brings about; fails at the deadline."""
         try:
             async with asyncio.timeout(within_s):
@@ -218,7 +220,7 @@ async def running_desk(
         )
         running = RunningDesk(service, agent, chat, metrics, exchange)
         core = asyncio.create_task(service.run(), name="desk")
-        await open_admin_port(stack, folder, operators_of(settings), service)
+        await open_admin_port(stack, folder, operators_of(settings), service, metrics)
         try:
             await running.until(lambda: core.done() or _is_ready(service))
             yield running

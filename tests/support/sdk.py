@@ -14,6 +14,7 @@ from eth_account import Account
 from polymarket import AsyncSecureClient
 from polymarket._internal.environment import PRODUCTION_CONFIG, create_environment
 from polymarket.environments import Environment
+from polymarket.rate_limit import RateLimitUpdateListener
 from py_clob_client_v2.client import ClobClient
 
 CHAIN_ID = 137
@@ -35,12 +36,15 @@ def loopback_environment(url: str, ws_url: str) -> Environment:
 
 
 @asynccontextmanager
-async def secure_client(url: str, ws_url: str, private_key: str) -> AsyncIterator[AsyncSecureClient]:
+async def secure_client(
+    url: str, ws_url: str, private_key: str, on_rate_limit: RateLimitUpdateListener | None = None
+) -> AsyncIterator[AsyncSecureClient]:
     """Open the unified client for a plain address; it creates or derives its own API key."""
     client = await AsyncSecureClient.create(
         private_key=private_key,
         wallet=Account.from_key(private_key).address,
         environment=loopback_environment(url, ws_url),
+        on_rate_limit_update=on_rate_limit,
     )
     try:
         yield client

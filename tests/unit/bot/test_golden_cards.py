@@ -174,6 +174,9 @@ CARDS: dict[str, Callable[[], Card]] = {
     "status_frozen": lambda: cards.render(
         replace(STATUS, frozen=("fed4: T-7K2F was filled only in part",)), LOOK
     ),
+    "status_advice": lambda: cards.render(
+        replace(STATUS, advice=("merge btc BTC above 100k: 70 pairs return 69.50",) * 5), LOOK
+    ),
     "status_unknown": lambda: cards.render(replace(STATUS, unknown_orders=1), LOOK),
     "status_feeds": lambda: cards.render(
         replace(STATUS, feeds_live=9, feed_problems=("fed4: resync in progress",) * 5), LOOK

@@ -6,7 +6,7 @@ from engine.core.proof import unknown_since
 from engine.core.risk import reserved
 from engine.domain.account import CancelReply
 from engine.domain.effects import LookUpOrder, RaiseAlert, ResendOrders
-from engine.domain.failure import Placed, PostClass
+from engine.domain.failure import Placed, PostClass, RejectKind
 from engine.domain.order import OrderState, Settlement, TimeInForce
 from engine.domain.units import Ms
 from tests.support.builders import accepted, answer, order, order_id, resting, shares, ticket, trade
@@ -15,10 +15,7 @@ from tests.support.desk_run import DeskRun, cancelled_ids, looked_up_ids, of_kin
 S = OrderState
 WHOLE = shares(100)
 H_MS = 60_000
-KILL_TEXTS = {
-    TimeInForce.FAK: "no orders found to match with FAK order. FAK orders are partially filled or killed if",
-    TimeInForce.FOK: "order couldn't be fully filled. FOK orders are fully filled or killed.",
-}
+WORDS = "no orders found to match with FAK order. FAK orders are partially filled or killed if"
 
 
 @pytest.fixture
@@ -26,15 +23,20 @@ def run():
     return DeskRun().start()
 
 
+def killed(leg):
+    """What the adapter makes of the venue's words for an order that its own type ended."""
+    return answer(leg, PostClass.REFUSED, WORDS, reject=RejectKind.KILLED)
+
+
 def state(run, leg):
     return run.order(leg).state
 
 
-@pytest.mark.parametrize("kind", KILL_TEXTS)
+@pytest.mark.parametrize("kind", [TimeInForce.FAK, TimeInForce.FOK])
 def test_an_order_that_found_nothing_to_match_is_killed_and_reserves_nothing(run, kind):
     legs = run.sent_as(time_in_force=kind, expiration_s=0)
 
-    run.answer(*(answer(leg, PostClass.REFUSED, KILL_TEXTS[kind]) for leg in legs))
+    run.answer(*(killed(leg) for leg in legs))
 
     assert {state(run, leg) for leg in legs} == {S.KILLED}
     assert reserved(run.desk) == 0
@@ -44,7 +46,7 @@ def test_an_order_that_found_nothing_to_match_is_killed_and_reserves_nothing(run
 def test_the_same_words_for_an_order_that_may_rest_are_a_refusal(run):
     leg = run.sent()[0]
 
-    run.answer(answer(leg, PostClass.REFUSED, KILL_TEXTS[TimeInForce.FAK]))
+    run.answer(answer(leg, PostClass.REFUSED, WORDS, reject=RejectKind.ORDER))
 
     assert state(run, leg) is S.REJECTED
 
@@ -54,7 +56,7 @@ def test_a_kill_after_an_unanswered_send_is_not_believed(run):
     leg = run.sent_as(time_in_force=TimeInForce.FAK, expiration_s=0)[0]
     run.answer(answer(leg, PostClass.UNKNOWN, "timed out"))
 
-    run.answer(answer(leg, PostClass.REFUSED, KILL_TEXTS[TimeInForce.FAK]))
+    run.answer(killed(leg))
 
     assert state(run, leg) is S.UNKNOWN
 

@@ -37,14 +37,14 @@ def test_every_connect_reads_the_account_whole(run):
 
 
 def test_the_desk_knows_since_when_it_is_blind(run):
-    assert run.desk.user_down_ms is None
+    assert run.desk.stream_lost_ms is None
     run.step(UserLink(run.at_ms, up=False))
     since = run.at_ms
     run.later(5_000).step(UserLink(run.at_ms, up=False))
-    assert run.desk.user_down_ms == since, "an attempt that failed does not begin it anew"
+    assert run.desk.stream_lost_ms == since, "an attempt that failed does not begin it anew"
 
     run.later(1_000).step(UserLink(run.at_ms, up=True))
-    assert run.desk.user_down_ms is None
+    assert run.desk.stream_lost_ms is None
 
 
 @pytest.mark.parametrize("known", [S.SENDING, S.UNKNOWN])

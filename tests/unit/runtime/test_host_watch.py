@@ -121,6 +121,28 @@ async def test_it_looks_from_inside_the_loop_and_is_never_early(monkeypatch):
     assert turns[0] >= 0
 
 
+async def test_the_kill_file_kills_a_desk_that_is_halted_for_another_reason_once(tmp_path):
+    """Such a halt closes the gate and cancels nothing."""
+    kills: list[int] = []
+    looks = 0
+    looked_twice = asyncio.Event()
+
+    def halted() -> bool:
+        nonlocal looks
+        looks += 1
+        if looks > 2:
+            looked_twice.set()
+        return True
+
+    (tmp_path / KILL_FILE).touch()
+    watching = asyncio.create_task(watch_kill_file(tmp_path, halted=halted, kill=lambda: kills.append(1)))
+    await asyncio.wait_for(looked_twice.wait(), 5)
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+
+    assert kills == [1]
+
+
 async def test_the_kill_file_kills_once_and_again_after_a_resume(tmp_path):
     kills: list[int] = []
     killed = asyncio.Event()

@@ -44,6 +44,7 @@ from engine.domain.review import Review, RulesFreeze
 from engine.domain.ticket import Claim, TicketState
 from engine.domain.units import Ms
 from engine.domain.views import Alert, RefusalView, ScanView, Severity, TicketView
+from engine.ports import StoreError
 from engine.runtime.perform import perform
 from tests.support.batches import batch, rests
 from tests.support.builders import BEN, NOW, TICKET, order, order_id, ticket, token
@@ -260,6 +261,24 @@ async def test_progress_the_disk_refused_never_undoes_what_came_after_it(shell):
     await perform(shell.hands, [SaveProgress((newer,), ())])
 
     assert shell.store.orders == {newer.order_id: newer}
+
+
+async def test_progress_refused_twice_never_undoes_what_was_stored_in_between(shell, monkeypatch):
+    stored, refusals = shell.store.save_progress, iter((True, True))
+
+    async def save(orders, fills):
+        if next(refusals, False):
+            raise StoreError("disk full")
+        await stored(orders, fills)
+
+    monkeypatch.setattr(shell.store, "save_progress", save)
+    await perform(shell.hands, [SaveProgress((order(leg=1),), ())])
+    ended = order(OrderState.CANCELLED, leg=1)
+
+    await perform(shell.hands, [SaveProgress((ended,), ())])
+    await perform(shell.hands, [])
+
+    assert shell.store.orders == {ended.order_id: ended}
 
 
 async def test_subscribing_nothing_is_allowed(shell):

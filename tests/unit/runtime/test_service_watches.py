@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
+from engine.core.gate import Held
 from engine.domain.commands import Press
 from engine.domain.failure import PostClass
-from engine.domain.gate import Hold
+from engine.domain.gate import Breaker, Hold
 from engine.domain.ticket import Move
 from engine.domain.views import Gate
 from engine.runtime.kill_file import KILL_FILE
@@ -75,6 +76,16 @@ async def test_a_stream_that_never_connects_closes_the_gate_and_its_link_opens_i
 
     watched.user.on_link(True)
     await settled(lambda: watched.desk.gate is Gate.RUN)
+
+
+async def test_a_hold_keeps_back_what_reduces_too(watched):
+    standing = watched.desk.standing
+    standing.tripped[Breaker.REJECTS] = "five"
+    assert watched.service._outlook().gate is Gate.REDUCING
+
+    standing.holds[Hold.BLIND] = Held("the user stream is blind")
+
+    assert watched.service._outlook().gate is Gate.PAUSED
 
 
 async def test_without_a_stream_nothing_is_blind(watched):

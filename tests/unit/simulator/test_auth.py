@@ -6,6 +6,7 @@ from Crypto.Hash import keccak
 from eth_account import Account
 
 from engine.simulator.auth import ApiKey, KeyRing, hmac_signature
+from engine.simulator.contracts import NEG_RISK, PROTOCOL_V2, STANDARD
 from engine.simulator.eip712 import (
     ORDER_TYPE,
     SignedFields,
@@ -16,7 +17,7 @@ from engine.simulator.eip712 import (
 from engine.simulator.market import Side
 from engine.simulator.refusals import INVALID_L1, KEY_NOT_CREATED, KEY_NOT_DERIVED, UNAUTHORIZED
 from tests.support.local_exchange import ELEVENS_KEY, HARDHAT_KEY
-from tests.unit.simulator.trader import NEG_RISK, STANDARD, Record, Trader, sign_order
+from tests.unit.simulator.trader import EXCHANGES, Record, Trader, sign_order
 
 ADDRESS = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"
 SECRET = "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="
@@ -85,16 +86,19 @@ def test_l2_golden_signatures_match(method, path, body, signature):
 
 
 def test_order_golden_digests_depend_on_the_exchange_contract():
-    standard = order_digest(GOLDEN, neg_risk=False)
-    neg_risk = order_digest(GOLDEN, neg_risk=True)
+    standard = order_digest(GOLDEN, STANDARD)
+    neg_risk = order_digest(GOLDEN, NEG_RISK)
+    third = order_digest(GOLDEN, PROTOCOL_V2)
 
     assert standard == "0x1a6a3419340a61f05b87e895773aa838f730a43a5c19438fbcf93770bd992ccc"
     assert neg_risk == "0x71d4b310dbff8ef497a0cc53cc8fa8de0989e4db5d875273cd3d374e855ef42e"
+    assert third == "0x7ce6e3ac5d9a5886135177ebd516b776c2113494c72f6e6e82e763c24689414b"
 
 
 def test_order_golden_signature_recovers_its_signer_on_its_own_contract_alone():
-    assert recover_order_signer(GOLDEN, ORDER_SIGNATURE, neg_risk=False) == ADDRESS
-    assert recover_order_signer(GOLDEN, ORDER_SIGNATURE, neg_risk=True) != ADDRESS
+    assert recover_order_signer(GOLDEN, ORDER_SIGNATURE, STANDARD) == ADDRESS
+    assert recover_order_signer(GOLDEN, ORDER_SIGNATURE, NEG_RISK) != ADDRESS
+    assert recover_order_signer(GOLDEN, ORDER_SIGNATURE, PROTOCOL_V2) != ADDRESS
 
 
 def test_order_type_text_hashes_to_the_documented_type_hash():
@@ -103,9 +107,9 @@ def test_order_type_text_hashes_to_the_documented_type_hash():
     )
 
 
-@pytest.mark.parametrize(("neg_risk", "contract"), [(False, STANDARD), (True, NEG_RISK)])
+@pytest.mark.parametrize("settlement", [STANDARD, NEG_RISK, PROTOCOL_V2])
 @pytest.mark.parametrize("signature_type", [0, 1, 2, 3])
-def test_order_signature_of_every_wallet_type_recovers_the_key(signature_type, neg_risk, contract):
+def test_order_signature_of_every_wallet_type_recovers_the_key(signature_type, settlement):
     wallet = "0x6666666666666666666666666666666666666666"
     owner = Account.from_key(ELEVENS_KEY).address
     fields = SignedFields(
@@ -122,10 +126,11 @@ def test_order_signature_of_every_wallet_type_recovers_the_key(signature_type, n
         builder=bytes(range(32)),
     )
 
-    signature = sign_order(ELEVENS_KEY, raw(fields), contract)
+    assert EXCHANGES[settlement.exchange] == settlement.version
+    signature = sign_order(ELEVENS_KEY, raw(fields), settlement.exchange)
 
-    assert recover_order_signer(fields, signature, neg_risk=neg_risk) == owner
-    assert recover_order_signer(fields, signature, neg_risk=not neg_risk) != owner
+    for other in (STANDARD, NEG_RISK, PROTOCOL_V2):
+        assert (recover_order_signer(fields, signature, other) == owner) is (other == settlement)
 
 
 @pytest.mark.parametrize("damage", [0, 40, 70, 100, 140, 316])
@@ -134,14 +139,14 @@ def test_wrapped_signature_with_any_damaged_part_is_worthless(damage):
         **{name: getattr(GOLDEN, name) for name in SignedFields.__slots__ if name != "signature_type"},
         signature_type=3,
     )
-    good = bytes.fromhex(sign_order(ELEVENS_KEY, raw(fields), STANDARD)[2:])
+    good = bytes.fromhex(sign_order(ELEVENS_KEY, raw(fields), STANDARD.exchange)[2:])
     assert len(good) == 317
 
     bad = bytearray(good)
     bad[damage] ^= 1
 
-    assert recover_order_signer(fields, "0x" + good.hex(), neg_risk=False) == ADDRESS
-    assert recover_order_signer(fields, "0x" + bytes(bad).hex(), neg_risk=False) != ADDRESS
+    assert recover_order_signer(fields, "0x" + good.hex(), STANDARD) == ADDRESS
+    assert recover_order_signer(fields, "0x" + bytes(bad).hex(), STANDARD) != ADDRESS
 
 
 @pytest.fixture

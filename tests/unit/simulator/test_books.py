@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable
 from dataclasses import replace
-from time import perf_counter
 
 from engine.clock import ManualClock
 from engine.domain.units import Ms, Price, Size, Usdc
@@ -140,19 +139,3 @@ def test_hash_of_every_streamed_delta_is_right_over_thousands_of_steps():
         assert found is not None
         rest = json.loads(found[0].rest_text(found[1]))
         assert (rest["bids"], rest["asks"]) == (book["bids"], book["asks"])
-
-
-def test_price_change_with_two_hashes_costs_well_under_a_millisecond():
-    market = spec("deep", tick=10)
-    book = WireBook(market, START_MS)
-    for step in range(1, 141):
-        for side, price in ((BookSide.BID, step * 10), (BookSide.ASK, 9_990 - step * 10)):
-            book.apply(LevelSet("0xdeep", side, Price(price), Size(step * 1_010_000), False, START_MS))
-
-    started = perf_counter()
-    for turn in range(500):
-        fact = LevelSet("0xdeep", BookSide.ASK, Price(8_000), Size(turn * 10_000 + 10_000), False, START_MS)
-        book.apply(fact)
-        price_change_text(book, fact, mirror_first=False)
-
-    assert (perf_counter() - started) / 500 < 0.0005

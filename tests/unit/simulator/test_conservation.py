@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from engine.domain.fees import FeeCurve
 from engine.domain.units import Ms, Price, Size, Usdc
 from engine.simulator.chain import Approve, BusyError, Chain, Deed, Merge, Operate, Redeem, Split
-from engine.simulator.contracts import CONDITIONAL_TOKENS, adapter_of, exchange_of
+from engine.simulator.contracts import CONDITIONAL_TOKENS, settlement_of
 from engine.simulator.exchange import Placed
 from engine.simulator.market import BookSide, Side
 from engine.simulator.orders import OrderState, OrderType, TradeStatus
@@ -154,10 +154,10 @@ def _do(bench: Bench, chain: Chain, step: Step) -> None:
     """Begin an act on chain, if the wallet is free for one."""
     _, name, kind, amount, allowed = step
     assert isinstance(amount, int)
-    exchange = exchange_of(bench.market)
+    settlement = settlement_of(bench.market)
     choices: dict[str, Deed] = {
-        "approve": Approve(exchange if allowed else adapter_of(bench.market), amount),
-        "operator": Operate(CONDITIONAL_TOKENS, exchange, bool(allowed)),
+        "approve": Approve(settlement.exchange if allowed else settlement.adapter, amount),
+        "operator": Operate(CONDITIONAL_TOKENS, settlement.exchange, bool(allowed)),
         "split": Split(bench.market, Size(amount)),
         "merge": Merge(bench.market, Size(amount)),
         "redeem": Redeem(bench.market),

@@ -1,6 +1,10 @@
 """What an order may not do, and orders that never rest: FAK, post-only, minimums, balances, cancels."""
 
-from engine.domain.units import Usdc
+from dataclasses import replace
+
+import pytest
+
+from engine.domain.units import PRICE_ONE, Price, Size, Usdc
 from engine.simulator.exchange import Placed
 from engine.simulator.market import BookSide, Side
 from engine.simulator.orders import OrderState, OrderType
@@ -38,19 +42,35 @@ def test_fak_buy_stops_at_its_limit_and_kills_the_rest():
     assert bench.exchange.bank.accounts["ben"].reserved_usdc == 0
 
 
-def test_fak_buy_matches_stay_on_a_step_where_cash_is_exact():
+@pytest.mark.parametrize("price", [1, 3, 499, 2_525, 3_700, 4_990, 4_999, 9_995])
+@pytest.mark.parametrize("against", ["a sale of its token", "a purchase of the other one"])
+def test_fak_buy_pays_exactly_at_every_price_and_spends_all_but_a_lot(price: int, against: str):
     bench = Bench()
-    bench.sell("ann", 37, 100)
-    new = bench.order("ben", Side.BUY, 37, "27.02", order_type=OrderType.FAK, budget_cents=1_000)
+    if against == "a sale of its token":
+        bench.exchange.bank.split("ann", bench.market, Size(1_000 * MILLION))
+        resting = bench.order("ann", Side.SELL, 1, 1_000)
+    else:
+        resting = bench.order("ann", Side.BUY, 1, 1_000, token_index=1)
+    own_price = price if resting.side is Side.SELL else PRICE_ONE - price
+    assert isinstance(bench.place(replace(resting, price=Price(own_price))), Placed)
+    budget_cents = max(101, price * 1_000 // 313)
+    new = bench.order("ben", Side.BUY, 1, 10, order_type=OrderType.FAK, budget_cents=budget_cents)
 
-    placed = bench.place(new)
+    placed = bench.place(replace(new, price=Price(price)))
 
     assert isinstance(placed, Placed)
-    fill = placed.trades[0].takers[0]
-    assert fill.size % 100 == 0
-    assert fill.cash * 10_000 == fill.size * fill.price
-    assert 9_999_900 < fill.cash <= 10_000_000
+    (trade,) = placed.trades
+    for fill in (*trade.takers, *trade.makers):
+        assert fill.cash * PRICE_ONE == fill.size * fill.price
+    assert trade.size == 1_000 * MILLION or 0 <= budget_cents * 10_000 - trade.takers[0].cash < price
     bench.check_books()
+
+
+def test_size_that_is_no_whole_lot_never_reaches_a_book():
+    bench = Bench()
+
+    with pytest.raises(AssertionError, match="whole lots"):
+        bench.place(replace(bench.order("ben", Side.BUY, 50, 20), size=Size(20_000_100)))
 
 
 def test_fak_sell_targets_shares_and_kills_the_rest():

@@ -148,6 +148,15 @@ async def test_foreign_order_that_the_venue_refuses_is_told_in_its_words(exchang
     assert "not enough balance" in str(refused.error)
 
 
+@pytest.mark.parametrize("call", ["order", "counterparty"])
+async def test_size_finer_than_a_lot_is_refused_with_the_step(exchange, trader, call):
+    script = {"address": trader.address, "market": COIN, "side": "BUY", "price": "0.2", "size": "9.001"}
+
+    refused = await trader.post_public(f"/_local/{call}", script)
+
+    assert (refused.status, "steps of 0.01 share" in str(refused.error)) == (400, True)
+
+
 async def test_second_process_on_the_same_key_trades_on_the_same_account(exchange, trader, session):
     other = Trader(exchange.url, session, trader.private_key, now_s=trader.now_s)
     answer = await session.get(f"{exchange.url}/auth/derive-api-key", headers=other.l1_headers())

@@ -146,7 +146,17 @@ async def test_seeded_faults_are_switched_on_and_off(exchange, trader):
 
 
 @pytest.mark.parametrize(
-    "script", [{"rates": []}, {"rates": {"cut": 1}}, {"seed": "7"}, {"rates": {"restarting": True}}]
+    "script",
+    [
+        {"rates": []},
+        {"rates": {"cut": 1}},
+        {"seed": "7"},
+        {"rates": {"restarting": True}},
+        {"rates": {"drop_event": 6_000, "repeat_event": 6_000}},
+        {"trades": 35},
+        {"trades": {"failed": 101}},
+        {"trades": {"lost": 1}},
+    ],
 )
 async def test_malformed_chances_are_refused(exchange, trader, script):
     assert (await trader.post_public("/_local/chances", script)).status == 400

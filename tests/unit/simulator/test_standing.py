@@ -1,5 +1,7 @@
 """What the venue believes of an account: balances that lag, closed-only, the geoblock, approvals."""
 
+from random import Random
+
 import pytest
 
 from engine.simulator.contracts import CONTRACTS
@@ -84,6 +86,19 @@ async def test_lagging_view_refuses_a_sale_of_what_is_held_until_an_update(excha
 
     assert "the balance is not enough -> balance: 0, order amount: 10000000" in str(refused.error)
     assert sold.record["status"] == "matched"
+
+
+async def test_lagging_view_lets_the_others_sell_what_they_hold(exchange, trader):
+    """Lag is asked for outsiders alone: the traders of the exchange itself go on."""
+    market = market_of(exchange, CUP)
+    await switch(trader, balance_lag_ms=60_000)
+
+    rng = Random(1)
+    for _ in range(50):
+        exchange.venue.flow.step(rng, exchange.venue.now_ms())
+    bought_one = await trader.place(trader.limit(market, "BUY", "0.99", "10"))
+
+    assert bought_one.record["status"] == "matched"
 
 
 async def test_lagging_view_never_lends_what_is_gone(exchange, trader):

@@ -23,6 +23,9 @@ from tests.support.local_exchange import ELEVENS_KEY, HARDHAT_KEY
 ZERO_WORD = "0x" + "00" * 32
 STANDARD = "0xE111180000d2663C0091e4f400237545B87B996B"
 NEG_RISK = "0xe2222d279d744050d28e00520010520000310F59"
+THIRD = "0xe3333700cA9d93003F00f0F71f8515005F6c00Aa"
+EXCHANGES = {STANDARD: "2", NEG_RISK: "2", THIRD: "3"}
+"""The contracts that settle, each with the order version of its domain (protocol 4.1)."""
 Record = dict[str, Any]
 Kinds = list[tuple[str, str]]
 ORDER_FIELDS: Kinds = [
@@ -232,7 +235,7 @@ def sign_order(private_key: str, fields: Record, contract: str) -> str:
     """Sign an order's fields for one exchange contract; type 3 is wrapped as the deposit wallet wants it."""
     domain = {
         "name": "Polymarket CTF Exchange",
-        "version": "2",
+        "version": EXCHANGES[contract],
         "chainId": 137,
         "verifyingContract": contract,
     }

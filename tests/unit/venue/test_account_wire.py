@@ -37,6 +37,15 @@ def test_statuses_under_which_an_order_counts_as_open(status):
     assert len(read_orders_page(page(ORDER_ROW | {"status": status})).rows) == 1
 
 
+@pytest.mark.parametrize(("status", "held_back"), [("DELAYED", True), ("LIVE", False), ("UNMATCHED", False)])
+def test_an_order_in_the_taker_delay_is_told_as_held_back(status, held_back):
+    (row,) = read_orders_page(page(ORDER_ROW | {"status": status})).rows
+    alone = read_order(json.dumps(ORDER_ROW | {"status": f"ORDER_STATUS_{status}"}).encode())
+
+    assert alone is not None
+    assert (row.delayed, alone.delayed) == (held_back, held_back)
+
+
 @pytest.mark.parametrize(
     "status",
     ["MATCHED", "CANCELED", "ORDER_STATUS_CANCELED_MARKET_RESOLVED", "CANCELED_EXPIRED_ORDER", "INVALID"],

@@ -122,6 +122,18 @@ async def test_what_one_connection_suffers_leaves_the_others_alone():
         assert running.metrics.value("feed_losses_total", "closed") == 5
 
 
+async def test_the_time_that_a_connection_stood_is_told_as_it_ends():
+    async with venue_and_sockets() as (venue, running):
+        running.sockets.subscribe(THREE)
+        await until(lambda: len(venue.carrying) == len(THREE))
+        assert running.metrics.value("service_market_runtime_ms") == 0
+
+        await connection_of(venue, 2).close()
+        await until(lambda: False in running.heard.links[B])
+
+        assert running.metrics.value("service_market_runtime_ms") > 0
+
+
 async def test_frozen_connection_is_replaced_without_a_pause():
     async with venue_and_sockets(NEVER) as (venue, running):
         running.sockets.subscribe(THREE)

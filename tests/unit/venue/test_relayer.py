@@ -52,6 +52,7 @@ async def test_submit_posts_the_stored_bytes_once_as_one_array(relayer, venue):
     assert [answer.kind for answer in report.answers] == [PostClass.ACCEPTED] * 3
     assert [answer.order_id for answer in report.answers] == [order.order_id for order in orders]
     assert 0 < report.ack_latency_us <= report.place_call_us
+    assert report.status == 200
     assert len(report.request_id) == 16
 
 
@@ -61,6 +62,7 @@ async def test_single_order_goes_to_the_same_endpoint(relayer, venue):
     report = await relayer.submit(relayer.prepare([INTENT]), approved=APPROVED, grant=GRANT)
 
     assert [answer.kind for answer in report.answers] == [PostClass.UNKNOWN]
+    assert report.status is None
     assert [asked.path for asked in venue.asked] == ["/orders"]
 
 
@@ -122,7 +124,7 @@ async def test_cancel_reads_what_is_said_of_each_id(relayer, venue):
     assert asked.body == f'["{ORDER}","{OTHER}"]'.encode()
     assert proved(asked)
     assert replies == CancelReport(
-        ((ORDER, CancelReply.CANCELLED), (OTHER, CancelReply.NOT_FOUND)), note=TAKEN
+        ((ORDER, CancelReply.CANCELLED), (OTHER, CancelReply.NOT_FOUND)), note=TAKEN, status=200
     )
 
 
@@ -137,7 +139,7 @@ async def test_cancel_sends_at_most_a_hundred_ids_a_request(relayer, venue):
     replies = await relayer.cancel(ids)
 
     assert [len(json.loads(asked.body)) for asked in venue.asked] == [100, 100, 50]
-    assert replies == CancelReport(tuple((one, CancelReply.CANCELLED) for one in ids), note=TAKEN)
+    assert replies == CancelReport(tuple((one, CancelReply.CANCELLED) for one in ids), note=TAKEN, status=200)
 
 
 async def test_cancel_goes_on_after_an_unanswered_request_and_then_fails(relayer, venue):
@@ -153,7 +155,7 @@ async def test_cancel_goes_on_after_an_unanswered_request_and_then_fails(relayer
 async def test_id_the_answer_does_not_name_gets_no_reply(relayer, venue):
     venue.answers("DELETE", "/orders", says(json.dumps({"canceled": [OTHER], "not_canceled": {}})))
 
-    assert await relayer.cancel([ORDER]) == CancelReport((), note=TAKEN)
+    assert await relayer.cancel([ORDER]) == CancelReport((), note=TAKEN, status=200)
 
 
 async def test_cancel_all_sends_no_body(relayer, venue):
@@ -163,7 +165,7 @@ async def test_cancel_all_sends_no_body(relayer, venue):
 
     assert venue.asked[0].body == b""
     assert proved(venue.asked[0])
-    assert replies == CancelReport(((ORDER, CancelReply.CANCELLED),), note=TAKEN)
+    assert replies == CancelReport(((ORDER, CancelReply.CANCELLED),), note=TAKEN, status=200)
 
 
 @pytest.mark.parametrize(
@@ -221,6 +223,7 @@ async def test_rate_limit_between_two_cancels_keeps_what_was_told_and_ends_the_a
     assert [len(json.loads(asked.body)) for asked in venue.asked] == [100, 100]
     assert report.replies == tuple((one, CancelReply.CANCELLED) for one in ids[:100])
     assert report.failure is not None
+    assert report.status == 429
     assert report.note.limited == RetryAfter(Ms(2_000), told=True)
     assert report.note.rate == RateReading(Bucket.CANCELS, -3, None, "Standard", warning=False)
     assert report.failure.note == VenueNote(limited=report.note.limited, rate=report.note.rate)
