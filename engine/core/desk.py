@@ -134,7 +134,7 @@ def restored(desk: Desk, event: Restored) -> list[Effect]:
     if event.halted is not None:
         desk.standing.halted = event.halted
     effects: list[Effect] = reviewed if event.halted is None else [CancelEverything(), *reviewed]
-    effects += orders.take_up(desk, event.at_ms)
+    effects += repeats.after_first_read(desk, orders.take_up(desk, event.at_ms), event.at_ms)
     _restore_flights(desk, event)
     for flight in desk.flights.values():
         effects += review_flight(desk, flight.ticket_id, event.at_ms)

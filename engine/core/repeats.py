@@ -29,6 +29,10 @@ from engine.domain.units import Ms
 from engine.domain.views import Gate
 
 CANCEL_TIMER = "cancels"
+PAGE_ORDERS = 100
+"""Open orders on one page of the venue's list (protocol 5.2)."""
+FIRST_READ_MS = 3_000
+"""Time for the first read after a start to go through some thousand open orders twice."""
 CANCEL_ALL_TIMER = "cancel-all"
 CANCEL_ALL_AGAIN_MS = 2_000
 LOOK_AGAIN_MS = 250
@@ -87,6 +91,21 @@ def outgoing(desk: Desk, effects: Iterable[Effect], at_ms: Ms) -> list[Effect]:
                 pass
         leaving.append(effect)
     return leaving
+
+
+def after_first_read(desk: Desk, effects: Iterable[Effect], at_ms: Ms) -> list[Effect]:
+    """Let a start's cancels of more than a page of orders wait for its first read, a few seconds at most.
+
+    A list of several pages must not change while it is read (`engine.venue.account_reads`), and the venue's
+    limit spreads these cancels over ten seconds and more: all that time no read would be complete.
+    """
+    found: list[Effect] = []
+    for effect in effects:
+        if isinstance(effect, CancelOrders) and len(effect.order_ids) > PAGE_ORDERS:
+            found += _wait(desk, effect.order_ids, at_ms, Ms(at_ms + FIRST_READ_MS))
+        else:
+            found.append(effect)
+    return found
 
 
 def _cancels(desk: Desk, order_ids: tuple[OrderId, ...], at_ms: Ms) -> list[Effect]:

@@ -5,6 +5,7 @@ and streams. Nothing happens by chance: a campaign scripts faults, other traders
 ends with the independent checker.
 """
 
+import asyncio
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +16,6 @@ from typing import Any
 from unittest import mock
 
 import engine.simulator.venue
-import storage.files
 from config.desk_settings import desk_settings
 from engine.core.desk import step
 from engine.core.state import Desk
@@ -43,6 +43,7 @@ from tests.checker.evidence import Evidence, Given, Row, read_views
 from tests.checker.verdict import violations
 from tests.simulation.disk import Disk
 from tests.simulation.ending import compare
+from tests.simulation.host import Host
 from tests.simulation.loop import Agenda, ProcessLoop
 from tests.simulation.market_feed import SimulatedFeed
 from tests.simulation.network import is_post
@@ -100,7 +101,7 @@ class Stage:
             account_id=self.account_id,
             limits=Limits(ticket=PLENTY, day=PLENTY),
         )
-        self._around = self._surroundings(ApiCredentials(api.owner, api.secret, api.passphrase))
+        self.around = self._surroundings(ApiCredentials(api.owner, api.secret, api.passphrase))
 
     def rng(self, name: str) -> Random:
         """Return a stream of randomness that depends on the seed and its name alone."""
@@ -116,6 +117,7 @@ class Stage:
             settings=replace(settings, caps=replace(settings.caps, ticket=PLENTY, day=PLENTY)),
             account=TradingAccount(self._key, self._key.address, SignatureType.EOA),
             credentials=credentials,
+            host=Host(self.agenda, self.rng("host"), self.weather),
             jobs=jobs_table(
                 reconcile_s=jobs.reconcile_s,
                 positions_s=jobs.positions_s,
@@ -172,7 +174,7 @@ class Stage:
 
     def begin(self) -> None:
         """Start a desk and wait for nothing."""
-        self.process = Process(self._around)
+        self.process = Process(self.around)
 
     def _why_not(self) -> str:
         service = None if self.process is None else self.process.service
@@ -262,13 +264,8 @@ class Stage:
         )
 
     def _leave(self, request: RestRequest) -> None:
-        if not is_post(request):
-            return
-        closed_ms = self.truth.gate_closed_ms
-        if self.desk.gate is Gate.REDUCING and b'"side":"BUY"' not in request.body:
-            self.truth.gate_closed_ms = None  # a tripped breaker lets pass what only lowers the risk
-        self.truth.leaving(request)
-        self.truth.gate_closed_ms = closed_ms
+        if is_post(request):
+            self.truth.leaving(request)
 
     def _answer(self, request: RestRequest, fate: Any) -> RestReply:
         reply = self.edge.answer(request, fate)
@@ -278,15 +275,18 @@ class Stage:
 
     # -- the operator
 
-    def ask(self, command: Command, *, within_s: float = 30) -> View:
-        """Ask the desk as Ana does, and wait for the answer."""
+    def asking(self, command: Command) -> asyncio.Task[View]:
+        """Begin to ask the desk as Ana does."""
         process = self.process
         assert process is not None, "expected a process"
         assert process.service is not None, "expected its ledger to be open"
-        asked = process.loop.create_task(process.service.ask(ANA, CHAT, command), name="person")
+        return process.loop.create_task(process.service.ask(ANA, CHAT, command), name="person")
+
+    def ask(self, command: Command, *, within_s: float = 30) -> View:
+        """Ask the desk, and wait for the answer."""
+        asked = self.asking(command)
         assert self.until(asked.done, within_s), f"seed {self.seed}: no answer to {command}"
-        view: View = asked.result()
-        return view
+        return asked.result()
 
     def resume(self) -> bool:
         """Lift a halt and tripped breakers, if anything stands; True if it did."""
@@ -308,7 +308,7 @@ class Stage:
 
     def tokens(self) -> list[TokenId]:
         """Return both tokens of every market that trades and has rules the desk may buy under."""
-        reviewed = self._around.settings.reviewed
+        reviewed = self.around.settings.reviewed
         return [
             token
             for event in self.desk.events.values()
@@ -351,8 +351,7 @@ def staged(seed: int, **how: Any) -> Iterator[Stage]:
 
     def stepped(desk: Desk, event: Event) -> tuple[Effect, ...]:
         effects = step(desk, event)
-        closed = stage.truth.gate_closed_ms
-        stage.truth.gate_closed_ms = None if desk.gate is Gate.RUN else closed or stage.agenda.now_ms()
+        stage.truth.gate_is(desk.gate)
         for watcher in stage.watchers:
             watcher(desk, event)
         return effects
@@ -361,11 +360,7 @@ def staged(seed: int, **how: Any) -> Iterator[Stage]:
         assert stage.process is not None, "expected a process"
         return stage.process.loop
 
-    with (
-        seams(stage.agenda, stage.rng("entropy"), loop, stage.disk, stepped),
-        # It opens the ledger's file a second time; the simulated disk has no files.
-        mock.patch.object(storage.files, "examine_start", return_value=()),
-    ):
+    with seams(stage.around, stage.rng("entropy"), loop, stepped):
         try:
             stage.disk.on_commit = stage.truth.committed
             stage.agenda.after(0, stage._pump)
