@@ -180,8 +180,11 @@ def see_open(desk: Desk, seen: OpenOrder, asked_ms: Ms, at_ms: Ms) -> list[Effec
         effects += cancel(desk, [after.order_id], at_ms)
     elif after.state is OrderState.DELAYED and before.state is not OrderState.DELAYED:
         effects += watch(desk, after, at_ms)
-    if desk.orders[after.order_id] != before:
-        effects.insert(0, SaveProgress((desk.orders[after.order_id],), ()))
+    now = desk.orders[after.order_id]
+    if now != before:
+        # That it rose is a step of its own: the ledger tells how it came to be cancelled again.
+        steps = (after, now) if risen and now != after else (now,)
+        effects.insert(0, SaveProgress(steps, ()))
     return effects
 
 

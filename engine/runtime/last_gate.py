@@ -128,6 +128,8 @@ class LastGate:
             return f"the venue takes no such order now: {outlook.venue.value}"
         if now > grant.expires_ms:
             return "the grant expired before the order left"
+        if any(now > order.intent.resend_until_ms for order in prepared):
+            return "the books that the order stands on are too old"
         return None
 
     def _not_granted(self, prepared: Sequence[PreparedOrder], approved: Approved, grant: Grant) -> str | None:

@@ -153,10 +153,15 @@ def fresh_books(seen: Evidence) -> list[str]:
         order = seen.orders.get(order_id)
         if order is None:
             continue
-        last = attempts[-1]["at_ms"]
         limit = until.get(order["intent_key"])
-        if limit is not None and last > limit:
-            found.append(f"{order_id} was sent at {last}, its books allowed sends until {limit}")
+        arrived = len(seen.arrivals.get(order_id, []))
+        for attempt in attempts if limit is not None else ():
+            # One that the last gate kept back, or that died with its desk before it left, sent nothing.
+            left = attempt["outcome"] != "not_sent" and (attempt["outcome"] or attempt["number"] <= arrived)
+            if left and attempt["at_ms"] > limit:
+                found.append(
+                    f"{order_id} was sent at {attempt['at_ms']}, its books allowed sends until {limit}"
+                )
         age_ms, books_ms = seen.given.book_age_ms, books.get(order["ticket_id"])
         if age_ms is not None and books_ms is not None and attempts[0]["at_ms"] - books_ms > age_ms:
             found.append(f"{order_id} was sent on books {attempts[0]['at_ms'] - books_ms} ms old")

@@ -4,7 +4,7 @@ import pytest
 
 from engine.core.risk import reserved
 from engine.domain.account import UserOrderStatus
-from engine.domain.effects import Count, RaiseAlert
+from engine.domain.effects import Count, RaiseAlert, SaveProgress
 from engine.domain.order import OrderState
 from engine.domain.ticket import TicketState
 from engine.domain.views import Severity
@@ -39,6 +39,13 @@ def test_found_resting_it_is_cancelled_counted_alarmed_and_at_risk(run, dead):
     assert [a.alert.severity for a in of_kind(effects, RaiseAlert)] == [Severity.CRIT]
     assert reserved(run.desk) > 0
     assert not run.order(dead).state.is_final
+
+
+def test_that_it_rose_and_that_it_is_cancelled_are_two_steps_of_the_ledger(run, dead):
+    effects = run.later(90_000).read(rests=[resting(dead)])
+
+    stored = [order.state for saved in of_kind(effects, SaveProgress) for order in saved.orders]
+    assert stored[:2] == [S.LIVE, S.PENDING_CANCEL]
 
 
 def test_told_live_by_the_stream_it_is_looked_for_first(run, dead):

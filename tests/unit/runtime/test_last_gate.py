@@ -124,6 +124,17 @@ async def test_an_expired_grant_sends_nothing(gated):
     assert "expired" in await gated.send()
 
 
+async def test_bytes_older_than_their_books_allow_never_leave_even_under_a_longer_grant(gated):
+    old = [replace(o, intent=replace(o.intent, resend_until_ms=gated.clock.now_ms())) for o in gated.orders()]
+
+    in_time = await gated.send(*old)
+    gated.clock.advance(1)
+    late = await gated.send(*old)
+
+    assert in_time == ""
+    assert "too old" in late
+
+
 @pytest.mark.parametrize(
     "changes",
     [
