@@ -44,6 +44,7 @@ from engine.ports import (
 )
 from engine.runtime.last_gate import KeptBack, LastGate
 from engine.runtime.supervise import TaskSet
+from engine.runtime.unsaved import Unsaved
 
 LOG = logging.getLogger(__name__)
 UNUSABLE = (PostClass.UNKNOWN, PostClass.NOT_SENT)
@@ -63,6 +64,7 @@ class OrderDesk:
         tasks: TaskSet,
         post: Callable[[Event], None],
         last_gate: LastGate,
+        unsaved: Unsaved,
     ) -> None:
         self._relayer = relayer
         self._store = store
@@ -71,6 +73,7 @@ class OrderDesk:
         self._tasks = tasks
         self._post = post
         self._last_gate = last_gate
+        self._unsaved = unsaved
 
     async def send(self, effect: SendBatch) -> None:
         """Sign and commit a batch, then start its POST; raises StoreError if the ledger refused."""
@@ -194,14 +197,14 @@ class OrderDesk:
         at_ms = self._clock.now_ms()
         named = f"{kind.value}:{at_ms}:{','.join(order_ids)}"
         request_id = f"{kind.value}-{hashlib.sha256(named.encode()).hexdigest()[:16]}"
+        made = RequestMade(kind, request_id, order_ids, outcome, status, call_us, at_ms)
         try:
-            await self._store.append_request(
-                RequestMade(kind, request_id, order_ids, outcome, status, call_us, at_ms)
-            )
+            await self._store.append_request(made)
         except StoreError:
             # No halt by this: a halt cancels everything, and every cancel would ask for its row again.
             self._metrics.count("engine_errors", "store")
-            LOG.exception("a %s is missing in the exec audit", kind.value)
+            LOG.exception("a %s waits for its row in the exec audit", kind.value)
+            self._unsaved.keep_request(made)
 
     def _told(
         self,

@@ -70,10 +70,11 @@ class Hands:
     answer: Callable[[int, View], None]
     """Resolve the command with this request number."""
     post: Callable[[Event], None]
+    unsaved: Unsaved
+    """What the ledger refused; shared with the order desk, whose audit rows it keeps too."""
     commits: CommitTimes = field(default_factory=CommitTimes)
     unstored: set[TicketId] = field(default_factory=set)
     """Tickets whose row lags behind, because a write failed: the next one is made without a claim."""
-    unsaved: Unsaved = field(default_factory=Unsaved)
 
 
 async def perform(hands: Hands, effects: Iterable[Effect]) -> None:

@@ -36,6 +36,7 @@ from engine.runtime.perform import Hands, is_durable, perform, start
 from engine.runtime.reads import Reads
 from engine.runtime.supervise import TaskSet, keep_running
 from engine.runtime.timers import Timers
+from engine.runtime.unsaved import Unsaved
 
 LOG = logging.getLogger(__name__)
 MAILBOX_MAX = 4_096
@@ -88,6 +89,7 @@ class Service:
         self._waiting: dict[int, asyncio.Future[View]] = {}
         self._request = 0
         self._chat = connect_chat(self)
+        unsaved = Unsaved()
         self._hands = Hands(
             clock=clock,
             metrics=metrics,
@@ -95,11 +97,12 @@ class Service:
             feed=feed,
             chat=self._chat,
             timers=self._timers,
-            orders=self._orders(relayer),
+            orders=self._orders(relayer, unsaved),
             reads=self._reads(market),
             history=self._history(),
             answer=self._answer,
             post=self.post,
+            unsaved=unsaved,
         )
 
     def _reads(self, market: MarketReads) -> Reads:
@@ -122,7 +125,7 @@ class Service:
             stopping=lambda: self._stopping,
         )
 
-    def _orders(self, relayer: Relayer) -> OrderDesk:
+    def _orders(self, relayer: Relayer, unsaved: Unsaved) -> OrderDesk:
         last_gate = LastGate(
             relayer.submit,
             look=self._outlook,
@@ -138,6 +141,7 @@ class Service:
             tasks=self._tasks,
             post=self.post,
             last_gate=last_gate,
+            unsaved=unsaved,
         )
 
     def _outlook(self) -> Outlook:

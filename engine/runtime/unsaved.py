@@ -1,24 +1,34 @@
-"""Progress that the ledger refused: kept, the newest of each order and fill, until it can be written."""
+"""What the ledger refused and must hold all the same: kept until it can be written."""
 
 from dataclasses import dataclass, field
 
 from engine.domain.effects import SaveProgress
 from engine.domain.ids import OrderId, TradeId
 from engine.domain.order import Fill, OrderRecord
-from engine.ports import Store, StoreError
+from engine.ports import RequestMade, Store, StoreError
+
+REQUESTS_MAX = 10_000
+"""Rows of the exec audit kept at most: hours of cancels and reads on a full disk, a few MB of memory."""
 
 
 @dataclass(slots=True)
 class Unsaved:
-    """What the core knows and the ledger does not; of each only the newest, so it cannot grow without end."""
+    """What the core knows and the ledger does not; bounded: of orders and fills only the newest is kept."""
 
     _orders: dict[OrderId, OrderRecord] = field(default_factory=dict)
     _fills: dict[tuple[TradeId, OrderId], Fill] = field(default_factory=dict)
+    _requests: dict[str, RequestMade] = field(default_factory=dict)
 
     def keep(self, progress: SaveProgress) -> None:
         """Keep what was not written."""
         self._orders |= {order.order_id: order for order in progress.orders}
         self._fills |= {(fill.trade_id, fill.order_id): fill for fill in progress.fills}
+
+    def keep_request(self, request: RequestMade) -> None:
+        """Keep a row of the exec audit; of more than can be kept the oldest goes, each was logged."""
+        if len(self._requests) == REQUESTS_MAX:
+            self._requests.pop(next(iter(self._requests)))
+        self._requests[request.request_id] = request
 
     def supersede(self, progress: SaveProgress) -> None:
         """Forget what has been written newer meanwhile."""
@@ -32,11 +42,15 @@ class Unsaved:
 
         That it refuses was told when it first did, and a halt stands since then.
         """
-        if not self._orders and not self._fills:
+        if not self._orders and not self._fills and not self._requests:
             return
         try:
-            await store.save_progress(tuple(self._orders.values()), tuple(self._fills.values()))
+            if self._orders or self._fills:
+                await store.save_progress(tuple(self._orders.values()), tuple(self._fills.values()))
+                self._orders.clear()
+                self._fills.clear()
+            for request in tuple(self._requests.values()):
+                await store.append_request(request)
+                self._requests.pop(request.request_id, None)
         except StoreError:
             return
-        self._orders.clear()
-        self._fills.clear()

@@ -26,6 +26,7 @@ from engine.ports import PreparedOrder, Store, SubmitReport
 from engine.runtime.last_gate import LastGate, Outlook
 from engine.runtime.order_desk import OrderDesk
 from engine.runtime.supervise import TaskSet
+from engine.runtime.unsaved import Unsaved
 from engine.venue.order_body import prepare_order
 from storage.files import LEDGER_FILE, open_storage
 from storage.lock import hold_folder
@@ -152,6 +153,7 @@ class Lanes:
             tasks=tasks,
             post=lambda _event: None,
             last_gate=gate,
+            unsaved=Unsaved(),
         )
         began = time.perf_counter_ns()
         await desk.send(batch)

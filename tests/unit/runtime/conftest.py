@@ -16,6 +16,7 @@ from engine.runtime.perform import Hands
 from engine.runtime.reads import Reads
 from engine.runtime.supervise import TaskSet
 from engine.runtime.timers import Timers
+from engine.runtime.unsaved import Unsaved
 from tests.support.builders import usdc
 from tests.support.fake_ports import FakeChat, FakeFeed, FakeReads, FakeRelayer, FakeStore, Log
 
@@ -48,6 +49,7 @@ class Shell:
             post=self.mail.append,
             order_max=usdc(500),
         )
+        self.unsaved = Unsaved()
         self.orders = OrderDesk(
             relayer=self.relayer,
             store=self.store,
@@ -56,6 +58,7 @@ class Shell:
             tasks=self.tasks,
             post=self.mail.append,
             last_gate=self.last_gate,
+            unsaved=self.unsaved,
         )
         self.reads = Reads(
             relayer=self.relayer,
@@ -85,6 +88,7 @@ class Shell:
             history=self.history,
             answer=self.answered.__setitem__,
             post=self.mail.append,
+            unsaved=self.unsaved,
         )
 
     def told(self, kind: type[Event]) -> list[Event]:

@@ -7,6 +7,7 @@ from engine.domain.events import BatchCommitted, BatchRefused, CancelAnswered, C
 from engine.domain.failure import PostClass, VenueFailure
 from engine.domain.order import OrderState
 from engine.ports import HeartbeatRefused, HeartbeatTaken, RequestKind, StoreError
+from engine.runtime.perform import perform
 from tests.support.batches import again, batch, rests
 from tests.support.builders import order_id
 from tests.support.fake_ports import named, settled
@@ -247,3 +248,19 @@ async def test_cancel_is_told_and_halts_nothing_when_the_exec_audit_cannot_be_wr
     await settled(lambda: shell.metrics.value("engine_errors", "store") == 1)
 
     assert [type(event) for event in shell.mail] == [CancelAnswered]
+
+
+async def test_a_cancel_that_the_full_disk_kept_out_of_the_exec_audit_is_written_as_soon_as_it_can_be(
+    shell, desk
+):
+    shell.store.fail = {"append_request"}
+    desk.cancel([order_id(1)])
+    await settled(lambda: shell.metrics.value("engine_errors", "store") == 1)
+    shell.store.fail = set()
+
+    await perform(shell.hands, [])
+    await perform(shell.hands, [])
+
+    assert [(row.kind, row.order_ids) for row in shell.store.requests] == [
+        (RequestKind.CANCEL, (order_id(1),))
+    ]
