@@ -7,7 +7,7 @@ Only `engine.runtime.last_gate` calls `Relayer.submit`. A commit that did not ha
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import assert_never
 
 from engine.clock import Clock, perf_us
@@ -164,7 +164,7 @@ class OrderDesk:
 
     async def _cancel(self, order_ids: tuple[OrderId, ...]) -> None:
         asked_ms, began_us = self._clock.now_ms(), perf_us()
-        outcome = await self._relayer.cancel(order_ids)
+        outcome = await self._answer(RequestKind.CANCEL, order_ids, self._relayer.cancel(order_ids))
         self._told(outcome, order_ids, asked_ms, began_us)
         await self._record(RequestKind.CANCEL, order_ids, outcome, perf_us() - began_us)
 
@@ -174,10 +174,21 @@ class OrderDesk:
 
     async def _cancel_all(self) -> None:
         asked_ms, began_us = self._clock.now_ms(), perf_us()
-        outcome = await self._relayer.cancel_all()
+        outcome = await self._answer(RequestKind.CANCEL_ALL, (), self._relayer.cancel_all())
         self._told(outcome, (), asked_ms, began_us, everything=True)
         named = tuple(order_id for order_id, _ in outcome.replies)
         await self._record(RequestKind.CANCEL_ALL, named, outcome, perf_us() - began_us)
+
+    async def _answer(
+        self, kind: RequestKind, order_ids: tuple[OrderId, ...], asking: Awaitable[CancelReport]
+    ) -> CancelReport:
+        """Wait for a cancel's answer; one that a stop cuts short has its row too, for it may have left."""
+        began_us = perf_us()
+        try:
+            return await asking
+        except asyncio.CancelledError:
+            await self._append(kind, order_ids, "the desk stopped while waiting", None, perf_us() - began_us)
+            raise
 
     async def _record(
         self, kind: RequestKind, order_ids: tuple[OrderId, ...], outcome: CancelReport, call_us: int

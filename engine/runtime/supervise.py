@@ -66,11 +66,22 @@ class TaskSet:
             await asyncio.wait(self._tasks, timeout=left)
 
     async def drain(self, timeout_s: float) -> int:
-        """Wait for the tasks in flight, then cancel what is left; return how many were cancelled."""
+        """Wait for the tasks in flight, then cancel what is left; return how many were cancelled.
+
+        Whoever does not want to wait any longer cancels the wait: what is left ends then.
+        """
         self._closing = True
         if not self._tasks:
             return 0
-        _, left = await asyncio.wait(self._tasks, timeout=timeout_s)
+        try:
+            await asyncio.wait(self._tasks, timeout=timeout_s)
+        finally:
+            left = await self._cut()
+        return left
+
+    async def _cut(self) -> int:
+        """Cancel what is in flight and let each task say so, for a second at most; return how many."""
+        left = set(self._tasks)
         for task in left:
             task.cancel()
         if left:

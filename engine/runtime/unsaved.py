@@ -1,5 +1,6 @@
 """What the ledger refused and must hold all the same: kept until it can be written."""
 
+from collections import deque
 from dataclasses import dataclass, field
 
 from engine.domain.effects import SaveProgress
@@ -17,7 +18,7 @@ class Unsaved:
 
     _orders: dict[OrderId, OrderRecord] = field(default_factory=dict)
     _fills: dict[tuple[TradeId, OrderId], Fill] = field(default_factory=dict)
-    _requests: dict[str, RequestMade] = field(default_factory=dict)
+    _requests: deque[RequestMade] = field(default_factory=deque)
 
     def keep(self, progress: SaveProgress) -> None:
         """Keep what was not written."""
@@ -25,10 +26,9 @@ class Unsaved:
         self._fills |= {(fill.trade_id, fill.order_id): fill for fill in progress.fills}
 
     def keep_request(self, request: RequestMade) -> None:
-        """Keep a row of the exec audit; of more than can be kept the oldest goes, each was logged."""
-        if len(self._requests) == REQUESTS_MAX:
-            self._requests.pop(next(iter(self._requests)))
-        self._requests[request.request_id] = request
+        """Keep a row of the exec audit; what is more than can be kept stands in the log alone."""
+        if len(self._requests) < REQUESTS_MAX:
+            self._requests.append(request)
 
     def supersede(self, progress: SaveProgress) -> None:
         """Forget what has been written newer meanwhile."""
@@ -49,8 +49,8 @@ class Unsaved:
                 await store.save_progress(tuple(self._orders.values()), tuple(self._fills.values()))
                 self._orders.clear()
                 self._fills.clear()
-            for request in tuple(self._requests.values()):
-                await store.append_request(request)
-                self._requests.pop(request.request_id, None)
+            while self._requests:
+                await store.append_request(self._requests[0])
+                self._requests.popleft()
         except StoreError:
             return

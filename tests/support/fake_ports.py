@@ -51,6 +51,8 @@ class FakeRelayer:
         self.submitted = asyncio.Event()
         self.let_submit = asyncio.Event()
         self.let_submit.set()
+        self.let_cancel = asyncio.Event()
+        self.let_cancel.set()
         self.let_read = asyncio.Event()
         self.let_read.set()
         self.let_look_up = asyncio.Event()
@@ -82,6 +84,7 @@ class FakeRelayer:
 
     async def cancel(self, order_ids: Sequence[OrderId]) -> CancelReport:
         self.log.append(("cancel", tuple(order_ids)))
+        await self.let_cancel.wait()
         return self._cancelled(tuple((name, CancelReply.CANCELLED) for name in order_ids))
 
     async def cancel_market(self, condition_id: ConditionId) -> CancelReport:
@@ -90,6 +93,7 @@ class FakeRelayer:
 
     async def cancel_all(self) -> CancelReport:
         self.log.append(("cancel_all", None))
+        await self.let_cancel.wait()
         return self._cancelled(())
 
     def _cancelled(self, usual: tuple[tuple[OrderId, CancelReply], ...]) -> CancelReport:

@@ -100,6 +100,11 @@ async def shell():
     made = Shell()
     yield made
     made.timers.stop()
-    for gate in (made.relayer.let_submit, made.relayer.let_read, made.relayer.let_look_up):
+    for gate in (
+        made.relayer.let_submit,
+        made.relayer.let_cancel,
+        made.relayer.let_read,
+        made.relayer.let_look_up,
+    ):
         gate.set()
     await made.tasks.drain(1)

@@ -1,5 +1,7 @@
 """Orders leave once, after their commit, through an open gate."""
 
+import asyncio
+
 import pytest
 
 from engine.domain.account import CancelReply
@@ -264,3 +266,23 @@ async def test_a_cancel_that_the_full_disk_kept_out_of_the_exec_audit_is_written
     assert [(row.kind, row.order_ids) for row in shell.store.requests] == [
         (RequestKind.CANCEL, (order_id(1),))
     ]
+
+
+@pytest.mark.parametrize("asked_twice", [False, True])
+async def test_a_cancel_that_a_stop_cuts_short_has_its_row_in_the_exec_audit(shell, desk, asked_twice):
+    """It may have left, and the venue may have done it."""
+    shell.relayer.let_cancel.clear()
+    desk.cancel([order_id(1)])
+    desk.cancel_everything()
+    await settled(lambda: len(shell.log) == 2)
+
+    stopping = asyncio.create_task(shell.tasks.drain(60 if asked_twice else 0))
+    await asyncio.sleep(0)
+    if asked_twice:
+        stopping.cancel()
+    await asyncio.wait([stopping])
+
+    assert {(row.kind, row.order_ids, row.outcome) for row in shell.store.requests} == {
+        (RequestKind.CANCEL, (order_id(1),), "the desk stopped while waiting"),
+        (RequestKind.CANCEL_ALL, (), "the desk stopped while waiting"),
+    }
