@@ -82,7 +82,10 @@ def fingerprint(text: str) -> str:
 
 def _encode(kind: str, value: object) -> str:
     """Return the canonical text: the C encoder's where it is ASCII, and so the same to the byte."""
-    text = _encode_sorted((kind, value))
+    try:
+        text = _encode_sorted((kind, value))
+    except UnicodeEncodeError:  # half a surrogate pair, as cut words of the venue can hold: no line is lost
+        return canonical_json([kind, msgspec.to_builtins(value)])
     return text.decode() if text.isascii() else canonical_json([kind, msgspec.to_builtins(value)])
 
 
