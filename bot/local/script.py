@@ -163,7 +163,7 @@ def _bought_set(director: ExchangeDirector) -> tuple[Step, ...]:
 def _lost_delta(director: ExchangeDirector) -> tuple[Step, ...]:
     return (
         Call(director.drop_delta, "the exchange swallows a few updates of one market"),
-        Expect(contains("resync"), "the desk notices by the checksum and fetches the book again", 20),
+        Expect(contains("resync"), "the desk notices by the checksum and fetches the book again", 60),
     )
 
 
