@@ -37,8 +37,7 @@ OPTIONS = (
     click.option(
         "--type",
         "kind",
-        default="",
-        type=click.Choice(("", *TYPES), case_sensitive=False),
+        type=click.Choice(TYPES, case_sensitive=False),
         help="Default: GTD for a BUY (its rest is cancelled), FAK for a SELL, GTC with --rest. IOC is FAK.",
     ),
     click.option("--rest", is_flag=True, help="Post-only: stay on the book, never match at once."),
@@ -55,7 +54,7 @@ def order_options(command: Callable[..., None]) -> Callable[..., None]:
     def with_words(
         *, event: str, outcome: str, no: bool, token: str, side: str, price: str, size: str, **others: Any
     ) -> None:
-        kind, rest, lasts_s = others.pop("kind"), others.pop("rest"), others.pop("lasts_s")
+        kind, rest, lasts_s = others.pop("kind") or "", others.pop("rest"), others.pop("lasts_s")
         words = OrderWords(token, event, outcome, no, side, price, size, kind, rest, lasts_s)
         try:
             order_of(words)
