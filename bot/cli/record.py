@@ -53,7 +53,7 @@ DATA = click.option(
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("data"),
     show_default=True,
-    help="Data folder: in local mode the exchange's address is read from it; books are kept in it.",
+    help="Data folder: in local mode the exchange's address is read from it; ingest-ws keeps books in it.",
 )
 MARKETS = click.option(
     "--market",
