@@ -26,6 +26,7 @@ from engine.clock import SystemClock
 from engine.core.dutch_flow import plan_now
 from engine.core.feed import Feeds, FeedStatus
 from engine.core.state import Desk
+from engine.domain.events import Job, JobDue
 from engine.domain.ids import TicketId
 from engine.domain.plan import Plan
 from engine.domain.ticket import Move, Ticket
@@ -222,13 +223,30 @@ async def running_desk(
         core = asyncio.create_task(service.run(), name="desk")
         await open_admin_port(stack, folder, operators_of(settings), service, metrics)
         try:
-            await running.until(lambda: core.done() or _is_ready(service))
+            async with _reconciling(service):
+                await running.until(lambda: core.done() or _is_ready(service))
             yield running
         finally:
             core.cancel()
             await asyncio.wait({core})
             if not core.cancelled():
                 core.result()
+
+
+@asynccontextmanager
+async def _reconciling(service: Service) -> AsyncIterator[None]:
+    """Reconcile every second, as the row of the JOBS table would: nobody else repeats a read that failed."""
+
+    async def repeat() -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            service.post(JobDue(SystemClock().now_ms(), Job.RECONCILE))
+
+    repeating = asyncio.create_task(repeat(), name="reconciling")
+    try:
+        yield
+    finally:
+        repeating.cancel()
 
 
 def _is_ready(service: Service) -> bool:
