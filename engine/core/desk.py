@@ -10,6 +10,7 @@ from typing import Any, assert_never
 
 from engine.core import (
     allowances,
+    asking,
     booking,
     breakers,
     catalogue_retry,
@@ -18,14 +19,11 @@ from engine.core import (
     halt,
     heartbeat,
     history,
-    order_flow,
     orders,
     proof,
     recheck,
     reconcile,
     repeats,
-    resume_flow,
-    review_flow,
     rules_watch,
     ticket,
     user_stream,
@@ -37,19 +35,6 @@ from engine.core.inventory import shares
 from engine.core.read_back import reach_back, read_account
 from engine.core.settling import review_flight, settle_timer, take_up
 from engine.core.state import Desk, Flight, live_orders
-from engine.domain.commands import (
-    AskApprove,
-    AskCancel,
-    AskReconcile,
-    AskResume,
-    AskReview,
-    Kill,
-    OpenDutch,
-    PlaceOrder,
-    Press,
-    ScanDutch,
-    ShowStatus,
-)
 from engine.domain.effects import (
     CancelEverything,
     Count,
@@ -96,7 +81,6 @@ from engine.domain.events import (
 )
 from engine.domain.ids import OrderId, TicketId
 from engine.domain.order import Fill, OrderRecord, OrderState
-from engine.domain.refusal import Refusal
 from engine.domain.ticket import Ticket, TicketKind, TicketState
 from engine.domain.units import Ms
 from engine.domain.views import Gate
@@ -177,55 +161,6 @@ def _ended_before(sent: Ticket, mine: list[OrderRecord], fills: tuple[Fill, ...]
         return None
     ids = {order.order_id for order in mine}
     return Ms(max([mine[0].last_send_ms, *(f.matched_ms for f in fills if f.order_id in ids)]))
-
-
-def asked(desk: Desk, event: Asked) -> list[Effect]:
-    """Carry out an operator's command."""
-    match event.command:
-        case ScanDutch():
-            return watch.scan_asked(desk, event)
-        case OpenDutch():
-            return dutch_flow.open_dutch(desk, event, event.command)
-        case Press():
-            return _press(desk, event, event.command)
-        case ShowStatus():
-            return watch.status_asked(desk, event)
-        case Kill():
-            return halt.kill(desk, event)
-        case AskResume():
-            return resume_flow.ask_resume(desk, event, event.command)
-        case AskReview():
-            return review_flow.ask_review(desk, event, event.command)
-        case PlaceOrder() | AskCancel() | AskReconcile():
-            return _asked_on_the_command_line(desk, event, event.command)
-        case AskApprove():
-            return allowances.ask_approve(desk, event, event.command)
-        case _:
-            assert_never(event.command)
-
-
-def _asked_on_the_command_line(
-    desk: Desk, event: Asked, command: PlaceOrder | AskCancel | AskReconcile
-) -> list[Effect]:
-    match command:
-        case PlaceOrder():
-            return order_flow.place_order(desk, event, command)
-        case AskCancel():
-            return order_flow.ask_cancel(desk, event, command)
-        case AskReconcile():
-            return reconcile.ask_reconcile(desk, event)
-
-
-def _press(desk: Desk, event: Asked, press: Press) -> list[Effect]:
-    checked = ticket.check_press(desk, event, press)
-    if isinstance(checked, Refusal):
-        expired = ticket.expire(desk, press.ticket_id, event.at_ms)
-        return [
-            *ticket.refuse(event, press.ticket_id, checked),
-            *expired,
-            *ticket.forged_card(desk, event, press),
-        ]
-    return PRESSES[checked.kind](desk, event, press, checked)
 
 
 def post_answered(desk: Desk, event: PostAnswered) -> list[Effect]:
@@ -334,13 +269,6 @@ def store_failed(desk: Desk, event: StoreFailed) -> list[Effect]:
     return effects + halt.not_stored(desk, event.reason, event.at_ms)
 
 
-PRESSES: dict[TicketKind, Callable[[Desk, Asked, Press, Ticket], list[Effect]]] = {
-    TicketKind.DUTCH: dutch_flow.press_dutch,
-    TicketKind.RESUME: resume_flow.press_resume,
-    TicketKind.REVIEW: review_flow.press_review,
-    TicketKind.ORDER: order_flow.press_order,
-}
-
 TIMERS: dict[str, Callable[[Desk, str, Ms], list[Effect]]] = {
     FEED_TIMER: _feed_timer,
     "ticket": lambda desk, key, at_ms: ticket.expire(desk, TicketId(key), at_ms),
@@ -371,7 +299,7 @@ HANDLERS: dict[type, Callable[[Desk, Any], list[Effect]]] = {
     BooksTouched: books_touched,
     BooksRead: books_read,
     BooksReadFailed: books_read_failed,
-    Asked: asked,
+    Asked: asking.asked,
     CardShown: lambda desk, event: ticket.card_shown(desk, event.ticket_id, event.message_id),
     BatchCommitted: committed,
     BatchRefused: dutch_flow.commit_refused,
