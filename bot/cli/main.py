@@ -15,6 +15,7 @@ from bot.cli.desk_call import DeskRefusedError, NoDeskError
 from bot.cli.desk_commands import cancel, health, kill, metrics_reset, rearm, reconcile
 from bot.cli.diag_markets import diag_markets
 from bot.cli.doctor import doctor
+from bot.cli.dutch_plan import dutch_plan
 from bot.cli.inspect import check_config, migrate, status
 from bot.cli.ledger_reads import audit, audit_tail, orders
 from bot.cli.live_market import NoMarketsError
@@ -97,6 +98,7 @@ COMMANDS = (
     replay,
     ingest_ws,
     mock_ws,
+    dutch_plan,
     approve_usdc,
     approve_outcome,
     exchange,

@@ -11,9 +11,19 @@ from math import gcd
 from typing import NamedTuple
 
 from engine.domain.book import Level
-from engine.domain.fees import RATE_ONE, FeeCurve
+from engine.domain.fees import FeeCurve
 from engine.domain.market import Side
 from engine.domain.units import FEE_STEP, LOT, PRICE_ONE, Price, Rounding, Size, Usdc, divide
+
+
+@dataclass(frozen=True, slots=True)
+class OddCurve:
+    """Any rate and exponent: a fee curve of the file format, which no market of the desk may have."""
+
+    rate: int
+    """In 1 / per dollar per share, not negative."""
+    per: int
+    exponent: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +35,7 @@ class LegInput:
     levels: Sequence[Level]
     """Best first, each price once, as a live book gives them; `tidy_levels` makes it so for other sources."""
     tick: Price
-    fee: FeeCurve
+    fee: FeeCurve | OddCurve
     min_size: Size
     max_size: Size | None
     """None for no cap of its own."""
@@ -34,7 +44,7 @@ class LegInput:
 
 
 class Rung(NamedTuple):
-    """One level of a walk. The fee of x lots on it is FEE_STEP x round(x * fee_steps / fee_per)."""
+    """One level of a walk. The fee of x lots on it is FEE_STEP x round(x * fee_steps / fee_per) / grain."""
 
     start: int
     """Lots on the levels before."""
@@ -44,7 +54,7 @@ class Rung(NamedTuple):
     raw: int
     """Micro-dollars of the lots before `start`."""
     fee: int
-    """Micro-dollars of fees of the levels before, each rounded on its own."""
+    """Fees of the levels before, each rounded on its own, in 1 / grain micro-dollar."""
     fee_steps: int
     fee_per: int
 
@@ -58,6 +68,7 @@ class LegFill:
     """The last level touched."""
     raw: Usdc
     fee: Usdc
+    """Micro-dollars at the venue's grain of 1."""
 
 
 def tidy_levels(levels: Iterable[Level], side: Side) -> tuple[Level, ...]:
@@ -70,15 +81,15 @@ def tidy_levels(levels: Iterable[Level], side: Side) -> tuple[Level, ...]:
     return tuple(Level(price=price, size=Size(sizes[price])) for price in best_first)
 
 
-def fee_fraction(curve: FeeCurve, price: Price) -> tuple[int, int]:
-    """Return the fee of one lot at `price` in steps of FEE_STEP micro-dollars, as a reduced fraction."""
-    steps = LOT * curve.rate * (price * (PRICE_ONE - price)) ** curve.exponent
-    per = RATE_ONE * (PRICE_ONE * PRICE_ONE) ** curve.exponent * FEE_STEP
+def fee_fraction(curve: FeeCurve | OddCurve, price: Price, grain: int = 1) -> tuple[int, int]:
+    """Return the fee of one lot at `price` in steps of FEE_STEP / grain micro-dollars, a reduced fraction."""
+    steps = LOT * curve.rate * (price * (PRICE_ONE - price)) ** curve.exponent * grain
+    per = curve.per * (PRICE_ONE * PRICE_ONE) ** curve.exponent * FEE_STEP
     common = gcd(steps, per)
     return steps // common, per // common
 
 
-def rungs(leg: LegInput, rounding: Rounding) -> Iterator[Rung]:
+def rungs(leg: LegInput, rounding: Rounding, grain: int = 1) -> Iterator[Rung]:
     """Walk the ladder from the touch. Sizes are floored to lots, so a planned cost is never too small."""
     start = raw = fee = 0
     previous: Price | None = None
@@ -88,18 +99,21 @@ def rungs(leg: LegInput, rounding: Rounding) -> Iterator[Rung]:
         lots = level.size // LOT
         if lots == 0:
             continue
-        fee_steps, fee_per = fee_fraction(leg.fee, level.price)
+        fee_steps, fee_per = fee_fraction(leg.fee, level.price, grain)
         yield Rung(start, start + lots, level.price, raw, fee, fee_steps, fee_per)
         start += lots
         raw += lots * level.price
         fee += FEE_STEP * divide(lots * fee_steps, fee_per, rounding)
 
 
-def fill_at(leg: LegInput, lots: int, rounding: Rounding) -> LegFill | None:
-    """Return what `lots` come to, or None if the ladder does not hold that many."""
+def fill_at(leg: LegInput, lots: int, rounding: Rounding, grain: int = 1) -> LegFill | None:
+    """Return what `lots` come to, or None if the ladder does not hold that many.
+
+    With another grain than the venue's, the fee is in 1 / grain micro-dollar.
+    """
     assert lots > 0, f"expected at least one lot, was {lots}"
     touch: int | None = None
-    for rung in rungs(leg, rounding):
+    for rung in rungs(leg, rounding, grain):
         touch = rung.price if touch is None else touch
         if rung.end >= lots:
             taken = lots - rung.start

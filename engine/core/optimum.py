@@ -1,9 +1,10 @@
 """The best size of a plan over joint ladders: exact, in integers, for any mix of BUY and SELL legs.
 
-Scale. Every amount inside is an integer of 1e-8 micro-dollar (`SCALE`). A lot is 0.01 share, so raw cost and
-slippage are whole micro-dollars, a payout or safety per set is a multiple of 1/100 of one, `fee_bps` of a raw
-cost of 1/10,000, carry of 1/1,000,000 and carry on locked collateral of 1e-8: nothing is ever rounded except
-the fees, and those exactly where the venue rounds them, level by level to 10 micro-dollars.
+Scale. Every amount inside is an integer of the formula's unit. For the desk that is 1e-8 micro-dollar
+(`SCALE`): a lot is 0.01 share, so raw cost and slippage are whole micro-dollars, a payout or safety per set
+is a multiple of 1/100 of one, `fee_bps` of a raw cost of 1/10,000, carry of 1/1,000,000 and carry on locked
+collateral of 1e-8: nothing is ever rounded except the fees, and those exactly where the venue rounds them,
+level by level to 10 micro-dollars. A case of the file format has a unit of its own (`engine.core.plan_case`).
 
 Exactness is argued in `engine.core.search`. This module knows no event, no book and no clock.
 """
@@ -12,10 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from engine.core.formula import Formula, is_steep
 from engine.core.ladder import LegFill, LegInput, fill_at, lots_to_reach
 from engine.core.search import Bound, Search, hopeless, round_up
-from engine.core.segments import LOTS_PER_SET, SCALE, Objective, fee_weight, segments
-from engine.domain.units import FEE_STEP, LOT, Rounding, Size, Usdc, divide
+from engine.core.segments import LOTS_PER_SET, Objective, formula_of, segments
+from engine.domain.units import LOT, Rounding, Size, Usdc, divide
 
 
 class Reason(Enum):
@@ -34,9 +36,11 @@ class Optimum:
 
     lots: int
     objective: int
-    """G in 1e-8 micro-dollar."""
+    """G in units of the formula; 1e-8 micro-dollar for the desk."""
     outlay: int
-    """Capital needed (BUY cost, fee and slippage, locked collateral, fixed cost) in 1e-8 micro-dollar."""
+    """Capital needed (BUY cost, fee and slippage, locked collateral, fixed cost) in the same units."""
+    scale: int
+    """Units per micro-dollar."""
     fills: tuple[LegFill, ...]
     bound: Bound
     bound_leg: int | None
@@ -50,7 +54,7 @@ class Optimum:
     @property
     def net(self) -> Usdc:
         """The objective in micro-dollars, rounded down."""
-        return Usdc(self.objective // SCALE)
+        return Usdc(self.objective // self.scale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class NoTrade:
     """MIN_PROFIT: the best objective. Otherwise what one set earns at the touch. Rounded down."""
 
 
-def _smallest(legs: Sequence[LegInput], lot: int) -> tuple[int, int | None]:
+def lots_to_minimum(legs: Sequence[LegInput], lot: int) -> tuple[int, int | None]:
     """Return the smallest size that every leg's minimums allow, and the leg that cannot reach its own."""
     smallest = lot
     for number, leg in enumerate(legs):
@@ -77,19 +81,19 @@ def _smallest(legs: Sequence[LegInput], lot: int) -> tuple[int, int | None]:
     return round_up(smallest, lot), None
 
 
-def _slack(legs: Sequence[LegInput], objective: Objective) -> int:
-    if objective.fee_rounding is Rounding.UP:
+def _slack(legs: Sequence[LegInput], formula: Formula) -> int:
+    if formula.rounding is Rounding.UP:
         return 0
-    return sum(len(leg.levels) * FEE_STEP * fee_weight(leg.side, objective) for leg in legs)
+    return sum(len(leg.levels) * formula.step_weight(leg.side) for leg in legs)
 
 
-def _size_cap(legs: Sequence[LegInput], objective: Objective) -> tuple[int | None, Bound, int | None]:
-    """Return the tightest cap that is known before any level is walked."""
+def size_cap(legs: Sequence[LegInput], formula: Formula) -> tuple[int | None, Bound, int | None]:
+    """Return the tightest cap that is known before any level is walked, what it is, and the leg it is of."""
     caps = [
         (leg.max_size // LOT, Bound.LEG_SIZE, i) for i, leg in enumerate(legs) if leg.max_size is not None
     ]
-    if objective.max_sets is not None:
-        caps.append((objective.max_sets // LOT, Bound.SETS, -1))
+    if formula.max_lots is not None:
+        caps.append((formula.max_lots, Bound.SETS, -1))
     if not caps:
         return None, Bound.DEPTH, None
     lots, bound, leg = min(caps, key=lambda cap: cap[0])
@@ -97,46 +101,49 @@ def _size_cap(legs: Sequence[LegInput], objective: Objective) -> tuple[int | Non
 
 
 def best_size(legs: Sequence[LegInput], objective: Objective) -> Optimum | NoTrade:
-    """Return the exact optimum, or why there is none. Pure; the module's docstring proves it."""
+    """Return the exact optimum of the desk's terms, or why there is none. Pure."""
     lot = objective.lot // LOT
-    assert legs, "expected at least one leg"
     assert lot * LOT == objective.lot > 0, f"expected a lot of whole 0.01 shares, was {objective.lot}"
-    walk = segments(legs, objective)
+    return optimise(legs, formula_of(objective))
+
+
+def optimise(legs: Sequence[LegInput], formula: Formula) -> Optimum | NoTrade:
+    """Return the exact optimum of any formula, or why there is none. Pure; `engine.core.search` proves it."""
+    assert legs, "expected at least one leg"
+    walk = segments(legs, formula)
     first = next(walk, None)
     if first is None:
-        empty = next(i for i, leg in enumerate(legs) if fill_at(leg, 1, objective.fee_rounding) is None)
+        empty = next(i for i, leg in enumerate(legs) if fill_at(leg, 1, formula.rounding) is None)
         return NoTrade(Reason.EMPTY_LEG, empty, 0, Usdc(0))
-    touch = Usdc(first.line.ceiling_slope * LOTS_PER_SET // SCALE)
-    slack = _slack(legs, objective)
-    if hopeless(first, slack=slack, best=0):
+    touch = Usdc(first.line.ceiling_slope * LOTS_PER_SET // formula.scale)
+    slack, steep = _slack(legs, formula), any(is_steep(leg, formula) for leg in legs)
+    if not steep and hopeless(first, slack=slack, best=0):
         return NoTrade(Reason.NO_EDGE, None, 0, touch)
-    lots_min, short = _smallest(legs, lot)
+    lots_min, short = lots_to_minimum(legs, formula.lot)
     if short is not None:
         return NoTrade(Reason.MIN_SIZE, short, 0, touch)
-    outlay_max = None if objective.max_capital is None else objective.max_capital * SCALE
-    cap, bound, bound_leg = _size_cap(legs, objective)
-    search = Search(lot, slack, outlay_max, lots_min, cap, bound, bound_leg)
+    cap, bound, bound_leg = size_cap(legs, formula)
+    search = Search(formula.lot, slack, steep, formula.max_outlay, lots_min, cap, bound, bound_leg)
     search.walk(first, walk)
     search.settle()
-    return _verdict(search, legs, objective, touch)
+    return _verdict(search, legs, formula, touch)
 
 
-def _verdict(
-    search: Search, legs: Sequence[LegInput], objective: Objective, touch: Usdc
-) -> Optimum | NoTrade:
+def _verdict(search: Search, legs: Sequence[LegInput], formula: Formula, touch: Usdc) -> Optimum | NoTrade:
     if search.lots == 0:
         if search.kept or search.bound is Bound.EDGE:
             return NoTrade(Reason.NO_EDGE, None, search.lots_min, touch)
         reason = Reason.CAPS if search.cap is not None and search.cap < search.lot else Reason.MIN_SIZE
         return NoTrade(reason, search.bound_leg, search.lots_min, touch)
-    if search.best < objective.min_profit * SCALE:
-        return NoTrade(Reason.MIN_PROFIT, None, search.lots_min, Usdc(search.best // SCALE))
+    if search.best < formula.min_profit:
+        return NoTrade(Reason.MIN_PROFIT, None, search.lots_min, Usdc(search.best // formula.scale))
     segment = next(kept.segment for kept in search.kept if kept.first <= search.lots <= kept.last)
-    fills = [fill_at(leg, search.lots, objective.fee_rounding) for leg in legs]
+    fills = [fill_at(leg, search.lots, formula.rounding, formula.grain) for leg in legs]
     return Optimum(
         lots=search.lots,
         objective=search.best,
         outlay=segment.outlay(search.lots),
+        scale=formula.scale,
         fills=tuple(fill for fill in fills if fill is not None),
         bound=search.bound,
         bound_leg=search.bound_leg,

@@ -6,12 +6,14 @@ level, and with x = q - (lots on earlier levels) the objective is
     G(q) = base + slope q - sum of weight x round(x f)        f: the fee of a lot, in steps
 
 1. Ceiling. round(y) >= y when rounding up, > y - 1 when down; so G <= U with U linear in the segment.
-2. Shape. `FeeCurve` admits only curves with |d fee / d price| <= 1 (strategy 3.4), so a later level is never
+2. Shape. While |d fee / d price| <= 1 on every ladder (strategy 3.4; `is_steep` asks) a later level is never
    better all-in than an earlier one: the slope of U never grows from one segment to the next. When a level
    ends, its rounded fee replaces the unrounded one, which can lift U only when rounding down, by less than
    one step per level: `slack` counts that for all levels there are (zero when rounding up).
 3. Stop. Once the slope of U is not positive, no later q beats U here + slack; the walk ends when a size
-   already found is at least that good. Nothing to earn at the touch ends it at once, in O(legs).
+   already found is at least that good. Nothing to earn at the touch ends it at once, in O(legs). Where a leg
+   is steep (strategy 3.6) there is no such end: matching stays in order of price, every segment is walked to
+   the end of depth or caps, and the points below hold for each of them alone.
 4. Search. A segment is scanned from its better end while U(q) can still beat the best found. A step
    of rounding is 10 micro-dollars, so this covers at most legs x 10 micro / |slope| lots.
 5. Flat segments. G(q + T) = G(q) + drift with T the common period of the fees' fractions: only the T lots at
@@ -21,7 +23,6 @@ level, and with x = q - (lots on earlier levels) the objective is
    the range; G(0) = 0 is the size found before the search begins, hence a plan must beat it.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
@@ -54,11 +55,13 @@ class _Stretch(NamedTuple):
 
 @dataclass(slots=True)
 class Search:
-    """One search: the allowed sizes, the best found, what limits it. Lots, and 1 / SCALE micro-dollar."""
+    """One search: the allowed sizes, the best found, what limits it. Lots, and the formula's units."""
 
     lot: int
     slack: int
     """What rounding down can lift the ceiling by, over all levels."""
+    steep: bool
+    """A later segment may pay again after one that does not."""
     outlay_max: int | None
     lots_min: int
     cap: int | None
@@ -78,7 +81,7 @@ class Search:
                 self._lower_cap(segment.leg_cap.lots, Bound.LEG_NOTIONAL, segment.leg_cap.leg)
             if self.cap is not None and segment.lo >= self.cap:
                 return
-            if segment.line.ceiling_slope <= 0:
+            if segment.line.ceiling_slope <= 0 and not self.steep:
                 if self.bound is not Bound.EDGE:
                     self.bound, self.bound_leg = Bound.EDGE, ending
                 if hopeless(segment, slack=self.slack, best=self.best):
@@ -100,10 +103,7 @@ class Search:
         if first > last:
             return
         if self.outlay_max is not None and segment.outlay(last) > self.outlay_max:
-            # Outlay never falls with the size, so the affordable sizes are the first ones.
-            choices = range(first, last + 1, self.lot)
-            affordable = bisect_right(choices, self.outlay_max, key=segment.outlay)
-            last = first + (affordable - 1) * self.lot
+            last = first + affordable(segment, first, last, self.lot, self.outlay_max) * self.lot - self.lot
             self._lower_cap(last, Bound.CAPITAL, None)
             if first > last:
                 return
@@ -123,8 +123,10 @@ class Search:
         """Scan the stretches kept, the most promising first (points 4 and 5 of the module's proof)."""
         for stretch in sorted(self.kept, key=lambda kept: -kept.ceiling):
             if stretch.ceiling < self.best:
-                return
+                break
             self._scan(stretch)
+        if self.steep and self.kept and self.lots < self.kept[-1].last:
+            self.bound, self.bound_leg = Bound.EDGE, None
 
     def _scan(self, stretch: _Stretch) -> None:
         segment = stretch.segment
@@ -136,6 +138,21 @@ class Search:
             self._consider(segment, lots)
 
 
+def affordable(segment: Segment, first: int, last: int, lot: int, outlay_max: int) -> int:
+    """Return how many of the sizes `first` to `last`, `lot` apart, need no more capital than `outlay_max`.
+
+    Outlay never falls with the size, so they are the first ones.
+    """
+    low, high = 0, (last - first) // lot + 1
+    while low < high:
+        middle = (low + high) // 2
+        if segment.outlay(first + middle * lot) <= outlay_max:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
 def hopeless(segment: Segment, *, slack: int, best: int) -> bool:
     """Tell whether no size from this segment on can beat `best` (point 3 of the module's proof)."""
     return segment.line.ceiling_slope <= 0 and segment.ceiling(segment.lo) + slack <= best
@@ -143,10 +160,12 @@ def hopeless(segment: Segment, *, slack: int, best: int) -> bool:
 
 def _one_period(segment: Segment, sizes: range) -> range:
     """Return the part of `sizes` that must hold the best one, because fees repeat beyond it (point 5)."""
+    # Not len(sizes): that ends at 2 ** 63, an enormous ladder does not.
+    count = (sizes.stop - sizes.start - 1) // sizes.step + 1
     period = 1
     for _, steps, per, _, _ in segment.steps:
         period = lcm(period, per // gcd(steps * sizes.step, per))
-        if period >= len(sizes):
+        if period >= count:
             return sizes
     lots = period * sizes.step
     drift = segment.line.slope * lots + sum(

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from engine.core.formula import Formula
 from engine.core.ladder import LegInput, Rung, rungs
-from engine.domain.fees import RATE_ONE
 from engine.domain.market import Side
 from engine.domain.units import FEE_STEP, LOT, SIZE_ONE, Rounding, Size, Usdc
 
 SCALE = 100_000_000
-"""Internal units per micro-dollar: the least in which every term below is a whole number."""
+"""The desk's units per micro-dollar: the least in which every term of an `Objective` is a whole number."""
 LOTS_PER_SET = SIZE_ONE // LOT
 BPS_ONE = 10_000
 PPM_ONE = 1_000_000
@@ -41,6 +41,27 @@ class Objective:
     max_capital: Usdc | None
     max_sets: Size | None
     max_leg: Usdc | None
+
+
+def formula_of(objective: Objective) -> Formula:
+    """Return the desk's terms in units of 1 / SCALE micro-dollar."""
+    per_lot = SCALE // LOTS_PER_SET
+    return Formula(
+        scale=SCALE,
+        lot=objective.lot // LOT,
+        rounding=objective.fee_rounding,
+        grain=1,
+        payout=objective.payout * per_lot,
+        safety=objective.safety_per_set * per_lot,
+        bps=objective.fee_bps * (SCALE // BPS_ONE),
+        carry=objective.carry_ppm * (SCALE // PPM_ONE),
+        slippage_ticks=objective.slippage_ticks,
+        fixed=objective.fixed_cost * SCALE,
+        min_profit=objective.min_profit * SCALE,
+        max_outlay=None if objective.max_capital is None else objective.max_capital * SCALE,
+        max_lots=None if objective.max_sets is None else objective.max_sets // LOT,
+        max_leg=objective.max_leg,
+    )
 
 
 class Step(NamedTuple):
@@ -78,7 +99,7 @@ class LegCap(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """All sizes q with lo < q <= hi, in lots; every amount in 1 / SCALE micro-dollar."""
+    """All sizes q with lo < q <= hi, in lots; every amount in units of the formula."""
 
     lo: int
     hi: int
@@ -106,10 +127,11 @@ class Segment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Weights:
-    """Effect of one leg's raw cost, fee step and size on the objective and on the capital."""
+    """Effect of one leg's raw cost, fee and size on the objective and on the capital."""
 
     raw: int
     fee: int
+    """Per step of fee; so is `outlay_fee`."""
     size: int
     outlay_raw: int
     outlay_fee: int
@@ -119,80 +141,67 @@ class _Weights:
     def step(self, rung: Rung) -> Step:
         """Return the fee term of the active level."""
         sign = 1 if self.rounding is Rounding.UP else -1
-        outlay = sign * self.outlay_fee * FEE_STEP
-        weight = sign * self.fee * FEE_STEP
-        return Step(rung.start, -sign * rung.fee_steps, rung.fee_per, weight, outlay)
+        return Step(rung.start, -sign * rung.fee_steps, rung.fee_per, sign * self.fee, sign * self.outlay_fee)
 
     def share(self, rung: Rung) -> Line:
         """Return the leg's coefficients, everything but the active level's rounded fee."""
         before = rung.raw - rung.price * rung.start
-        base = -self.raw * before - self.fee * rung.fee
+        paid = rung.fee // FEE_STEP
+        base = -self.raw * before - self.fee * paid
         slope = -self.raw * rung.price - self.size
         # Floored, so the ceiling stays one; rounding down may spare up to one step more.
-        pull = self.fee * FEE_STEP * rung.fee_steps // rung.fee_per
-        spare = self.fee * FEE_STEP if self.rounding is Rounding.DOWN and rung.fee_steps else 0
+        pull = self.fee * rung.fee_steps // rung.fee_per
+        spare = self.fee if self.rounding is Rounding.DOWN and rung.fee_steps else 0
         return Line(
             base=base,
             slope=slope,
             ceiling_base=base + pull * rung.start + spare,
             ceiling_slope=slope - pull,
-            outlay_base=self.outlay_raw * before + self.outlay_fee * rung.fee,
+            outlay_base=self.outlay_raw * before + self.outlay_fee * paid,
             outlay_slope=self.outlay_raw * rung.price + self.outlay_size,
         )
 
 
-def fee_weight(side: Side, objective: Objective) -> int:
-    """Return what one micro-dollar of a leg's fee costs the objective: carry is charged on outlay only."""
-    return SCALE + (objective.carry_ppm * (SCALE // PPM_ONE) if side is Side.BUY else 0)
-
-
-def _weights(leg: LegInput, objective: Objective) -> _Weights:
-    buy = leg.side is Side.BUY
-    bps = objective.fee_bps * (SCALE // BPS_ONE)
-    fee = fee_weight(leg.side, objective)
-    # Beyond this a falling bid could gain more in fee than it loses in price (optimum, point 2).
-    steepest = leg.fee.rate * BPS_ONE + objective.fee_bps * RATE_ONE
-    assert buy or leg.fee.exponent == 0 or steepest <= RATE_ONE * BPS_ONE, "expected rate + fee_bps <= 1"
-    slippage = objective.slippage_ticks * leg.tick
+def _weights(leg: LegInput, formula: Formula) -> _Weights:
+    buy, scale = leg.side is Side.BUY, formula.scale
+    slippage = formula.slippage_ticks * leg.tick
     return _Weights(
-        raw=fee + bps if buy else bps - SCALE,
-        fee=fee,
-        size=slippage * fee,
-        outlay_raw=SCALE if buy else 0,
-        outlay_fee=SCALE if buy else 0,
-        outlay_size=slippage * SCALE if buy else 0,
-        rounding=objective.fee_rounding,
+        raw=formula.raw_weight(leg.side),
+        fee=formula.step_weight(leg.side),
+        size=slippage * formula.fee_weight(leg.side),
+        outlay_raw=scale if buy else 0,
+        outlay_fee=scale * FEE_STEP // formula.grain if buy else 0,
+        outlay_size=slippage * scale if buy else 0,
+        rounding=formula.rounding,
     )
 
 
-def _constant(objective: Objective) -> Line:
+def _constant(formula: Formula) -> Line:
     """Return what does not depend on any leg: payout, safety, locked collateral, fixed cost."""
-    per_lot = SCALE // LOTS_PER_SET
-    carry = objective.carry_ppm * (SCALE // PPM_ONE)
-    locked = max(0, -objective.payout)
-    base = -objective.fixed_cost * (SCALE + carry)
-    slope = (objective.payout - objective.safety_per_set) * per_lot - locked * objective.carry_ppm
-    return Line(base, slope, base, slope, objective.fixed_cost * SCALE, locked * per_lot)
+    carried = formula.locked * formula.carry // formula.scale
+    base = -formula.fixed - formula.fixed * formula.carry // formula.scale
+    slope = formula.payout - formula.safety - carried
+    return Line(base, slope, base, slope, formula.fixed, formula.locked)
 
 
-def _leg_cap(rung: Rung, leg: int, objective: Objective) -> LegCap | None:
-    if objective.max_leg is None:
+def _leg_cap(rung: Rung, leg: int, formula: Formula) -> LegCap | None:
+    if formula.max_leg is None:
         return None
-    lots = rung.start + (objective.max_leg - rung.raw) // rung.price
+    lots = rung.start + (formula.max_leg - rung.raw) // rung.price
     return LegCap(lots, leg) if lots < rung.end else None
 
 
-def segments(legs: Sequence[LegInput], objective: Objective) -> Iterator[Segment]:
+def segments(legs: Sequence[LegInput], formula: Formula) -> Iterator[Segment]:
     """Yield the segments in order of size, until one leg's ladder ends; nothing if one is empty."""
-    weights = [_weights(leg, objective) for leg in legs]
-    climbs = [rungs(leg, objective.fee_rounding) for leg in legs]
+    weights = [_weights(leg, formula) for leg in legs]
+    climbs = [rungs(leg, formula.rounding, formula.grain) for leg in legs]
     first = [rung for climb in climbs if (rung := next(climb, None)) is not None]
     if len(first) < len(legs):
         return
     shares = [weight.share(rung) for weight, rung in zip(weights, first, strict=True)]
     steps = [weight.step(rung) for weight, rung in zip(weights, first, strict=True)]
-    total = [sum(parts) for parts in zip(_constant(objective), *shares, strict=True)]
-    caps = [cap for leg, rung in enumerate(first) if (cap := _leg_cap(rung, leg, objective)) is not None]
+    total = [sum(parts) for parts in zip(_constant(formula), *shares, strict=True)]
+    caps = [cap for leg, rung in enumerate(first) if (cap := _leg_cap(rung, leg, formula)) is not None]
     leg_cap = min(caps, default=None)
     ends = [(rung.end, leg) for leg, rung in enumerate(first)]
     heapq.heapify(ends)
@@ -208,7 +217,7 @@ def segments(legs: Sequence[LegInput], objective: Objective) -> Iterator[Segment
         share = weights[ending].share(rung)
         total = [whole - old + new for whole, old, new in zip(total, shares[ending], share, strict=True)]
         shares[ending], steps[ending] = share, weights[ending].step(rung)
-        cap = _leg_cap(rung, ending, objective)
+        cap = _leg_cap(rung, ending, formula)
         if cap is not None:
             leg_cap = cap if leg_cap is None else min(leg_cap, cap)
         heapq.heapreplace(ends, (rung.end, ending))

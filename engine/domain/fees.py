@@ -6,6 +6,7 @@ plans round up, the desk books what was charged (design, section 7).
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from engine.domain.units import (
     FEE_STEP,
@@ -31,6 +32,8 @@ class FeeCurve:
 
     rate: int
     exponent: int
+    per: ClassVar[int] = RATE_ONE
+    """`rate` counts 1 / per dollar per share."""
 
     def __post_init__(self) -> None:
         """Refuse a curve the planner's monotonicity lemma does not cover (strategy 3.4)."""

@@ -333,8 +333,14 @@ def test_two_hundred_legs_are_planned():
     assert (best.lots, best.net) == (100_000, 120 * 10**6 + 8 * 10**6)
 
 
-def test_falling_bids_with_a_fee_steeper_than_their_price_are_out_of_the_proof():
-    legs = [leg([("0.60", "1")], side=Side.SELL, fee=FeeCurve(1_000_000, 1))]
+def test_falling_bids_with_a_fee_steeper_than_their_price_are_searched_to_the_end():
+    """Fee and buffer of the dear bid eat more than it brings; the cheap one behind it pays (strategy 3.6)."""
+    bids = [("0.60", "1"), ("0.05", "10")]
+    legs = [leg(bids, side=Side.SELL, fee=FeeCurve(1_000_000, 2))]
+    terms = objective(payout="0", fee_bps=9_200)
 
-    with pytest.raises(AssertionError, match="rate"):
-        best_size(legs, objective(payout="0", fee_bps=1))
+    worths = {lots: Worth(legs, terms, lots).objective for lots in range(1, 1_101)}
+    best = found(legs, payout="0", fee_bps=9_200)
+
+    assert worths[100] < 0 < worths[1_100] == max(worths.values())
+    assert (best.lots, Fraction(best.objective, DOLLAR)) == (1_100, worths[1_100])
