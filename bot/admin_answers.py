@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any, assert_never
 
 from bot.operations import NoAnswer
+from bot.why_words import plain_facts, why_lines
 from engine.domain.ids import UserId
 from engine.domain.order import OrderRecord, OrderState
 from engine.domain.ticket import Operator, Role, TicketState
@@ -22,6 +23,7 @@ from engine.domain.views import (
     TicketView,
     View,
 )
+from engine.domain.why import WhyView
 
 NAMELESS = Operator(UserId(0), "the command line", Role.ADMIN)
 """Who kills and looks without a name: both need none."""
@@ -65,6 +67,8 @@ def answered(view: View | NoAnswer) -> tuple[int, Mapping[str, Any]]:
             return 200, {"cancelling": list(view.order_ids), "everything": view.everything}
         case StatusView():
             return 200, {**asdict(view), "gate": view.gate.value}
+        case WhyView():
+            return 200, {"why": plain_facts(view), "text": list(why_lines(view))}
         case ScanView() | RulesView() | ReviewsView() | AllowancesView():
             raise AssertionError(f"expected no {type(view).__name__}: no route of the port asks for one")
         case _:

@@ -20,7 +20,7 @@ from bot.admin_answers import NAMELESS, answered, operator_named, placed
 from bot.operations import DeskPort, NoAnswer, carry_out
 from bot.order_words import order_of, words_of
 from bot.wire import JsonObject, ShapeError, as_object, read_bool, read_str
-from engine.domain.commands import AskCancel, AskReconcile, AskResume, Command, Kill, ShowStatus
+from engine.domain.commands import AskCancel, AskReconcile, AskResume, AskWhy, Command, Kill, ShowStatus
 from engine.domain.ids import OrderId, TicketId
 from engine.domain.order import OrderRecord, OrderState
 from engine.domain.ticket import Operator, TicketState
@@ -99,6 +99,13 @@ class AdminPort:
         """Read the account now, and tell what the complete read held and changed."""
         return answered(await self._ask(NAMELESS, AskReconcile()))
 
+    async def why(self, fields: JsonObject) -> Answer:
+        """Tell what an event, a ticket or a plan is made of, and the guard that refused."""
+        what = read_str(fields, "what", "")
+        if not what:
+            raise ShapeError("expected an event's code, a ticket or a plan id; found none")
+        return answered(await self._ask(NAMELESS, AskWhy(what)))
+
     async def reset_metrics(self, _fields: JsonObject) -> Answer:
         """Set the process's counters back to zero; nothing of the desk or its ledger changes."""
         self._metrics.reset()
@@ -154,6 +161,7 @@ ROUTES: dict[str, Callable[[AdminPort, JsonObject], Awaitable[Answer]]] = {
     "/status": AdminPort.status,
     "/reconcile": AdminPort.reconcile,
     "/cancel": AdminPort.cancel,
+    "/why": AdminPort.why,
     "/place": AdminPort.place,
     "/metrics-reset": AdminPort.reset_metrics,
 }

@@ -24,6 +24,7 @@ from engine.domain.commands import (
     AskReconcile,
     AskResume,
     AskReview,
+    AskWhy,
     Command,
     Kill,
     OpenDutch,
@@ -139,6 +140,7 @@ class BotAgent:
                 | AskCancel()
                 | AskReconcile()
                 | AskApprove()
+                | AskWhy()
             ):
                 view = await self._ask(operator, chat_id, ask)
             case _:

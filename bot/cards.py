@@ -15,6 +15,7 @@ from bot.cards_resume import resume_card
 from bot.cards_review import review_card, reviews_card, rules_card
 from bot.cards_status import kill_card, reconcile_card, scan_card, status_card
 from bot.cards_ticket import confirm_card, dry_card, ended_card, missed_card
+from bot.cards_why import why_card
 from bot.commands import COMMANDS, SUGGESTION_MAX, ParsedCommand, Spec, Usage, parse
 from bot.figures import span
 from bot.markup import bold, code, esc
@@ -37,6 +38,7 @@ from engine.domain.views import (
     TicketView,
     View,
 )
+from engine.domain.why import WhyView
 
 REFUSAL_MAX = 400
 BACKLOG_SHOWN = 8
@@ -77,6 +79,8 @@ def render(view: View, look: Look) -> Card:  # noqa: C901 - one row for each vie
             return allowances_card(view, look)
         case CancelView():
             return cancel_card(view, look)
+        case WhyView():
+            return why_card(view, look)
         case _:
             assert_never(view)
 

@@ -13,6 +13,7 @@ from engine.domain.commands import (
     AskApprove,
     AskResume,
     AskReview,
+    AskWhy,
     Command,
     Kill,
     OpenDutch,
@@ -24,6 +25,8 @@ from engine.domain.units import LOT, Size, format_size, parse_size, parse_usdc
 
 TEXT_MAX = 200
 """Characters of a message that are looked at."""
+PLAN_ID_MAX = 32
+"""Characters of a plan's id (`engine.core.dutch`)."""
 CODE_MAX = 16
 """Longer than any code the catalogue makes (`engine.domain.ids.event_code`)."""
 LIKENESS_MIN = 0.55
@@ -160,6 +163,16 @@ def _approve(words: tuple[str, ...]) -> Ask | Usage:
         return Usage("", "the amount is dollars such as 500 or 250.50", f"/approve {label} 500")
 
 
+def _why(words: tuple[str, ...]) -> Ask | Usage:
+    if not words:
+        return AskWhy()
+    kept = "".join(c for c in words[0] if c.isascii() and (c.isalnum() or c == "-"))[:PLAN_ID_MAX]
+    if len(words) > 1 or kept != words[0]:
+        problem = "expected nothing, or one event's code, ticket or plan id"
+        return Usage("", problem, f"/why {kept}".rstrip())
+    return AskWhy(kept)
+
+
 COMMANDS: tuple[Spec, ...] = (
     Spec("status", (), "", Role.VIEWER, "gate, feeds, orders, money", "/status", _bare(ShowStatus())),
     Spec(
@@ -179,6 +192,10 @@ COMMANDS: tuple[Spec, ...] = (
         "review", (), "[code]", Role.TRADER,
         "which rules wait to be read; with a code, the text and what changed", "/review",
         _with_code("review", AskReview),
+    ),
+    Spec(
+        "why", (), "[code | ticket | plan]", Role.VIEWER,
+        "what a plan is made of and which guard refused; alone, your last refusal", "/why fed5", _why,
     ),
     Spec(
         "approve", (), "[label] [USDC]", Role.ADMIN,

@@ -163,6 +163,16 @@ def health(data_dir: Path, as_json: bool) -> None:  # noqa: FBT001 - an option o
         raise SystemExit(1)
 
 
+@click.command()
+@DATA
+@JSON
+@click.argument("what", metavar="CODE|TICKET|PLAN")
+def why(data_dir: Path, as_json: bool, what: str) -> None:  # noqa: FBT001 - an option of the command line
+    """Tell which guard refuses an event, and every input of its plan; or what a ticket was planned on."""
+    found = call_desk(data_dir, "/why", {"what": what})
+    click.echo(json.dumps(found["why"]) if as_json else "\n".join(found["text"]))
+
+
 @click.command("metrics-reset")
 @DATA
 @JSON

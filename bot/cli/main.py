@@ -12,7 +12,7 @@ from bot import __version__
 from bot.cli.approve import approve_outcome, approve_usdc
 from bot.cli.chain_access import ChainAccessError
 from bot.cli.desk_call import DeskRefusedError, NoDeskError
-from bot.cli.desk_commands import cancel, health, kill, metrics_reset, rearm, reconcile
+from bot.cli.desk_commands import cancel, health, kill, metrics_reset, rearm, reconcile, why
 from bot.cli.diag_markets import diag_markets
 from bot.cli.doctor import doctor
 from bot.cli.dutch_plan import dutch_plan
@@ -79,6 +79,7 @@ COMMANDS = (
     status_top,
     metrics_reset,
     health,
+    why,
     orders,
     cancel,
     relayer_dry_run,

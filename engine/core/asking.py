@@ -13,6 +13,7 @@ from engine.core import (
     review_flow,
     ticket,
     watch,
+    why,
 )
 from engine.core.state import Desk
 from engine.domain.commands import (
@@ -21,6 +22,7 @@ from engine.domain.commands import (
     AskReconcile,
     AskResume,
     AskReview,
+    AskWhy,
     Kill,
     OpenDutch,
     PlaceOrder,
@@ -42,7 +44,13 @@ PRESSES: dict[TicketKind, Callable[[Desk, Asked, Press, Ticket], list[Effect]]] 
 
 
 def asked(desk: Desk, event: Asked) -> list[Effect]:
-    """Carry out an operator's command."""
+    """Carry out an operator's command, and keep what it was refused with."""
+    effects = _carried_out(desk, event)
+    why.remember_refusal(desk, event, effects)
+    return effects
+
+
+def _carried_out(desk: Desk, event: Asked) -> list[Effect]:
     match event.command:
         case ScanDutch():
             return watch.scan_asked(desk, event)
@@ -60,10 +68,18 @@ def asked(desk: Desk, event: Asked) -> list[Effect]:
             return review_flow.ask_review(desk, event, event.command)
         case PlaceOrder() | AskCancel() | AskReconcile():
             return _asked_on_the_command_line(desk, event, event.command)
-        case AskApprove():
-            return allowances.ask_approve(desk, event, event.command)
+        case AskApprove() | AskWhy():
+            return _asked_beside_orders(desk, event, event.command)
         case _:
             assert_never(event.command)
+
+
+def _asked_beside_orders(desk: Desk, event: Asked, command: AskApprove | AskWhy) -> list[Effect]:
+    match command:
+        case AskApprove():
+            return allowances.ask_approve(desk, event, command)
+        case AskWhy():
+            return why.ask_why(desk, event, command)
 
 
 def _asked_on_the_command_line(

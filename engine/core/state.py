@@ -17,7 +17,7 @@ from engine.core.watches import Cancels, Heart, Tally, VenueWatch
 from engine.domain.account import OpenOrder, VenueTrade
 from engine.domain.events import Asked, PastFills
 from engine.domain.history import KeptSnapshot
-from engine.domain.ids import EventId, OrderId, TicketId, TokenId, TradeId
+from engine.domain.ids import EventId, OrderId, TicketId, TokenId, TradeId, UserId
 from engine.domain.market import EventGroup
 from engine.domain.order import Fill, OrderRecord, Settlement
 from engine.domain.plan import LegRisk, Plan
@@ -25,6 +25,7 @@ from engine.domain.review import Review, RulesFreeze
 from engine.domain.ticket import Approved, Grant, Ticket
 from engine.domain.units import LOT, Ms, Usdc
 from engine.domain.views import Gate, KillView, RulesView
+from engine.domain.why import LastRefusal
 
 DAY_MS = 86_400_000
 POLL_SLACK_AFTER = 20
@@ -248,6 +249,8 @@ class Desk:
     """Sends whose commit has not been reported yet: reserved already, answered when it is."""
     rechecks: dict[TicketId, Recheck] = field(default_factory=dict)
     """Sends between their press and the last look at the venue's own books (`engine.core.recheck`)."""
+    last_refusals: dict[UserId, LastRefusal] = field(default_factory=dict)
+    """What each operator was refused last, for a bare `/why`. Kept in memory."""
     kill: KillView | None = None
     """A kill that the venue has not confirmed yet."""
     unstored_halt: bool = False

@@ -110,6 +110,13 @@ class AskApprove:
     amount: Usdc | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class AskWhy:
+    """Explain an event, a ticket or a plan by its id; without one, this operator's last refusal."""
+
+    what: str = ""
+
+
 Command = (
     ScanDutch
     | OpenDutch
@@ -122,4 +129,5 @@ Command = (
     | PlaceOrder
     | AskCancel
     | AskApprove
+    | AskWhy
 )

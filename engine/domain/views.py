@@ -13,6 +13,7 @@ from engine.domain.refusal import Refusal
 from engine.domain.review import Review, RuleChange
 from engine.domain.ticket import Operator, Ticket
 from engine.domain.units import Ms, Price, Size, Usdc
+from engine.domain.why import WhyView
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +278,7 @@ View = (
     | RulesView
     | ReviewsView
     | AllowancesView
+    | WhyView
 )
 
 

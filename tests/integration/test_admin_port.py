@@ -298,3 +298,17 @@ async def test_a_kill_without_a_folder_leaves_nothing(tmp_path: Path) -> None:
 
     assert isinstance(result.exception, NoDeskError)
     assert not (tmp_path / "none").exists()
+
+
+async def test_why_tells_every_guard_and_the_inputs_of_a_running_desk(
+    desk: RunningDesk, console: Console
+) -> None:
+    found = await console.told("why", "coin", "--json")
+    text = (await console.run("why", "coin")).stdout
+
+    marks = [line["state"] for line in found["event"]["guards"]]
+    assert marks == sorted(marks, key=["ok", "refused", "not reached"].index)
+    assert all(isinstance(line["ask"], int) for line in found["event"]["books"])
+    assert all(line["name"] in text for line in found["event"]["guards"])
+    assert "found 'nope'" in await console.said_no("why", "nope")
+    assert not desk.ledger()["orders"]

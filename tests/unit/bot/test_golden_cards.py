@@ -40,6 +40,18 @@ from engine.domain.views import (
     TicketView,
     WaitingRow,
 )
+from engine.domain.why import (
+    BookLine,
+    GuardLine,
+    GuardState,
+    LastRefusal,
+    RoomLine,
+    SetCost,
+    WhyEvent,
+    WhyLeg,
+    WhyTicket,
+    WhyView,
+)
 from tests.unit.bot.builders import (
     ANA,
     BEN,
@@ -155,7 +167,119 @@ def allowances(collateral: int, *, outcomes: bool) -> AllowancesView:
     return AllowancesView(rows, approval_bound(cap))
 
 
+GUARD_NAMES = ("event free", "structure", "augmented", "reviewed", "fee known", "books proven", "gate")
+NO_REVIEW = Refusal(
+    RefusalKind.NOT_REVIEWED, "expected the rules of fed4 to be reviewed, found no review: read them first"
+)
+
+
+def guards(refused_at: int | None) -> tuple[GuardLine, ...]:
+    """Return every guard up to the one that refuses as passed, and none behind it as reached."""
+    states = [
+        GuardState.OK
+        if refused_at is None or at < refused_at
+        else GuardState.REFUSED
+        if at == refused_at
+        else GuardState.NOT_REACHED
+        for at in range(len(GUARD_NAMES))
+    ]
+    return tuple(
+        GuardLine(name, state, NO_REVIEW if state is GuardState.REFUSED else None)
+        for name, state in zip(GUARD_NAMES, states, strict=True)
+    )
+
+
+def book_line(name: str = "No change") -> BookLine:
+    return BookLine(
+        name, Price(3_990), Price(4_000), Size(910_000_000), 120, "", fee_rate=40_000, fee=Usdc(9_600)
+    )
+
+
+WHY_EVENT = WhyEvent(
+    code="fed4",
+    title="Fed decision in December?",
+    kind="buy_set",
+    guards=guards(None),
+    books=tuple(book_line(name) for name in ("No change", "Cut 25", "Cut 50+", "Hike")),
+    cost=SetCost(
+        asks=Usdc(935_000),
+        fees=Usdc(25_900),
+        slippage=Usdc(4_000),
+        buffer=Usdc(0),
+        safety=Usdc(5_000),
+        carry=Usdc(0),
+        net=Usdc(30_100),
+    ),
+    hurdle=Usdc(1_000_000),
+    fixed_cost=Usdc(0),
+    room=(RoomLine("per ticket", Usdc(250_000_000)), RoomLine("today", Usdc(812_799_999))),
+    plan=make_plan(),
+)
+WHY_TICKET = WhyTicket(
+    ticket_id=make_ticket().ticket_id,
+    stage="broken",
+    note="",
+    owner="Ana",
+    plan=make_plan(),
+    legs=tuple(
+        WhyLeg(leg.name, leg.state, leg.wanted, leg.filled, leg.reason)
+        for leg in (*FILLED[:3], HIKE_REJECTED)
+    ),
+    paid=Usdc(178_205_001),
+    sets=Size(0),
+)
+WHY_REFUSED = replace(WHY_EVENT, guards=guards(3), plan=None)
+
+
 CARDS: dict[str, Callable[[], Card]] = {
+    "why_pays": lambda: cards.render(WhyView("fed4", NOW, event=WHY_EVENT), LOOK),
+    "why_refused": lambda: cards.render(WhyView("fed4", NOW, event=WHY_REFUSED), LOOK),
+    "why_books_down": lambda: cards.render(
+        WhyView(
+            "fed4",
+            NOW,
+            event=replace(
+                WHY_REFUSED,
+                books=(
+                    BookLine("<Cut>", None, None, None, None, "resync in progress", fee_rate=None, fee=None),
+                )
+                * 5,
+                cost=None,
+            ),
+        ),
+        LOOK,
+    ),
+    "why_many_legs": lambda: cards.render(
+        WhyView(
+            "who128",
+            NOW,
+            event=replace(
+                WHY_REFUSED, guards=guards(3) * 3, books=tuple(book_line(f"<{n}> & Co") for n in range(128))
+            ),
+        ),
+        LOOK,
+    ),
+    "why_last": lambda: cards.render(
+        WhyView(
+            "/dutch fed4",
+            NOW,
+            event=WHY_REFUSED,
+            last=LastRefusal("/dutch fed4", NO_REVIEW, Ms(NOW - 61_000)),
+        ),
+        LOOK,
+    ),
+    "why_last_alone": lambda: cards.render(
+        WhyView("/resume", NOW, last=LastRefusal("/resume", NO_REVIEW, Ms(NOW - 61_000))), LOOK
+    ),
+    "why_ticket": lambda: cards.render(WhyView("T-7K2F", NOW, ticket=WHY_TICKET), LOOK),
+    "why_ticket_dry": lambda: cards.render(
+        WhyView(
+            "T-7K2F",
+            NOW,
+            ticket=replace(WHY_TICKET, stage="dry", legs=(), note="the books moved between card and press"),
+        ),
+        LOOK,
+    ),
     "hello": lambda: cards.hello_card(BEN, "0.1.0", replace(LOOK, mode=Mode.PAPER)),
     "whoami": lambda: cards.whoami_card(ANA, LOOK),
     "help": lambda: cards.help_card(None, ANA, LOOK),
