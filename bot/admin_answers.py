@@ -12,6 +12,7 @@ from engine.domain.ticket import Operator, Role, TicketState
 from engine.domain.views import (
     AllowancesView,
     CancelView,
+    GrantsEndedView,
     KillView,
     ReconcileView,
     RefusalView,
@@ -65,7 +66,7 @@ def answered(view: View | NoAnswer) -> tuple[int, Mapping[str, Any]]:
             return 200, {"cancelling": list(view.order_ids), "everything": view.everything}
         case StatusView():
             return 200, {**asdict(view), "gate": view.gate.value}
-        case ScanView() | RulesView() | ReviewsView() | AllowancesView():
+        case ScanView() | RulesView() | ReviewsView() | AllowancesView() | GrantsEndedView():
             raise AssertionError(f"expected no {type(view).__name__}: no route of the port asks for one")
         case _:
             assert_never(view)

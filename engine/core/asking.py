@@ -5,6 +5,7 @@ from typing import assert_never
 
 from engine.core import (
     allowances,
+    dutch_auto,
     dutch_flow,
     halt,
     order_flow,
@@ -22,11 +23,13 @@ from engine.domain.commands import (
     AskResume,
     AskReview,
     Kill,
+    OpenAuto,
     OpenDutch,
     PlaceOrder,
     Press,
     ScanDutch,
     ShowStatus,
+    StopAuto,
 )
 from engine.domain.effects import Effect
 from engine.domain.events import Asked
@@ -38,16 +41,21 @@ PRESSES: dict[TicketKind, Callable[[Desk, Asked, Press, Ticket], list[Effect]]] 
     TicketKind.RESUME: resume_flow.press_resume,
     TicketKind.REVIEW: review_flow.press_review,
     TicketKind.ORDER: order_flow.press_order,
+    TicketKind.AUTO: dutch_auto.press_auto,
 }
 
 
-def asked(desk: Desk, event: Asked) -> list[Effect]:
+def asked(desk: Desk, event: Asked) -> list[Effect]:  # noqa: C901 - one row for each command
     """Carry out an operator's command."""
     match event.command:
         case ScanDutch():
             return watch.scan_asked(desk, event)
         case OpenDutch():
             return dutch_flow.open_dutch(desk, event, event.command)
+        case OpenAuto():
+            return dutch_auto.open_auto(desk, event, event.command)
+        case StopAuto():
+            return dutch_auto.stop_auto(desk, event)
         case Press():
             return _press(desk, event, event.command)
         case ShowStatus():
