@@ -14,7 +14,7 @@ from engine.domain.views import GrantsEndedView, GrantView, Severity, TicketView
 LAST_MAX = 160
 _COLUMNS = (18, 14)
 _STATUS = Button("📊 Status", CommandAct("/status"))
-_STOP = Button("⛔ Stop", CommandAct("/dutch stop"), Style.DANGER)
+_STOP = Button("⛔ Stop", CommandAct("/dutch stop"), Style.PRIMARY)
 _ENDS = "Ends by Stop, time, a used budget, /kill or any halt, 2 failed plans in a row, a restart."
 _ENDINGS = {
     TicketState.DONE: ("🏁", "ended"),

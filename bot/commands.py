@@ -212,7 +212,7 @@ COMMANDS: tuple[Spec, ...] = (
     Spec("status", (), "", Role.VIEWER, "gate, feeds, orders, money", "/status", _bare(ShowStatus())),
     Spec(
         "dutch", (), "[code] [sets] | auto [code|all] <USDC> [30m|2h] | stop", Role.TRADER,
-        "what every event's set costs now; with a code, a dry ticket; auto lets the desk send by itself",
+        "what each set costs; with a code, a dry ticket; auto lets the desk send",
         "/dutch fed5 200", _dutch,
     ),
     Spec(
