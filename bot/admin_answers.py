@@ -13,6 +13,7 @@ from engine.domain.ticket import Operator, Role, TicketState
 from engine.domain.views import (
     AllowancesView,
     CancelView,
+    GrantsEndedView,
     KillView,
     ReconcileView,
     RefusalView,
@@ -69,7 +70,7 @@ def answered(view: View | NoAnswer) -> tuple[int, Mapping[str, Any]]:
             return 200, {**asdict(view), "gate": view.gate.value}
         case WhyView():
             return 200, {"why": plain_facts(view), "text": list(why_lines(view))}
-        case ScanView() | RulesView() | ReviewsView() | AllowancesView():
+        case ScanView() | RulesView() | ReviewsView() | AllowancesView() | GrantsEndedView():
             raise AssertionError(f"expected no {type(view).__name__}: no route of the port asks for one")
         case _:
             assert_never(view)

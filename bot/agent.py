@@ -27,11 +27,13 @@ from engine.domain.commands import (
     AskWhy,
     Command,
     Kill,
+    OpenAuto,
     OpenDutch,
     PlaceOrder,
     Press,
     ScanDutch,
     ShowStatus,
+    StopAuto,
 )
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import Operator, TicketKind, TicketState
@@ -108,14 +110,14 @@ class BotAgent:
             self._metrics.count("bot_updates_total", "stranger")
             return None
         parsed = parse(text)
-        safe = isinstance(parsed, ParsedCommand) and parsed.spec.safe
+        safe = isinstance(parsed, ParsedCommand) and parsed.safe
         rate = Rate.OK if safe else self._commands.take(operator.user_id, self._clock.now_ms())
         if rate is not Rate.OK:
             self._metrics.count("bot_updates_total", "over_quota")
             return _slow_down(self.look()) if rate is Rate.FIRST_OVER else None
         if isinstance(parsed, Usage):
             return cards.usage_card(parsed, self.look())
-        if not operator.role.allows(parsed.spec.role):
+        if not operator.role.allows(parsed.role):
             return cards.refusal_card(_role_refusal(operator, parsed.spec), self.look())
         return await self._answer(operator, user_id if chat_id is None else chat_id, parsed, age_ms)
 
@@ -131,6 +133,8 @@ class BotAgent:
             case (
                 ScanDutch()
                 | OpenDutch()
+                | OpenAuto()
+                | StopAuto()
                 | Press()
                 | ShowStatus()
                 | Kill()
@@ -207,7 +211,7 @@ def _toast(view: TicketView) -> str:
         case TicketState.ARMED:
             return "Read the card, then press the red button"
         case TicketState.SENDING:
-            return "Sending…"
+            return "The grant is in force" if ticket.kind is TicketKind.AUTO else "Sending…"
         case TicketState.DONE:
             return "Resumed" if ticket.kind is TicketKind.RESUME else "Done"
         case TicketState.DROPPED:

@@ -3,12 +3,13 @@
 Pure: same view, same look, same card. No Telegram types, no secrets.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Any, assert_never
 
 from bot.card import Button, Card, CommandAct, Look, headline
 from bot.cards_approve import allowances_card
+from bot.cards_auto import auto_card, grants_ended_card
 from bot.cards_order import cancel_card, order_card
 from bot.cards_result import broken_card, done_card, sending_card
 from bot.cards_resume import resume_card
@@ -27,6 +28,7 @@ from engine.domain.units import Ms
 from engine.domain.views import (
     AllowancesView,
     CancelView,
+    GrantsEndedView,
     KillView,
     ReconcileView,
     RefusalView,
@@ -49,6 +51,13 @@ _NEXT = {
     RefusalKind.RULES_CHANGED: Button("📜 Reviews", CommandAct("/review")),
 }
 """The button that leads on from a refusal, where there is one."""
+_BY_KIND: dict[TicketKind, Callable[[TicketView, Look], Card]] = {
+    TicketKind.RESUME: resume_card,
+    TicketKind.REVIEW: review_card,
+    TicketKind.ORDER: order_card,
+    TicketKind.AUTO: auto_card,
+}
+"""Kinds of tickets whose cards have nothing in common with a Dutch one's."""
 _WORLDS = {
     Mode.LOCAL: "simulated money on the exchange of this machine",
     Mode.PAPER: "simulated money, real books",
@@ -56,44 +65,12 @@ _WORLDS = {
 }
 
 
-def render(view: View, look: Look) -> Card:  # noqa: C901 - one row for each view
-    """Return the card of a view."""
-    match view:
-        case TicketView():
-            return ticket_card(view, look)
-        case ScanView():
-            return scan_card(view, look)
-        case StatusView():
-            return status_card(view, look)
-        case KillView():
-            return kill_card(view, look)
-        case ReconcileView():
-            return reconcile_card(view, look)
-        case RefusalView():
-            return refusal_card(view, look)
-        case RulesView():
-            return rules_card(view, look)
-        case ReviewsView():
-            return reviews_card(view, look)
-        case AllowancesView():
-            return allowances_card(view, look)
-        case CancelView():
-            return cancel_card(view, look)
-        case WhyView():
-            return why_card(view, look)
-        case _:
-            assert_never(view)
-
-
 def ticket_card(view: TicketView, look: Look) -> Card:
     """Return the card of a ticket in its present state."""
     ticket, result = view.ticket, view.result
-    if ticket.kind is TicketKind.RESUME:
-        return resume_card(view, look)
-    if ticket.kind is TicketKind.REVIEW:
-        return review_card(view, look)
-    if ticket.kind is TicketKind.ORDER:
-        return order_card(view, look)
+    draw_kind = _BY_KIND.get(ticket.kind)
+    if draw_kind is not None:
+        return draw_kind(view, look)
     match ticket.state:
         case TicketState.DRY | TicketState.ARMED:
             assert ticket.plan is not None, (
@@ -208,3 +185,25 @@ def fault_card(error_id: str, look: Look) -> Card:
         ((_STATUS,),),
         Severity.WARN,
     )
+
+
+BY_VIEW: dict[type, Callable[[Any, Look], Card]] = {
+    TicketView: ticket_card,
+    ScanView: scan_card,
+    StatusView: status_card,
+    KillView: kill_card,
+    ReconcileView: reconcile_card,
+    RefusalView: refusal_card,
+    RulesView: rules_card,
+    ReviewsView: reviews_card,
+    AllowancesView: allowances_card,
+    CancelView: cancel_card,
+    WhyView: why_card,
+    GrantsEndedView: grants_ended_card,
+}
+"""One row for each view of `engine.domain.views`."""
+
+
+def render(view: View, look: Look) -> Card:
+    """Return the card of a view."""
+    return BY_VIEW[type(view)](view, look)

@@ -55,6 +55,8 @@ def status_card(view: StatusView, look: Look) -> Card:
         *_more(len(view.frozen) - PROBLEMS_SHOWN, "frozen events"),
         *(f"💼 {esc(holding)}" for holding in view.holdings[:HOLDINGS_SHOWN]),
         *_more(len(view.holdings) - HOLDINGS_SHOWN, "holdings"),
+        *(f"🤖 {esc(line, 120)}" for line in view.grants[:HOLDINGS_SHOWN]),
+        *_more(len(view.grants) - HOLDINGS_SHOWN, "standing grants"),
         *(f"🔀 {esc(line, 120)}" for line in view.advice[:ADVICE_SHOWN]),
         *_more(len(view.advice) - ADVICE_SHOWN, "merges or splits that would pay"),
         italic(f"as of {when(look.now_ms, clock_time(look.now_ms), 'T')}"),

@@ -16,12 +16,14 @@ from engine.domain.commands import (
     AskWhy,
     Command,
     Kill,
+    OpenAuto,
     OpenDutch,
     ScanDutch,
     ShowStatus,
+    StopAuto,
 )
 from engine.domain.ticket import Role
-from engine.domain.units import LOT, Size, format_size, parse_size, parse_usdc
+from engine.domain.units import LOT, Ms, Size, Usdc, format_size, parse_size, parse_usdc
 
 TEXT_MAX = 200
 """Characters of a message that are looked at."""
@@ -31,6 +33,9 @@ CODE_MAX = 16
 """Longer than any code the catalogue makes (`engine.domain.ids.event_code`)."""
 LIKENESS_MIN = 0.55
 """Below this a typed word is like no command at all."""
+BUDGET_MIN = Usdc(1_000_000)
+AUTO_USUAL_MS, AUTO_LONGEST_MS = Ms(30 * 60_000), Ms(12 * 3_600_000)
+DURATION_DIGITS = 4
 SUGGESTION_MAX = 48
 """Bytes of a suggested command: it becomes a button."""
 
@@ -92,6 +97,16 @@ class ParsedCommand:
     spec: Spec
     ask: Ask
 
+    @property
+    def safe(self) -> bool:
+        """Whether it lowers risk: the whole command does, or ends what a standing grant may do."""
+        return self.spec.safe or isinstance(self.ask, StopAuto)
+
+    @property
+    def role(self) -> Role:
+        """Return who may use it; what lowers risk needs none."""
+        return Role.VIEWER if self.safe else self.spec.role
+
 
 def _bare(ask: Ask) -> Callable[[tuple[str, ...]], Ask]:
     """Return a factory that gives `ask` whatever stands behind the command."""
@@ -110,6 +125,10 @@ def _help(words: tuple[str, ...]) -> Ask | Usage:
 def _dutch(words: tuple[str, ...]) -> Ask | Usage:
     if not words:
         return ScanDutch()
+    if words[0].lower() == "auto":
+        return _auto(words[1:])
+    if words[0].lower() == "stop":
+        return StopAuto()
     if len(words) == 2 and _is_number(words[0]) and not _is_number(words[1]):
         return Usage("", "the code comes first, then the sets", f"/dutch {_as_code(words[1])} {words[0]}")
     typed_code = words[0].lower()
@@ -121,6 +140,35 @@ def _dutch(words: tuple[str, ...]) -> Ask | Usage:
     if len(words) == 1:
         return OpenDutch(code, None)
     return _dutch_sets(code, words[1])
+
+
+def _auto(words: tuple[str, ...]) -> Ask | Usage:
+    """Read `[code|all] <budget> [30m|2h]`; without a scope all events are meant."""
+    code = "" if not words or _is_number(words[0]) else words[0].lower()
+    rest = words[1:] if code else words
+    scope = "" if code == "all" else _as_code(code)
+    budget = rest[0] if rest and _is_number(rest[0]) else "100"
+    typed = f"/dutch auto {scope or 'all'} {budget}"
+    if scope not in (code, "") or not rest or not _is_number(rest[0]) or len(rest) > 2:
+        return Usage(
+            "", "expected an event's code or all, a budget in USDC, and a time such as 30m or 2h", typed
+        )
+    if parse_usdc(budget) < BUDGET_MIN:
+        return Usage("", "a budget below 1 USDC buys nothing", f"/dutch auto {scope or 'all'} 100")
+    lasts_ms = _duration(rest[1]) if len(rest) == 2 else AUTO_USUAL_MS
+    if lasts_ms is None:
+        return Usage("", "the time is minutes or hours such as 30m or 2h, at most 12h", f"{typed} 30m")
+    return OpenAuto(scope, parse_usdc(budget), lasts_ms)
+
+
+def _duration(typed: str) -> Ms | None:
+    """Return a time such as "30m" or "2h", None for anything else and beyond the longest grant."""
+    unit = {"m": 60_000, "h": 3_600_000}.get(typed[-1:].lower())
+    number = typed[:-1]
+    if unit is None or not (number.isascii() and number.isdigit()) or len(number) > DURATION_DIGITS:
+        return None
+    lasts_ms = Ms(int(number) * unit)
+    return lasts_ms if 0 < lasts_ms <= AUTO_LONGEST_MS else None
 
 
 def _with_code(name: str, ask: Callable[[str], Ask]) -> Callable[[tuple[str, ...]], Ask | Usage]:
@@ -176,8 +224,9 @@ def _why(words: tuple[str, ...]) -> Ask | Usage:
 COMMANDS: tuple[Spec, ...] = (
     Spec("status", (), "", Role.VIEWER, "gate, feeds, orders, money", "/status", _bare(ShowStatus())),
     Spec(
-        "dutch", (), "[code] [sets]", Role.TRADER,
-        "what every event's set costs now; with a code, a dry ticket", "/dutch fed5 200", _dutch,
+        "dutch", (), "[code] [sets] | auto [code|all] <USDC> [30m|2h] | stop", Role.TRADER,
+        "what each set costs; with a code, a dry ticket; auto lets the desk send",
+        "/dutch fed5 200", _dutch,
     ),
     Spec(
         "kill", ("k",), "", Role.VIEWER,
@@ -219,7 +268,7 @@ def find(word: str) -> Spec | None:
 def is_safe(text: str) -> bool:
     """Tell whether the line is a command that lowers risk, such as /kill."""
     parsed = parse(text)
-    return isinstance(parsed, ParsedCommand) and parsed.spec.safe
+    return isinstance(parsed, ParsedCommand) and parsed.safe
 
 
 def menu(role: Role) -> tuple[tuple[str, str], ...]:
@@ -270,7 +319,7 @@ def _unknown(typed: str, name: str, rest: tuple[str, ...]) -> Usage:
     completed = parse(" ".join([f"/{nearest}", *rest]))
     if isinstance(completed, Usage):
         return Usage(typed, problem, completed.suggestion)
-    takes_rest = rest and not completed.spec.safe and completed.spec.arguments
+    takes_rest = rest and not completed.safe and completed.spec.arguments
     return Usage(typed, problem, " ".join([f"/{nearest}", *rest]) if takes_rest else f"/{nearest}")
 
 

@@ -63,6 +63,12 @@ METRICS: tuple[Row, ...] = (
     Row("heartbeats_total", Kind.COUNTER, "outcome", "heartbeats sent, missed, mismatched"),
     Row("relayer_allowance_success", Kind.COUNTER, "kind", "approvals that the chain confirmed"),
     Row("dutch_orders_placed", Kind.COUNTER, "", "orders committed for Dutch plans"),
+    Row(
+        "dutch_detector_total",
+        Kind.COUNTER,
+        "outcome",
+        "events planned because their best prices may pay, by what came of it; `missed` must stay 0",
+    ),
     Row("dutch_rulehash_changed", Kind.COUNTER, "", "changes of an event's rules"),
     Row(
         "catalogue_announced_total", Kind.COUNTER, "", "announcements that hold an event until the next read"

@@ -1,4 +1,4 @@
-"""Plans, intents, audit lines and levels of books as JSON, and back to exactly the same value.
+"""Plans, grants, intents, audit lines and levels of books as JSON, and back to exactly the same value.
 
 The text is canonical, `[kind, {...}]`: sorted keys, no spaces, ASCII only, integers in base units. The kind
 carries a version; a text of another version or shape is refused, never guessed at. Levels are
@@ -17,10 +17,11 @@ from engine.domain.effects import Audit
 from engine.domain.market import canonical_json
 from engine.domain.order import OrderIntent
 from engine.domain.plan import Plan
+from engine.domain.ticket import AutoTerms
 from engine.domain.units import Price, Size
 from engine.ports import StoreError
 
-_PLAN, _INTENT, _AUDIT = "plan/1", "intent/1", "audit/1"
+_PLAN, _INTENT, _AUDIT, _AUTO = "plan/1", "intent/1", "audit/1", "auto/1"
 
 _Shape = TypeVar("_Shape")
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
@@ -36,6 +37,16 @@ def encode_plan(plan: Plan) -> str:
 def decode_plan(text: str) -> Plan:
     """Return the plan of a text made by `encode_plan`; raises StoreError."""
     return _decode(_PLAN, Plan, text)
+
+
+def encode_auto(terms: AutoTerms) -> str:
+    """Return the one text of a standing grant's terms."""
+    return _encode(_AUTO, terms)
+
+
+def decode_auto(text: str) -> AutoTerms:
+    """Return the terms of a text made by `encode_auto`; raises StoreError."""
+    return _decode(_AUTO, AutoTerms, text)
 
 
 def encode_intent(intent: OrderIntent) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from engine.domain.ids import PlanId, TicketId, UserId
 from engine.domain.ticket import Claim, Operator, Role, Ticket, TicketKind, TicketState
 from engine.domain.units import LOT, Ms
-from storage.codec import decode_plan, encode_plan
+from storage.codec import decode_auto, decode_plan, encode_auto, encode_plan
 from storage.db import SqlValue, Transaction
 
 KEPT_MS = 24 * 3600 * 1000
@@ -18,11 +18,11 @@ KEPT_MS = 24 * 3600 * 1000
 _INSERT = """
 INSERT INTO tickets (
     ticket_id, kind, state, version, owner_id, owner_name, owner_role, chat_id, message_id, plan, previous,
-    wanted_sets, note, created_ms, rendered_ms, expires_ms, subject, updated_ms
+    wanted_sets, note, created_ms, rendered_ms, expires_ms, subject, auto, updated_ms
 ) VALUES (
     :ticket_id, :kind, :state, :version, :owner_id, :owner_name, :owner_role, :chat_id, :message_id, :plan,
     :previous, :wanted_sets, :note, :created_ms, :rendered_ms, :expires_ms,
-    :subject, :updated_ms
+    :subject, :auto, :updated_ms
 )
 """
 _CHANGES = """
@@ -159,6 +159,7 @@ def ticket_row(ticket: Ticket, updated_ms: Ms) -> dict[str, SqlValue]:
         "rendered_ms": ticket.rendered_ms,
         "expires_ms": ticket.expires_ms,
         "subject": ticket.subject,
+        "auto": None if ticket.auto is None else encode_auto(ticket.auto),
         "updated_ms": updated_ms,
     }
 
@@ -181,4 +182,5 @@ def ticket_of(row: sqlite3.Row) -> Ticket:
         expires_ms=row["expires_ms"],
         message_id=row["message_id"],
         subject=row["subject"],
+        auto=None if row["auto"] is None else decode_auto(row["auto"]),
     )

@@ -1,10 +1,11 @@
 """What an operator asked, and which part of the core carries it out: chat and command line alike."""
 
 from collections.abc import Callable
-from typing import assert_never
+from typing import Any
 
 from engine.core import (
     allowances,
+    dutch_auto,
     dutch_flow,
     halt,
     order_flow,
@@ -24,11 +25,13 @@ from engine.domain.commands import (
     AskReview,
     AskWhy,
     Kill,
+    OpenAuto,
     OpenDutch,
     PlaceOrder,
     Press,
     ScanDutch,
     ShowStatus,
+    StopAuto,
 )
 from engine.domain.effects import Effect
 from engine.domain.events import Asked
@@ -40,58 +43,15 @@ PRESSES: dict[TicketKind, Callable[[Desk, Asked, Press, Ticket], list[Effect]]] 
     TicketKind.RESUME: resume_flow.press_resume,
     TicketKind.REVIEW: review_flow.press_review,
     TicketKind.ORDER: order_flow.press_order,
+    TicketKind.AUTO: dutch_auto.press_auto,
 }
 
 
 def asked(desk: Desk, event: Asked) -> list[Effect]:
     """Carry out an operator's command, and keep what it was refused with."""
-    effects = _carried_out(desk, event)
+    effects = COMMANDS[type(event.command)](desk, event, event.command)
     why.remember_refusal(desk, event, effects)
     return effects
-
-
-def _carried_out(desk: Desk, event: Asked) -> list[Effect]:
-    match event.command:
-        case ScanDutch():
-            return watch.scan_asked(desk, event)
-        case OpenDutch():
-            return dutch_flow.open_dutch(desk, event, event.command)
-        case Press():
-            return _press(desk, event, event.command)
-        case ShowStatus():
-            return watch.status_asked(desk, event)
-        case Kill():
-            return halt.kill(desk, event)
-        case AskResume():
-            return resume_flow.ask_resume(desk, event, event.command)
-        case AskReview():
-            return review_flow.ask_review(desk, event, event.command)
-        case PlaceOrder() | AskCancel() | AskReconcile():
-            return _asked_on_the_command_line(desk, event, event.command)
-        case AskApprove() | AskWhy():
-            return _asked_beside_orders(desk, event, event.command)
-        case _:
-            assert_never(event.command)
-
-
-def _asked_beside_orders(desk: Desk, event: Asked, command: AskApprove | AskWhy) -> list[Effect]:
-    match command:
-        case AskApprove():
-            return allowances.ask_approve(desk, event, command)
-        case AskWhy():
-            return why.ask_why(desk, event, command)
-
-
-def _asked_on_the_command_line(
-    desk: Desk, event: Asked, command: PlaceOrder | AskCancel | AskReconcile
-) -> list[Effect]:
-    match command:
-        case PlaceOrder():
-            return order_flow.place_order(desk, event, command)
-        case AskCancel():
-            return order_flow.ask_cancel(desk, event, command)
-        case AskReconcile():
-            return reconcile.ask_reconcile(desk, event)
 
 
 def _press(desk: Desk, event: Asked, press: Press) -> list[Effect]:
@@ -104,3 +64,22 @@ def _press(desk: Desk, event: Asked, press: Press) -> list[Effect]:
             *ticket.forged_card(desk, event, press),
         ]
     return PRESSES[checked.kind](desk, event, press, checked)
+
+
+COMMANDS: dict[type, Callable[[Desk, Asked, Any], list[Effect]]] = {
+    ScanDutch: lambda desk, event, _scan: watch.scan_asked(desk, event),
+    OpenDutch: dutch_flow.open_dutch,
+    OpenAuto: dutch_auto.open_auto,
+    StopAuto: lambda desk, event, _stop: dutch_auto.stop_auto(desk, event),
+    Press: _press,
+    ShowStatus: lambda desk, event, _status: watch.status_asked(desk, event),
+    Kill: lambda desk, event, _kill: halt.kill(desk, event),
+    AskResume: resume_flow.ask_resume,
+    AskReview: review_flow.ask_review,
+    PlaceOrder: order_flow.place_order,
+    AskCancel: order_flow.ask_cancel,
+    AskReconcile: lambda desk, event, _reconcile: reconcile.ask_reconcile(desk, event),
+    AskApprove: allowances.ask_approve,
+    AskWhy: why.ask_why,
+}
+"""One row for each command of `engine.domain.commands`."""

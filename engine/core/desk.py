@@ -14,6 +14,7 @@ from engine.core import (
     booking,
     breakers,
     catalogue_retry,
+    dutch_auto,
     dutch_flow,
     gate_watch,
     halt,
@@ -25,12 +26,14 @@ from engine.core import (
     reconcile,
     repeats,
     rules_watch,
+    runner,
     ticket,
     user_stream,
     venue_notes,
     venue_watch,
     watch,
 )
+from engine.core.grants import is_granted
 from engine.core.inventory import shares
 from engine.core.read_back import reach_back, read_account
 from engine.core.settling import review_flight, settle_timer, take_up
@@ -98,6 +101,7 @@ def step(desk: Desk, event: Event) -> tuple[Effect, ...]:
     if isinstance(event, MOVES_ORDERS):
         effects += heartbeat.tend(desk, event.at_ms)
     effects += breakers.judge_fills(desk, effects, event.at_ms)
+    effects += dutch_auto.tend(desk, event.at_ms)
     effects = repeats.outgoing(desk, effects, event.at_ms)
     effects += gate_watch.tell(desk, event.at_ms)
     # Looking at a book may have found its checksum wrong: what follows from that waits in the feed core.
@@ -108,6 +112,7 @@ def restored(desk: Desk, event: Restored) -> list[Effect]:
     """Take up where the last process stopped: nothing is re-sent, the unproven is cancelled and proven."""
     desk.tickets = {t.ticket_id: t for t in event.tickets}
     desk.orders.update({o.order_id: o for o in event.orders})
+    desk.runner.sent_plans.update(order.intent.plan_id for order in event.orders)
     desk.past = event.past
     desk.positions.enter_past(event.past, event.past_spent, event.at_ms)
     fills = booking.take_up_fills(desk, event.fills, event.at_ms)
@@ -123,7 +128,9 @@ def restored(desk: Desk, event: Restored) -> list[Effect]:
     for flight in desk.flights.values():
         effects += review_flight(desk, flight.ticket_id, event.at_ms)
     for unfinished in [t for t in desk.tickets.values() if t.state.is_open or _is_cut_off(t)]:
-        effects += ticket.taken_up(desk, unfinished, event.at_ms)
+        its_own = unfinished.kind is TicketKind.AUTO or is_granted(unfinished)
+        take_up_one = dutch_auto.taken_up if its_own else ticket.taken_up
+        effects += take_up_one(desk, unfinished, event.at_ms)
     return [
         ReadCatalogue(),
         *effects,
@@ -134,7 +141,7 @@ def restored(desk: Desk, event: Restored) -> list[Effect]:
 
 
 def _is_cut_off(resume: Ticket) -> bool:
-    return resume.kind is TicketKind.RESUME and resume.state is TicketState.SENDING
+    return resume.kind in (TicketKind.RESUME, TicketKind.AUTO) and resume.state is TicketState.SENDING
 
 
 def _restore_flights(desk: Desk, event: Restored) -> None:
@@ -198,7 +205,7 @@ def books_read(desk: Desk, event: BooksRead) -> list[Effect]:
     """Give REST books to the feed core, and to the Send that waits for them."""
     effects = list(desk.feeds.books_read(event.asked, event.snapshots, event.at_ms))
     recheck.note_books(desk, event)
-    return effects + dutch_flow.recheck_due(desk, event.at_ms)
+    return [*effects, *dutch_flow.recheck_due(desk, event.at_ms), *runner.look(desk, event.at_ms)]
 
 
 def books_read_failed(desk: Desk, event: BooksReadFailed) -> list[Effect]:
@@ -209,7 +216,7 @@ def books_read_failed(desk: Desk, event: BooksReadFailed) -> list[Effect]:
 def books_touched(desk: Desk, event: BooksTouched) -> list[Effect]:
     """Remember how far the books were when the desk last looked, so that a replay looks at the same point."""
     desk.books_sequence = event.sequence
-    return dutch_flow.recheck_due(desk, event.at_ms)
+    return [*dutch_flow.recheck_due(desk, event.at_ms), *runner.look(desk, event.at_ms)]
 
 
 def committed(desk: Desk, event: BatchCommitted) -> list[Effect]:
@@ -233,7 +240,7 @@ def job_due(desk: Desk, event: JobDue) -> list[Effect]:
         case Job.RECONCILE:
             return [read_account(desk, event.at_ms, "job")]
         case Job.DUTCH_SCAN:
-            return watch.scan_job(desk, event.at_ms)
+            return runner.scan_job(desk, event.at_ms)
         case Job.CATALOGUE_REFRESH:
             return [ReadCatalogue()]
         case Job.SNAPSHOTS:
@@ -282,6 +289,7 @@ TIMERS: dict[str, Callable[[Desk, str, Ms], list[Effect]]] = {
     breakers.LAG_TIMER: lambda desk, _key, at_ms: breakers.lag_timer(desk, at_ms),
     gate_watch.BLIND_TIMER: lambda desk, _key, at_ms: gate_watch.blind_timer(desk, at_ms),
     gate_watch.TELL_TIMER: lambda _desk, _key, _at_ms: [],  # every step tells what is due
+    dutch_auto.AUTO_TIMER: lambda desk, key, at_ms: dutch_auto.auto_timer(desk, TicketId(key), at_ms),
     recheck.TIMER: lambda desk, key, at_ms: dutch_flow.recheck_timer(desk, TicketId(key), at_ms),
     "settle": lambda desk, key, at_ms: settle_timer(desk, TicketId(key), at_ms),
     repeats.CANCEL_ALL_TIMER: lambda _desk, _key, _at_ms: [CancelEverything()],

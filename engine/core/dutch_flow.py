@@ -9,7 +9,9 @@ from dataclasses import replace
 
 from engine.core import recheck
 from engine.core.dutch import plan_dutch, replan_within, tokens_of
+from engine.core.dutch_auto import given_up
 from engine.core.eligibility import ineligible
+from engine.core.grants import grant_of, is_granted, not_granted
 from engine.core.order_terms import GTD_LEAD_MS
 from engine.core.resend import TOTAL_MS
 from engine.core.risk import closed, event_busy, no_tokens, review, room
@@ -27,7 +29,7 @@ from engine.domain.order import OrderIntent, TimeInForce
 from engine.domain.plan import Plan, PlanLeg, intent_of
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import MOVES, Claim, Move, Ticket, TicketKind, TicketState
-from engine.domain.units import Ms, Size
+from engine.domain.units import Ms, Size, Usdc
 
 
 def open_dutch(desk: Desk, asked: Asked, command: OpenDutch) -> list[Effect]:
@@ -50,8 +52,13 @@ def open_dutch(desk: Desk, asked: Asked, command: OpenDutch) -> list[Effect]:
     return open_ticket(desk, asked, TicketKind.DUTCH, plan=planned, wanted=command.sets)
 
 
-def plan_now(desk: Desk, event: EventGroup, wanted: Size | None, at_ms: Ms) -> Plan | Refusal:
-    """Plan an event on the present books: rules, guards, books, planner, in this order."""
+def plan_now(
+    desk: Desk, event: EventGroup, wanted: Size | None, at_ms: Ms, *, most: Usdc | None = None
+) -> Plan | Refusal:
+    """Plan an event on the present books: rules, guards, books, planner, in this order.
+
+    `most` is what the plan may spend beside every cap, as under a standing grant.
+    """
     dutch = desk.settings.dutch
     refusal = _not_allowed(desk, event)
     if refusal is not None:
@@ -59,7 +66,10 @@ def plan_now(desk: Desk, event: EventGroup, wanted: Size | None, at_ms: Ms) -> P
     books = live_books(desk, event, at_ms)
     if isinstance(books, Refusal):
         return books
-    return plan_dutch(event, books, wanted=wanted, params=dutch, room=room(desk, at_ms), now_ms=at_ms)
+    within = room(desk, at_ms)
+    if most is not None:
+        within = replace(within, ticket=Usdc(min(within.ticket, most)))
+    return plan_dutch(event, books, wanted=wanted, params=dutch, room=within, now_ms=at_ms)
 
 
 def _not_allowed(desk: Desk, event: EventGroup) -> Refusal | None:
@@ -164,6 +174,10 @@ def _send(desk: Desk, asked: Asked, ticket: Ticket, *, looked: bool) -> list[Eff
     plan = ticket.plan
     assert plan is not None, f"expected a Dutch ticket to carry its plan: {ticket.ticket_id}"
     refusal = closed(desk) or no_tokens(desk, len(plan.legs), asked.at_ms)
+    if is_granted(ticket):
+        refusal = refusal or not_granted(desk, ticket, plan, asked.at_ms)
+        if refusal is not None:
+            return given_up(desk, ticket, refusal, asked.at_ms)
     if refusal is not None:
         return refuse(asked, ticket.ticket_id, refusal)
     worse = _worse_than(desk, plan, asked.at_ms)
@@ -176,7 +190,7 @@ def _send(desk: Desk, asked: Asked, ticket: Ticket, *, looked: bool) -> list[Eff
         tokens = tuple(leg.token_id for leg in plan.legs)
         return recheck.begin(desk, asked, ticket.ticket_id, ticket.version, tokens)
     # The machine moves here and now: a second press finds no such move. The row follows in the commit.
-    after, _ = moved(desk, ticket, Move.SEND, asked.at_ms)
+    after, _ = moved(desk, ticket, Move.SEND, asked.at_ms, note=ticket.note if is_granted(ticket) else "")
     grant = mint_grant(desk, after, approved, asked.at_ms)
     desk.committing[ticket.ticket_id] = PendingSend(asked.request, plan)
     claim = Claim(ticket.ticket_id, ticket.state, ticket.version)
@@ -185,7 +199,9 @@ def _send(desk: Desk, asked: Asked, ticket: Ticket, *, looked: bool) -> list[Eff
 
 
 def _back_to_dry(desk: Desk, asked: Asked, ticket: Ticket, refusal: Refusal) -> list[Effect]:
-    """Show the card again with what moved, on a fresh plan where there is one."""
+    """Show the card again with what moved, on a fresh plan where there is one; a grant's plan is given up."""
+    if is_granted(ticket):
+        return given_up(desk, ticket, refusal, asked.at_ms)
     fresh = _plan_again(desk, ticket, asked.at_ms)
     plan = None if isinstance(fresh, Refusal) else fresh
     after, effects = moved(desk, ticket, Move.WORSE, asked.at_ms, plan=plan, note=refusal.text)
@@ -233,6 +249,12 @@ def committed(desk: Desk, event: BatchCommitted) -> list[Effect]:
     assert ticket.plan is not None, f"expected a sent ticket to carry its plan: {ticket.ticket_id}"
     for order in event.orders:
         desk.orders[order.order_id] = order
+    desk.runner.sent_plans.add(ticket.plan.plan_id)
+    standing = grant_of(desk, ticket)
+    if standing is not None:
+        standing.sent += 1
+        standing.last = f"{ticket.ticket_id} {ticket.plan.code}: sent"
+        standing.given_up.pop(ticket.plan.event_id, None)
     desk.flights[ticket.ticket_id] = Flight(
         ticket_id=ticket.ticket_id,
         event_id=ticket.plan.event_id,

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from engine.core.feed_intake import Intake
-from engine.core.feed_market import FeedStatus, Watched
+from engine.core.feed_market import FeedStatus, Touch, Watched
 from engine.core.feed_pulse import Pulse
 from engine.core.feed_resync import Resyncs, move
 from engine.core.feed_table import NOT_LIVE, FeedEvent, FeedState
@@ -23,7 +23,7 @@ from engine.domain.frames import (
     BookSnapshot,
     Frame,
 )
-from engine.domain.ids import ConnectionId, TokenId
+from engine.domain.ids import ConditionId, ConnectionId, TokenId
 from engine.domain.units import Ms
 
 __all__ = ["SILENCE_MS", "SNAPSHOT_PATIENCE_MS", "FeedStatus", "Feeds", "TrackedToken"]
@@ -129,6 +129,7 @@ class Feeds:
                 pass  # asked before the doubt: the book that was asked for because of it is on its way
             elif counts and snapshot is not None and feed.take_rest(snapshot, at_ms):
                 self._intake.sequence += 1
+                self._intake.touched.add(feed.token.condition_id)
                 self._resyncs.prove(feed, self._watched.market_of(feed), at_ms)
             else:
                 self._resyncs.want(feed, at_ms)
@@ -179,6 +180,18 @@ class Feeds:
             venue_ms=feed.stamp.venue_ms,
             confirmed_ms=confirmed_ms,
         )
+
+    def take_touched(self) -> set[ConditionId]:
+        """Return the markets whose books may have changed since the last call, and forget them."""
+        touched, self._intake.touched = self._intake.touched, set()
+        return touched
+
+    def touch(self, token_id: TokenId) -> Touch:
+        """Return the best bid and ask of a book as it stands, proven or not; None for an empty side."""
+        feed = self._watched.feeds.get(token_id)
+        if feed is None or feed.book is None:
+            return None, None
+        return feed.book.best_bid(), feed.book.best_ask()
 
     def owes(self, token_id: TokenId) -> bool:
         """Tell whether the venue has, or may have, a newer book than the stream has brought."""

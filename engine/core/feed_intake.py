@@ -47,6 +47,8 @@ class Intake:
         self.deltas = 0
         """Counted apart from `tally`, which would cost as much as applying a change."""
         self.notices: list[PassOn] = []
+        self.touched: set[ConditionId] = set()
+        """Markets whose books may have changed since the planners last looked."""
         self._watched = watched
         self._resyncs = resyncs
         self._upkeep = upkeep
@@ -120,6 +122,7 @@ class Intake:
             ready.append((feed, price, change))
         market.venue_ms, market.moved_ms = venue_ms, at_ms
         self.sequence += 1
+        self.touched.add(delta.condition_id)
         known = True
         for feed, price, change in ready:
             if not feed.book.put(change.side, price, change):  # type: ignore[union-attr]  # a live feed has one
@@ -141,6 +144,7 @@ class Intake:
         self.sequence += 1
         for token_id in parts:
             self._watched.market_of(self._watched.feeds[token_id]).moved_ms = at_ms
+            self.touched.add(self._watched.feeds[token_id].token.condition_id)
         feeds = [(self._watched.feeds[token_id], changes) for token_id, changes in parts.items()]
         objections = [feed.objection(delta, changes, at_ms) for feed, changes in feeds]
         fault = next((found for found in objections if found is not None), None)
@@ -186,6 +190,7 @@ class Intake:
         if feed is None:
             return
         self.sequence += 1
+        self.touched.add(feed.token.condition_id)
         self._watched.market_of(feed).moved_ms = at_ms
         self._judge(feed, feed.take_snapshot(snapshot, at_ms), at_ms)
 

@@ -15,6 +15,8 @@ from engine.domain.ids import ConditionId, ConnectionId, TokenId
 from engine.domain.units import PRICE_ONE, Ms, Price
 
 COARSEST = Price(PRICE_ONE)
+Touch = tuple[Price | None, Price | None]
+"""Best bid and best ask of one book; None for an empty side."""
 LONG_AGO = Ms(-(1 << 62))
 """Before any time there is: nothing of the kind has happened yet."""
 

@@ -6,6 +6,7 @@ fill. Sums are over fills read back as trades, so they equal the venue's ledger 
 
 from dataclasses import replace
 
+from engine.core.grants import grant_view
 from engine.core.leg_risk import dump_proceeds
 from engine.core.state import POLL_SLACK_AFTER, Desk, Flight, fills_of, fills_of_order
 from engine.domain.book import LiveBook
@@ -55,7 +56,10 @@ def view_of(desk: Desk, ticket: Ticket) -> TicketView:
     """Return the ticket with its result, as the chat shows it."""
     flight = desk.flights.get(ticket.ticket_id)
     if flight is None:
-        return TicketView(ticket, None, desk.balance, rules=desk.readings.get(ticket.ticket_id))
+        rules, grant = desk.readings.get(ticket.ticket_id), desk.runner.grants.get(ticket.ticket_id)
+        revision = 0 if grant is None else grant.revision
+        standing = grant_view(desk, ticket)
+        return TicketView(ticket, None, desk.balance, revision=revision, rules=rules, grant=standing)
     return TicketView(ticket, result_of(desk, flight), desk.balance, flight.risk, flight.revision)
 
 

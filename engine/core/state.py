@@ -13,7 +13,7 @@ from engine.core.gate import Standing
 from engine.core.known_orders import KnownOrders
 from engine.core.positions import Positions
 from engine.core.rate_governor import RateGovernor
-from engine.core.watches import Cancels, Heart, Tally, VenueWatch
+from engine.core.watches import Cancels, Heart, Runner, Tally, VenueWatch
 from engine.domain.account import OpenOrder, VenueTrade
 from engine.domain.events import Asked, PastFills
 from engine.domain.history import KeptSnapshot
@@ -272,6 +272,7 @@ class Desk:
     heart: Heart = field(default_factory=Heart)
     cancels: Cancels = field(default_factory=Cancels)
     tally: Tally = field(default_factory=Tally)
+    runner: Runner = field(default_factory=Runner)
     stream_lost_ms: Ms | None = None
     """Since when the user stream is away; None while it is up, or where there is none."""
 

@@ -7,6 +7,7 @@ business (`dutch_flow`, `resume_flow`).
 
 from dataclasses import replace
 
+from engine.core.grants import grant_of, is_granted, not_granted
 from engine.core.settling import view_of
 from engine.core.state import Desk
 from engine.domain.commands import Press
@@ -18,6 +19,7 @@ from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import (
     MOVES,
     Approved,
+    AutoTerms,
     Claim,
     Grant,
     Move,
@@ -51,7 +53,10 @@ def may_open(desk: Desk, asked: Asked) -> Refusal | None:
     mine = [
         t
         for t in desk.tickets.values()
-        if t.owner == asked.operator and t.state.is_open and t.kind is not TicketKind.REVIEW
+        if t.owner == asked.operator
+        and t.state.is_open
+        and t.kind is not TicketKind.REVIEW
+        and not is_granted(t)
     ]
     if len(mine) >= desk.settings.tickets.open_max:
         return Refusal(
@@ -89,6 +94,7 @@ def new_ticket(
     wanted: Size | None = None,
     note: str = "",
     subject: str = "",
+    auto: AutoTerms | None = None,
 ) -> tuple[Ticket, list[Effect]]:
     """Open a dry ticket; the caller answers."""
     entropy = asked.entropy
@@ -110,6 +116,7 @@ def new_ticket(
         expires_ms=Ms(asked.at_ms + desk.settings.tickets.dry_ttl_ms),
         message_id=None,
         subject=subject,
+        auto=auto,
     )
     desk.tickets[ticket.ticket_id] = ticket
     return ticket, [
@@ -207,17 +214,26 @@ def moved(
 
 
 def mint_grant(desk: Desk, ticket: Ticket, approved: Approved, at_ms: Ms) -> Grant:
-    """Return the right to send this ticket's plan once; good for as long as its bytes may be sent."""
+    """Return the right to send this ticket's plan once; good for as long as its bytes may be sent.
+
+    Behind it is the press of Send on this ticket, or on the ticket of the standing grant that opened it.
+    """
     plan = ticket.plan
     assert plan is not None, f"expected {ticket.ticket_id} to carry a plan"
     assert plan.plan_id == approved.plan_id, f"expected approval of {plan.plan_id}, was {approved.plan_id}"
     assert ticket.state is TicketState.SENDING, f"expected a confirmed Send, was {ticket.state.value}"
+    refused = not_granted(desk, ticket, plan, at_ms)
+    assert refused is None, f"expected a press, or a standing grant in force: {refused}"
+    ends_ms = at_ms + desk.settings.dutch.max_book_age_ms
+    standing = grant_of(desk, ticket)
+    if standing is not None:
+        ends_ms = min(ends_ms, standing.expires_ms)
     return Grant(
         ticket_id=ticket.ticket_id,
         plan_id=plan.plan_id,
         user_id=ticket.owner.user_id,
         spend_max=approved.spend_max,
-        expires_ms=Ms(at_ms + desk.settings.dutch.max_book_age_ms),
+        expires_ms=Ms(ends_ms),
     )
 
 

@@ -4,19 +4,19 @@ from engine.core.conversion_advice import conversion_advice
 from engine.core.dutch import scan_row
 from engine.core.dutch_flow import plan_now
 from engine.core.feed import TrackedToken
+from engine.core.grants import grant_lines
 from engine.core.inventory import holdings
 from engine.core.risk import event_busy, spent_today
 from engine.core.rules_watch import compare_rules
 from engine.core.state import Announced, Desk, live_orders
-from engine.domain.effects import Audit, Count, Effect, RaiseAlert, ReadCatalogue, Reply
+from engine.domain.effects import Audit, Count, Effect, ReadCatalogue, Reply
 from engine.domain.events import Asked, CatalogueRead, VenueNotice
 from engine.domain.frames import NewMarket
 from engine.domain.ids import ConditionId, EventId
 from engine.domain.market import Market
 from engine.domain.order import OrderState
-from engine.domain.plan import Plan
-from engine.domain.units import Ms, Rounding, format_cents, format_scaled, format_size
-from engine.domain.views import Alert, ScanRow, ScanView, Severity, StatusView
+from engine.domain.units import Ms, format_scaled, format_size
+from engine.domain.views import ScanRow, ScanView, StatusView
 
 
 def catalogue_read(desk: Desk, event: CatalogueRead) -> list[Effect]:
@@ -29,7 +29,10 @@ def catalogue_read(desk: Desk, event: CatalogueRead) -> list[Effect]:
     desk.catalogue_failures = 0
     _caught_up(desk, event.asked_ms)
     tracked = [t for group in event.events for market in group.markets for t in tokens_of(group.code, market)]
-    return [*desk.feeds.track(tracked, event.at_ms), *rules]
+    effects = [*desk.feeds.track(tracked, event.at_ms), *rules]
+    desk.runner.detector.watch(event.events, desk.settings.dutch, desk.feeds)
+    desk.runner.dirty = set(desk.runner.detector.hot)
+    return effects
 
 
 def venue_notice(desk: Desk, event: VenueNotice) -> list[Effect]:
@@ -111,33 +114,6 @@ def scan_asked(desk: Desk, asked: Asked) -> list[Effect]:
     return [Reply(asked.request, ScanView(scan(desk, asked.at_ms)))]
 
 
-def scan_job(desk: Desk, at_ms: Ms) -> list[Effect]:
-    """Tell each window once when it opens; what must be looked at is proposed, never sent."""
-    effects: list[Effect] = []
-    paying: set[EventId] = set()
-    for group in desk.events.values():
-        planned = event_busy(desk, group.event_id, group.code) or plan_now(desk, group, None, at_ms)
-        if isinstance(planned, Plan):
-            paying.add(group.event_id)
-            if group.event_id not in desk.paying:
-                effects.append(_window(planned))
-    desk.paying = paying
-    return effects
-
-
-def _window(plan: Plan) -> RaiseAlert:
-    margin = format_cents(plan.margin.net, Rounding.DOWN)
-    return RaiseAlert(
-        Alert(
-            key=f"window:{plan.event_id}",
-            severity=Severity.INFO,
-            subject=f"{plan.code} pays",
-            text=f"{plan.title}: {format_size(plan.size)} sets leave +{margin} USDC after fees and buffers",
-            next_step=f"/dutch {plan.code}",
-        )
-    )
-
-
 def status(desk: Desk, at_ms: Ms) -> StatusView:
     """Return the dashboard's facts."""
     feeds = desk.feeds.status(at_ms)
@@ -160,6 +136,7 @@ def status(desk: Desk, at_ms: Ms) -> StatusView:
         holdings=holdings(desk),
         frozen=tuple(f"{_code(desk, event_id)}: {why}" for event_id, why in _frozen(desk)),
         advice=conversion_advice(desk, at_ms),
+        grants=grant_lines(desk),
     )
 
 

@@ -1,10 +1,11 @@
-"""What the desk remembers about its venue, its heartbeats, its cancels and its breakers. Values only."""
+"""What the desk remembers about venue, heartbeats, cancels, breakers and runner. Values only."""
 
 from collections import deque
 from dataclasses import dataclass, field
 
-from engine.domain.ids import OrderId, TicketId
-from engine.domain.units import Ms
+from engine.core.detector import Detector
+from engine.domain.ids import EventId, OrderId, PlanId, TicketId
+from engine.domain.units import Ms, Usdc
 from engine.domain.venue_state import VenueState
 
 
@@ -56,3 +57,52 @@ class Cancels:
     """When each is to be sent, or sent again."""
     tries: dict[OrderId, int] = field(default_factory=dict)
     """How often in a row an id's cancel got no answer."""
+
+
+@dataclass(slots=True)
+class StandingGrant:
+    """One `/dutch auto` ticket that is in force. It is never stored: a restart ends it."""
+
+    ticket_id: TicketId
+    event_id: EventId | None
+    """The one event it is limited to; None for all."""
+    budget: Usdc
+    per_plan: Usdc
+    expires_ms: Ms
+    reserved: dict[TicketId, Usdc] = field(default_factory=dict)
+    """Every ticket opened under it that has not come to nothing, with the most it may spend."""
+    flying: list[TicketId] = field(default_factory=list)
+    """Those whose end is not known yet."""
+    sent: int = 0
+    whole: int = 0
+    failed: int = 0
+    failed_in_a_row: int = 0
+    pauses: dict[EventId, Ms] = field(default_factory=dict)
+    """Until when an event takes no plan under it."""
+    given_up: dict[EventId, int] = field(default_factory=dict)
+    """How many plans of an event in a row were given up before they were sent."""
+    last: str = ""
+    """One sentence about the newest thing it did."""
+    shown: tuple[object, ...] = ()
+    """What its card was last shown with."""
+    revision: int = 0
+    """Counts what its card was shown with."""
+
+
+@dataclass(slots=True)
+class Runner:
+    """What is watched for windows, and what may be sent without a press."""
+
+    detector: Detector = field(default_factory=Detector)
+    dirty: set[EventId] = field(default_factory=set)
+    """Hot events whose books changed since they were last planned."""
+    planned_ms: dict[EventId, Ms] = field(default_factory=dict)
+    """When an event was last planned because of the detector."""
+    told_ms: dict[EventId, Ms] = field(default_factory=dict)
+    """When an event's window was last announced."""
+    grants: dict[TicketId, StandingGrant] = field(default_factory=dict)
+    """Standing grants in force."""
+    sent_plans: set[PlanId] = field(default_factory=set)
+    """Every plan that left, restored ones included: none of them is sent again without a press."""
+    attempts: int = 0
+    """Counts tickets opened without a press."""

@@ -25,6 +25,20 @@ class OpenDutch:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenAuto:
+    """Open the ticket of a standing grant: for one event, or with an empty code for all."""
+
+    code: str
+    budget: Usdc
+    lasts_ms: Ms
+
+
+@dataclass(frozen=True, slots=True)
+class StopAuto:
+    """End every standing grant. Needs nothing and passes in every state; what was sent runs to its end."""
+
+
+@dataclass(frozen=True, slots=True)
 class Press:
     """A button of a ticket's card. Its authenticity was checked by the bot, its timeliness is not."""
 
@@ -120,6 +134,8 @@ class AskWhy:
 Command = (
     ScanDutch
     | OpenDutch
+    | OpenAuto
+    | StopAuto
     | Press
     | ShowStatus
     | Kill

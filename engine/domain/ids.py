@@ -38,6 +38,10 @@ def ticket_id(entropy: int) -> TicketId:
     return TicketId("T-" + "".join(letters))
 
 
+WORDS_OF_COMMANDS = frozenset({"all", "auto", "stop"})
+"""What stands where a code could stand in a command: never an event's code."""
+
+
 def event_code(slug: str, outcomes: int, taken: Container[str]) -> str:
     """Return the short code of an event: its slug's first word and, for a group, the number of outcomes.
 
@@ -48,7 +52,7 @@ def event_code(slug: str, outcomes: int, taken: Container[str]) -> str:
     code = word if outcomes == 1 else f"{word}{outcomes}"
     candidate = code
     for suffix in range(ord("b"), ord("z") + 1):
-        if candidate not in taken:
+        if candidate not in taken and candidate not in WORDS_OF_COMMANDS:
             return candidate
         candidate = code + chr(suffix)
     raise ValueError(f"expected a free code for {slug!r}, found {code} to {candidate} taken")

@@ -42,6 +42,8 @@ class TicketKind(Enum):
     REVIEW = "review"
     ORDER = "order"
     """One order, asked for and confirmed on the command line."""
+    AUTO = "auto"
+    """A standing grant: while it is in force (SENDING) the desk sends Dutch plans, each as its own ticket."""
 
     @property
     def is_stored(self) -> bool:
@@ -128,6 +130,18 @@ MOVES: dict[tuple[TicketState, Move], TicketState] = {
 
 
 @dataclass(frozen=True, slots=True)
+class AutoTerms:
+    """What a standing grant allows beside its scope; the desk's own caps hold as well."""
+
+    budget: Usdc
+    """The most that all its plans may spend together."""
+    per_plan: Usdc
+    """The most that one of them may spend."""
+    lasts_ms: Ms
+    """From its Send to its end."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ticket:
     """One ticket as stored. `version` counts every card shown; a press names the version it read."""
 
@@ -152,7 +166,10 @@ class Ticket:
     message_id: int | None
     """The message that carries the card; a press from any other message is refused."""
     subject: str = ""
-    """Code of the event whose freeze a resume lifts, or whose rules a review reads; empty otherwise."""
+    """Code of the event whose freeze a resume lifts, whose rules a review reads, or to which a standing grant
+    is limited; of a Dutch ticket the id of the standing grant that sent it. Empty otherwise."""
+    auto: AutoTerms | None = None
+    """The terms of a standing grant; None for every other kind."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from engine.domain.ids import OrderId
+from engine.domain.ids import OrderId, TicketId
 from engine.domain.order import OrderState
 from engine.domain.plan import LegRisk
 from engine.domain.refusal import Refusal
@@ -107,6 +107,24 @@ class ReviewsView:
 
 
 @dataclass(frozen=True, slots=True)
+class GrantView:
+    """How far a standing grant has come."""
+
+    left: Usdc
+    """What its plans may still spend; what is in flight counts at its worst case."""
+    sent: int
+    """Plans sent."""
+    whole: int
+    """Of these, filled whole."""
+    failed: int
+    """Of these, filled in part or not at all."""
+    flying: tuple[TicketId, ...]
+    """Tickets of plans whose end is not known yet."""
+    last: str
+    """One sentence about the newest thing it did; empty before the first."""
+
+
+@dataclass(frozen=True, slots=True)
 class TicketView:
     """A ticket and, once sent, its result."""
 
@@ -120,6 +138,8 @@ class TicketView:
     """Counts what the card was shown with; larger is newer."""
     rules: RulesView | None = None
     """What a review ticket is about; None for every other kind."""
+    grant: GrantView | None = None
+    """How far a standing grant has come; None before its Send, after its end, and for every other kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +201,8 @@ class StatusView:
     """One line per event that takes no new plans: code and why."""
     advice: tuple[str, ...] = ()
     """One line per merge of held pairs, or split, that would pay; nothing does it by itself."""
+    grants: tuple[str, ...] = ()
+    """One line per standing grant in force: ticket, scope, budget left, end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +233,15 @@ class ReconcileView:
     """Orders of the account that this desk did not send."""
     unproven: int
     """Orders whose end is not proven yet, resting ones included."""
+
+
+@dataclass(frozen=True, slots=True)
+class GrantsEndedView:
+    """Standing grants that somebody stopped; none if there was none."""
+
+    tickets: tuple[TicketId, ...]
+    flying: tuple[TicketId, ...]
+    """Tickets that were sent under them and run to their end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +305,7 @@ View = (
     | KillView
     | ReconcileView
     | CancelView
+    | GrantsEndedView
     | RefusalView
     | RulesView
     | ReviewsView

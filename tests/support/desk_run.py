@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from engine.core.desk import step
 from engine.core.dutch import DutchParams
 from engine.core.feed import Feeds
+from engine.core.feed_market import Touch
 from engine.core.state import Caps, Desk, DeskSettings, OrderRules, TicketRules
 from engine.domain.account import AccountState, CancelReply, OpenOrder, UserOrder, VenueTrade
 from engine.domain.book import LiveBook, NotLive
@@ -37,7 +38,7 @@ from engine.domain.events import (
     UserTold,
 )
 from engine.domain.failure import LegAnswer
-from engine.domain.ids import EventId, OrderId, TicketId, TokenId
+from engine.domain.ids import ConditionId, EventId, OrderId, TicketId, TokenId
 from engine.domain.market import EventGroup
 from engine.domain.order import OrderRecord
 from engine.domain.ticket import Move, Operator, Ticket
@@ -70,6 +71,21 @@ class ShownBooks(Feeds):
         super().__init__()
         self.shown: dict[TokenId, LiveBook] = {}
         self.down: NotLive | None = None
+        self._seen: dict[TokenId, LiveBook] = {}
+
+    def take_touched(self) -> set[ConditionId]:
+        changed = {
+            book.condition_id for token_id, book in self.shown.items() if self._seen.get(token_id) is not book
+        }
+        gone = {book.condition_id for token_id, book in self._seen.items() if token_id not in self.shown}
+        self._seen = dict(self.shown)
+        return changed | gone
+
+    def touch(self, token_id: TokenId) -> Touch:
+        book = self.shown.get(token_id)
+        if book is None:
+            return None, None
+        return (book.bids[0].price if book.bids else None), (book.asks[0].price if book.asks else None)
 
     def live(self, token_id: TokenId, at_ms: Ms) -> LiveBook | NotLive:
         if self.down is not None:

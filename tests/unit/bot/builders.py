@@ -11,7 +11,7 @@ from engine.domain.market import Side
 from engine.domain.order import OrderState
 from engine.domain.plan import LegRisk, Margin, Plan, PlanKind, PlanLeg
 from engine.domain.review import Review, RuleChange
-from engine.domain.ticket import Operator, Role, Ticket, TicketKind, TicketState
+from engine.domain.ticket import AutoTerms, Operator, Role, Ticket, TicketKind, TicketState
 from engine.domain.units import Ms, Price, Size, Usdc
 from engine.domain.views import LegResult, RulesStanding, RulesView, TicketResult, TicketView
 
@@ -126,6 +126,12 @@ def resume_ticket(state: TicketState, *, note: str = "", version: int = 1, subje
 
 def review_ticket(state: TicketState = TicketState.DRY, *, note: str = "", version: int = 1) -> Ticket:
     return replace(resume_ticket(state, version=version, note=note, subject="fed4"), kind=TicketKind.REVIEW)
+
+
+def auto_ticket(state: TicketState, *, note: str = "", version: int = 1, subject: str = "") -> Ticket:
+    terms = AutoTerms(Usdc(500_000_000), Usdc(250_000_000), Ms(2 * 3_600_000))
+    plain = resume_ticket(state, version=version, note=note, subject=subject)
+    return replace(plain, kind=TicketKind.AUTO, auto=terms)
 
 
 REVIEWED_RULES = '["rules/1","9001"]'

@@ -25,17 +25,19 @@ from engine.domain.commands import (
     AskReview,
     Command,
     Kill,
+    OpenAuto,
     OpenDutch,
     PlaceOrder,
     Press,
     ScanDutch,
     ShowStatus,
+    StopAuto,
 )
 from engine.domain.ids import TicketId
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import MOVES, Operator, Ticket, TicketKind, TicketState
 from engine.domain.units import Ms, Usdc
-from engine.domain.views import AllowancesView, KillView, RefusalView, TicketView, View
+from engine.domain.views import AllowancesView, GrantsEndedView, KillView, RefusalView, TicketView, View
 from engine.metrics import Metrics
 from tests.unit.bot.builders import (
     ANA,
@@ -43,6 +45,7 @@ from tests.unit.bot.builders import (
     CHO,
     NOW,
     SECRET,
+    auto_ticket,
     make_result,
     make_rules,
     make_ticket,
@@ -70,7 +73,9 @@ class FakeDesk:
         await self._wait(command)
         return self._answer(operator, chat_id, command)
 
-    def _answer(self, operator: Operator, chat_id: int, command: Command) -> View:
+    def _answer(  # noqa: C901 - one row for each command
+        self, operator: Operator, chat_id: int, command: Command
+    ) -> View:
         if isinstance(command, AskApprove):
             return AllowancesView((), Usdc(3_000_000_000))
         match command:
@@ -88,6 +93,11 @@ class FakeDesk:
                 return self._review(operator, chat_id, command.code)
             case Press():
                 return self._press(operator, command)
+            case OpenAuto():
+                opened = replace(auto_ticket(TicketState.DRY), owner=operator, chat_id=chat_id)
+                return self._keep(replace(opened, subject=command.code))
+            case StopAuto():
+                return GrantsEndedView((), ())
             case PlaceOrder() | AskCancel():
                 raise AssertionError(f"expected a command of the chat, was {command}")
 

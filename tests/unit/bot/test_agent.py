@@ -9,11 +9,20 @@ import pytest
 from bot.agent import COMMANDS_A_MINUTE, PRESSES_A_MINUTE, BotAgent, Tapped
 from bot.card import Card, CommandAct, MoveAct
 from engine.clock import ManualClock
-from engine.domain.commands import AskResume, Kill, OpenDutch, Press, ScanDutch, ShowStatus
+from engine.domain.commands import (
+    AskResume,
+    Kill,
+    OpenAuto,
+    OpenDutch,
+    Press,
+    ScanDutch,
+    ShowStatus,
+    StopAuto,
+)
 from engine.domain.ids import TicketId
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import Move, TicketKind, TicketState
-from engine.domain.units import Size
+from engine.domain.units import Ms, Size, Usdc
 from engine.domain.views import RefusalView
 from engine.metrics import Metrics
 from tests.unit.bot.builders import ANA, BEN, CHO, NOW, STRANGER, make_result, make_ticket, make_view
@@ -65,6 +74,8 @@ async def press(agent: BotAgent, card: Card, label: str, *, user_id: int = 1001)
         ("/status", "· status · desk", ShowStatus()),
         ("/dutch", "· scan · Dutch", ScanDutch()),
         ("/dutch fed4 200", "· dry · Dutch fed4", OpenDutch("fed4", Size(200_000_000))),
+        ("/dutch auto fed4 500 1h", "· dry · Auto fed4", OpenAuto("fed4", Usdc(500_000_000), Ms(3_600_000))),
+        ("/dutch stop", "· stop · Auto", StopAuto()),
         ("/kill", "· kill · desk", Kill()),
         ("/k", "· kill · desk", Kill()),
         ("/resume", "· dry · Resume", AskResume()),
@@ -353,6 +364,36 @@ async def test_tap_each_state_the_desk_may_answer_has_a_toast(
     assert 0 < len(tapped.toast.text) <= 200
     assert tapped.card is not None
     assert f"· {state.value} ·" in first_line(tapped.card)
+
+
+async def test_grant_walk_begins_in_two_presses_and_its_stop_needs_none(
+    agent: BotAgent, desk: FakeDesk
+) -> None:
+    dry = await agent.say(1002, "/dutch auto all 500 2h")
+    assert dry is not None
+    assert dry.about is not None
+    desk.card_shown(dry.about.ticket_id, MESSAGE)
+    armed = await press(agent, dry, "Confirm…", user_id=1002)
+    assert armed.card is not None
+
+    begun = await press(agent, armed.card, "🔴 Begin", user_id=1002)
+
+    assert begun.card is not None
+    assert "· auto · Auto all" in first_line(begun.card)
+    assert begun.toast is not None
+    assert begun.toast.text == "The grant is in force"
+    stopped = await press(agent, begun.card, "⛔ Stop", user_id=1002)
+    assert stopped.card is not None
+    assert desk.asked[-1][2] == StopAuto()
+
+
+async def test_stop_passes_at_any_rate_and_for_any_role(agent: BotAgent, desk: FakeDesk) -> None:
+    for _ in range(COMMANDS_A_MINUTE + 5):
+        await agent.say(1003, "/whoami")
+
+    assert await agent.say(1003, "/dutch stop") is not None
+    assert desk.asked[-1][2] == StopAuto()
+    assert await agent.say(1003, "/dutch auto all 500") is None, "over the quota"
 
 
 async def test_resume_walk_opens_the_gate_in_two_presses(agent: BotAgent, desk: FakeDesk) -> None:

@@ -21,6 +21,7 @@ from tests.unit.bot.builders import (
     FILLED,
     LOOK,
     NOW,
+    auto_ticket,
     leg_result,
     make_plan,
     make_result,
@@ -97,7 +98,7 @@ def test_confirm_card_cap_is_never_below_what_the_plan_may_spend(spend: int) -> 
 
 
 @pytest.mark.parametrize("state", list(TicketState))
-@pytest.mark.parametrize("make", [make_ticket, resume_ticket, review_ticket])
+@pytest.mark.parametrize("make", [make_ticket, resume_ticket, review_ticket, auto_ticket])
 def test_ticket_card_offers_only_moves_the_table_has(
     state: TicketState, make: Callable[[TicketState], Ticket]
 ) -> None:

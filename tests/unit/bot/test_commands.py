@@ -18,9 +18,21 @@ from bot.commands import (
     menu,
     parse,
 )
-from engine.domain.commands import AskResume, AskReview, Kill, OpenDutch, ScanDutch, ShowStatus
+from engine.domain.commands import (
+    AskResume,
+    AskReview,
+    Kill,
+    OpenAuto,
+    OpenDutch,
+    ScanDutch,
+    ShowStatus,
+    StopAuto,
+)
 from engine.domain.ticket import Role
-from engine.domain.units import Size
+from engine.domain.units import Ms, Size
+from tests.support.builders import usdc
+
+HALF_HOUR = Ms(1_800_000)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +54,13 @@ from engine.domain.units import Size
         ("/dutch fed4 12.50", OpenDutch("fed4", Size(12_500_000))),
         ("/dutch fed4 0.01", OpenDutch("fed4", Size(10_000))),
         ("/dutch 2028", OpenDutch("2028", None)),
+        ("/dutch auto 500", OpenAuto("", usdc(500), HALF_HOUR)),
+        ("/dutch auto all 500", OpenAuto("", usdc(500), HALF_HOUR)),
+        ("/dutch auto Fed4 99.50 2h", OpenAuto("fed4", usdc(99.5), Ms(7_200_000))),
+        ("/dutch AUTO fed4 1 12H", OpenAuto("fed4", usdc(1), Ms(43_200_000))),
+        ("/dutch auto 500 45m", OpenAuto("", usdc(500), Ms(2_700_000))),
+        ("/dutch stop", StopAuto()),
+        ("/dutch STOP everything now", StopAuto()),
         ("/kill", Kill()),
         ("/k", Kill()),
         ("/kill please everything at once", Kill()),
@@ -87,6 +106,14 @@ def test_parse_well_formed_line_gives_what_is_asked(text: str, ask: Ask) -> None
         ("good morning", "/help"),
         ("", "/help"),
         ("   ", "/help"),
+        ("/dutch auto", "/dutch auto all 100"),
+        ("/dutch auto fed4", "/dutch auto fed4 100"),
+        ("/dutch auto fed4 0.50", "/dutch auto fed4 100"),
+        ("/dutch auto fed4 500 2d", "/dutch auto fed4 500 30m"),
+        ("/dutch auto fed4 500 13h", "/dutch auto fed4 500 30m"),
+        ("/dutch auto fed4 500 0m", "/dutch auto fed4 500 30m"),
+        ("/dutch auto fed4 500 2h now", "/dutch auto fed4 500"),
+        ("/dutch auto f/d4 500", "/dutch auto fd4 500"),
     ],
 )
 def test_parse_malformed_line_suggests_the_nearest_command(text: str, suggestion: str) -> None:
@@ -118,6 +145,14 @@ def test_parse_kill_is_kill_whatever_follows(tail: str) -> None:
 
     assert isinstance(parsed, ParsedCommand)
     assert parsed.ask == Kill()
+
+
+def test_is_safe_to_end_a_standing_grant_and_not_to_begin_one() -> None:
+    assert is_safe("/dutch stop")
+    assert not is_safe("/dutch auto all 500")
+    parsed = parse("/dutch stop")
+    assert isinstance(parsed, ParsedCommand)
+    assert parsed.role is Role.VIEWER
 
 
 def test_is_safe_only_for_kill() -> None:

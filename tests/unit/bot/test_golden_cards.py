@@ -7,6 +7,7 @@ After an intended change of wording the files are written anew by running this m
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -19,6 +20,7 @@ from bot.operations import NoAnswer
 from config.settings import Mode
 from engine.core.allowances import judged
 from engine.domain.chain import CONTRACTS, UNLIMITED, Allowance, approval_bound
+from engine.domain.ids import TicketId
 from engine.domain.order import OrderState
 from engine.domain.plan import LegRisk
 from engine.domain.refusal import Refusal, RefusalKind
@@ -28,6 +30,8 @@ from engine.domain.views import (
     Alert,
     AllowancesView,
     Gate,
+    GrantsEndedView,
+    GrantView,
     KillView,
     ReconcileView,
     RefusalView,
@@ -47,6 +51,7 @@ from engine.domain.why import (
     LastRefusal,
     RoomLine,
     SetCost,
+    View,
     WhyEvent,
     WhyLeg,
     WhyTicket,
@@ -58,6 +63,7 @@ from tests.unit.bot.builders import (
     FILLED,
     LOOK,
     NOW,
+    auto_ticket,
     leg_result,
     make_plan,
     make_result,
@@ -151,6 +157,19 @@ WAITING = ReviewsView(
     ),
     reviewed=2,
 )
+
+
+GRANT = GrantView(
+    left=Usdc(287_599_999), sent=3, whole=1, failed=1, flying=(TicketId("T-7K2G"),), last="T-7K2G fed4: sent"
+)
+
+
+def auto(
+    state: S, *, version: int = 1, note: str = "", code: str = "", grant: GrantView | None = None
+) -> Card:
+    """Return the card of a standing grant's ticket."""
+    ticket = auto_ticket(state, version=version, note=note, subject=code)
+    return cards.render(TicketView(ticket, None, None, grant=grant), LOOK)
 
 
 def review(state: S = S.DRY, *, note: str = "", standing: RulesStanding = RulesStanding.CHANGED) -> Card:
@@ -414,6 +433,23 @@ CARDS: dict[str, Callable[[], Card]] = {
     "resume_refused": lambda: cards.render(
         make_view(resume_ticket(S.REFUSED, version=2, note="the venue did not answer")), LOOK
     ),
+    "auto_dry": lambda: auto(S.DRY),
+    "auto_dry_one_event": lambda: auto(S.DRY, code="fed4"),
+    "auto_confirm": lambda: auto(S.ARMED, version=2),
+    "auto_panel": lambda: auto(S.SENDING, version=3, grant=GRANT),
+    "auto_ended": lambda: auto(
+        S.DONE,
+        version=4,
+        note="its time is over; 3 plans sent, 2 whole, 1 failed, at most 212.41 USDC spent",
+    ),
+    "auto_dropped": lambda: auto(S.DROPPED, version=2, note="dropped by Ana, nothing was sent"),
+    "auto_expired": lambda: auto(S.EXPIRED, version=2),
+    "auto_refused": lambda: auto(S.REFUSED, version=3, note="the ledger refused it"),
+    "auto_stopped": lambda: cards.render(GrantsEndedView((TicketId("T-7K2F"),), (TicketId("T-7K2G"),)), LOOK),
+    "auto_none_to_stop": lambda: cards.render(GrantsEndedView((), ()), LOOK),
+    "status_grants": lambda: cards.render(
+        replace(STATUS, grants=("T-7K2F all events: 287.59 of 500.00 USDC left, 3 plans sent",)), LOOK
+    ),
     "kill_fast": lambda: cards.render(KILL, LOOK),
     "kill_late": lambda: kill_card(KILL, LOOK, asked_age_ms=18 * 60_000),
     "kill_cancelling": lambda: cards.render(replace(KILL, open_now=2), LOOK),
@@ -523,6 +559,10 @@ def write_all() -> None:
     GOLDEN.mkdir(exist_ok=True)
     for name, make in CARDS.items():
         (GOLDEN / f"{name}.html").write_text(as_file(make()), encoding="utf-8")
+
+
+def test_every_view_has_a_card() -> None:
+    assert set(cards.BY_VIEW) == set(get_args(View))
 
 
 if __name__ == "__main__":

@@ -5,9 +5,10 @@ from typing import get_args
 import pytest
 
 from engine.core import history
+from engine.core.asking import COMMANDS
 from engine.core.desk import FEED_TIMER, HANDLERS, TIMERS, step
 from engine.domain.account import CancelReply
-from engine.domain.commands import AskResume, Kill, OpenDutch, ScanDutch, ShowStatus
+from engine.domain.commands import AskResume, Command, Kill, OpenDutch, ScanDutch, ShowStatus
 from engine.domain.effects import Count, ReadAccount, ReadCatalogue, Reply, SetTimer
 from engine.domain.events import (
     BooksRead,
@@ -125,7 +126,7 @@ def test_every_timer_the_desk_sets_has_a_handler(run, monkeypatch):
     run.step(CancelAnswered(run.at_ms, run.at_ms, (), note))
 
     kinds = {name.partition(":")[0] for name in timers(run.effects)}
-    assert kinds == set(TIMERS) - {"settle", "unsettled", "store", "catalogue", "gate", "cancel-all"}
+    assert kinds == set(TIMERS) - {"settle", "unsettled", "store", "catalogue", "gate", "cancel-all", "auto"}
 
 
 def test_a_cancel_that_failed_is_counted_and_asked_again_after_a_pause(run):
@@ -220,3 +221,7 @@ def test_a_press_for_a_plan_whose_event_left_the_catalogue_says_so(run):
     run.press(card, Move.REQUOTE)
 
     assert "not in the catalogue" in run.ticket(card.ticket_id).note
+
+
+def test_every_command_has_a_row() -> None:
+    assert set(COMMANDS) == set(get_args(Command))

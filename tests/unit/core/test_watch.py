@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from engine.core.runner import TELL_EVERY_MS
 from engine.core.watch import status
 from engine.domain.book import NotLive
 from engine.domain.commands import ScanDutch, ShowStatus
@@ -178,9 +179,20 @@ def test_a_window_that_closes_and_opens_again_is_proposed_again(run):
     run.books.shown |= set_books(run.events[0], 3_500, 3_500, 3_500)
     assert scan_job(run) == ()
 
-    run.books.shown |= set_books(run.events[0], 3_000, 3_000, 3_000)
+    run.later(TELL_EVERY_MS).books.shown |= set_books(run.events[0], 3_000, 3_000, 3_000)
 
-    assert len(scan_job(run)) == 1
+    assert len(of_kind(scan_job(run), RaiseAlert)) == 1
+
+
+def test_a_window_that_flickers_is_proposed_once_a_minute(run):
+    told = 0
+    for turn in range(100):
+        price = 3_000 if turn % 2 else 3_500
+        run.books.shown |= set_books(run.events[0], price, price, price)
+        alerts = of_kind(run.later(500).step(BooksTouched(run.at_ms, turn)), RaiseAlert)
+        told += sum(raised.alert.key == f"window:{run.events[0].event_id}" for raised in alerts)
+
+    assert told == 1
 
 
 def test_the_refresh_job_reads_the_catalogue(run):
@@ -188,7 +200,8 @@ def test_the_refresh_job_reads_the_catalogue(run):
 
 
 def test_touched_books_leave_the_sequence_for_the_replay(run):
-    assert run.step(BooksTouched(run.at_ms, 42)) == ()
+    run.step(BooksTouched(run.at_ms, 42))
+
     assert run.desk.books_sequence == 42
 
 

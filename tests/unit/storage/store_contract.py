@@ -15,7 +15,7 @@ from engine.domain.failure import LegAnswer, Placed, PostClass
 from engine.domain.ids import EventId, TradeId
 from engine.domain.market import canonical_rules
 from engine.domain.order import OrderRecord, OrderState, Settlement
-from engine.domain.ticket import Claim, Ticket, TicketKind, TicketState
+from engine.domain.ticket import AutoTerms, Claim, Ticket, TicketKind, TicketState
 from engine.domain.units import Ms, Price, Size, Usdc
 from engine.ports import PreparedOrder, Store, StoreError, SubmitReport
 from tests.unit.storage import builders
@@ -360,6 +360,15 @@ class StoreContract:
         await store.save_ticket(ticket, None)
 
         assert (await (await reopen()).load(NOW)).tickets[0].subject == "fed5"
+
+    async def test_terms_of_a_standing_grant_survive_a_restart(self, store, reopen):
+        terms = AutoTerms(Usdc(500_000_000), Usdc(250_000_000), Ms(3_600_000))
+        grant = replace(builders.ticket(), kind=TicketKind.AUTO, plan=None, subject="fed5", auto=terms)
+        await store.save_ticket(replace(grant, state=TicketState.SENDING), None)
+
+        (loaded,) = (await (await reopen()).load(NOW)).tickets
+
+        assert (loaded.auto, loaded.subject, loaded.state) == (terms, "fed5", TicketState.SENDING)
 
     async def test_frozen_event_survives_a_restart_with_its_newest_reason(self, store, reopen):
         await store.save_freeze("35090", "a leg was missed")
