@@ -23,6 +23,7 @@ from engine.domain.commands import (
     AskReconcile,
     AskResume,
     AskReview,
+    AskWhy,
     Command,
     Kill,
     OpenAuto,
@@ -98,7 +99,7 @@ class FakeDesk:
                 return self._keep(replace(opened, subject=command.code))
             case StopAuto():
                 return GrantsEndedView((), ())
-            case PlaceOrder() | AskCancel():
+            case PlaceOrder() | AskCancel() | AskWhy():
                 raise AssertionError(f"expected a command of the chat, was {command}")
 
     async def _wait(self, command: Command) -> None:

@@ -42,6 +42,7 @@ from engine.domain.views import (
     Severity,
     StatusView,
     TicketView,
+    View,
     WaitingRow,
 )
 from engine.domain.why import (
@@ -51,7 +52,6 @@ from engine.domain.why import (
     LastRefusal,
     RoomLine,
     SetCost,
-    View,
     WhyEvent,
     WhyLeg,
     WhyTicket,
