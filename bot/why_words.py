@@ -40,7 +40,8 @@ def cost_rows(event: WhyEvent) -> Rows:
     if found is None:
         return ()
     return (
-        ("one set: asks", exact(found.asks)),
+        ("one set pays", exact(found.payout)),
+        ("asks", exact(found.asks)),
         ("taker fees", exact(found.fees)),
         ("slippage", exact(found.slippage)),
         ("fee buffer", exact(found.buffer)),

@@ -4,26 +4,27 @@ Every guard is the planner's own function, asked in the planner's own order; not
 answer is the plan it carries, with its orders' fates.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
-from engine.core.book_guards import unfit_books
-from engine.core.draft import carry_ppm, tokens_of
-from engine.core.dutch_flow import live_books, plan_now
-from engine.core.eligibility import GUARDS, Case, kind_of
-from engine.core.risk import BATCH_LEGS_MAX, closed, event_busy, room
+from engine.core.best_kind import best_of, unsendable
+from engine.core.draft import carry_ppm
+from engine.core.dutch_flow import NEED_EVERY_BOOK, live_books, plans_now
+from engine.core.eligibility import GUARDS, Case
+from engine.core.legs import Want, tokens_of, wants_of
+from engine.core.risk import closed, event_busy, room
 from engine.core.segments import BPS_ONE, PPM_ONE
 from engine.core.settling import result_of
 from engine.core.state import Desk
 from engine.core.ticket import refuse
-from engine.domain.book import LiveBook, NotLive
+from engine.domain.book import Level, LiveBook, NotLive
 from engine.domain.commands import AskWhy
 from engine.domain.effects import Effect, Reply
 from engine.domain.events import Asked
 from engine.domain.fees import taker_fee
 from engine.domain.ids import TokenId
-from engine.domain.market import EventGroup
-from engine.domain.plan import Plan
+from engine.domain.market import EventGroup, Side
+from engine.domain.plan import Plan, PlanKind, payout_of
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import Ticket
 from engine.domain.units import (
@@ -117,24 +118,26 @@ def _ticket(desk: Desk, what: str) -> Ticket | None:
 
 
 def why_event(desk: Desk, event: EventGroup, at_ms: Ms) -> WhyEvent:
-    """Return every guard's word on an event and what a plan of it would be made of."""
-    planned: list[Plan] = []
-    lines = tuple(_asked_in_turn(_checks(desk, event, at_ms, planned)))
-    left, dutch = room(desk, at_ms), desk.settings.dutch
-    books = [(token, desk.feeds.live(token, at_ms)) for token in tokens_of(event)]
-    proven = {token: book for token, book in books if isinstance(book, LiveBook)}
+    """Return every guard's word on an event, as the kind that comes nearest to a trade, and its inputs."""
+    found = plans_now(desk, event, None, at_ms)
+    best = best_of(found)
+    # What is returned is the very plan or refusal of one kind, save for a line of advice.
+    kind = best.kind if isinstance(best, Plan) else next(k for k, one in found.items() if one is best)
+    lines = tuple(_asked_in_turn(_checks(desk, event, kind, best, at_ms)))
+    left, dutch = room(desk, at_ms, event.event_id), desk.settings.dutch
+    wants = wants_of(event, kind)
+    books = [(want, desk.feeds.live(want.token, at_ms)) for want in wants]
+    proven = {want.token: book for want, book in books if isinstance(book, LiveBook)}
     return WhyEvent(
         code=event.code,
         title=event.title,
-        kind=kind_of(event).value,
+        kind=kind.value,
         guards=lines,
         books=tuple(
-            _book_line(
-                event, token, proven.get(token), book.value if isinstance(book, NotLive) else "", at_ms
-            )
-            for token, book in books
+            _book_line(want, proven.get(want.token), book.value if isinstance(book, NotLive) else "", at_ms)
+            for want, book in books
         ),
-        cost=_set_cost(desk, event, proven),
+        cost=_set_cost(desk, wants, kind, proven),
         hurdle=dutch.min_profit,
         fixed_cost=dutch.fixed_cost,
         room=(
@@ -145,45 +148,28 @@ def why_event(desk: Desk, event: EventGroup, at_ms: Ms) -> WhyEvent:
             RoomLine("leg loss L", dutch.max_leg_loss),
             RoomLine("worst loss L0", dutch.max_residual),
         ),
-        plan=planned[0] if planned else None,
+        plan=best if isinstance(best, Plan) else None,
     )
 
 
-def _checks(desk: Desk, event: EventGroup, at_ms: Ms, planned: list[Plan]) -> Iterator[Check]:
-    """Yield what a plan must pass, in order; the plan that passes goes into `planned`."""
+def _checks(
+    desk: Desk, event: EventGroup, kind: PlanKind, best: Plan | Refusal, at_ms: Ms
+) -> Iterator[Check]:
+    """Yield what a plan must pass, in order; `best` is what the planner said."""
     yield "event free", partial(event_busy, desk, event.event_id, event.code)
-    case = Case(event, kind_of(event), desk.reviewed, desk.settings.dutch.allow_other)
+    case = Case(event, kind, desk.reviewed, desk.settings.dutch.allow_other)
     for guard in GUARDS:
         yield guard.__name__.replace("_", " "), partial(guard, case)
-    yield "books proven", lambda: _refusal(live_books(desk, event, at_ms))
-    yield "books in step", lambda: _unfit(desk, event, at_ms)
-
-    def planner() -> Refusal | None:
-        found = plan_now(desk, event, None, at_ms)
-        if isinstance(found, Plan):
-            planned.append(found)
-        return _refusal(found)
-
-    yield "edge and caps", planner
-    yield "legs in a batch", lambda: _too_many(planned[0])
-    yield "gate", partial(closed, desk)
+    tokens, whole = tokens_of(event, kind), kind in NEED_EVERY_BOOK
+    yield "books proven", lambda: _refusal(live_books(desk, event, at_ms, tokens, whole=whole))
+    yield "books, edge and caps", lambda: _refusal(best)
+    yield "can be sent", lambda: unsendable(best) if isinstance(best, Plan) else None
+    sells = isinstance(best, Plan) and best.sells_only
+    yield "gate", partial(closed, desk, reduces=sells)
 
 
 def _refusal(found: object) -> Refusal | None:
     return found if isinstance(found, Refusal) else None
-
-
-def _unfit(desk: Desk, event: EventGroup, at_ms: Ms) -> Refusal | None:
-    books = live_books(desk, event, at_ms)
-    assert not isinstance(books, Refusal), "expected the guard before this one to have found every book"
-    return unfit_books(event, books, params=desk.settings.dutch, now_ms=at_ms)
-
-
-def _too_many(plan: Plan) -> Refusal | None:
-    if len(plan.legs) <= BATCH_LEGS_MAX:
-        return None
-    text = f"expected at most {BATCH_LEGS_MAX} legs in one batch, found {len(plan.legs)}: not sendable"
-    return Refusal(RefusalKind.TOO_MANY_LEGS, text)
 
 
 def _asked_in_turn(checks: Iterator[Check]) -> Iterator[GuardLine]:
@@ -198,47 +184,57 @@ def _asked_in_turn(checks: Iterator[Check]) -> Iterator[GuardLine]:
         yield GuardLine(name, state, refusal)
 
 
-def _book_line(event: EventGroup, token: TokenId, book: LiveBook | None, trouble: str, at_ms: Ms) -> BookLine:
-    market = event.market_of(token)
-    side = ("YES", "NO")[token == market.no] if len(event.markets) == 1 else market.name
-    ask = book.asks[0] if book is not None and book.asks else None
-    fee = market.terms.fee
+def _book_line(want: Want, book: LiveBook | None, trouble: str, at_ms: Ms) -> BookLine:
+    facing: Sequence[Level] = ()
+    if book is not None:
+        facing = book.asks if want.side is Side.BUY else book.bids
+    touch = facing[0] if facing else None
+    fee = want.market.terms.fee
     return BookLine(
-        name=side,
+        name=want.name,
         bid=book.bids[0].price if book is not None and book.bids else None,
-        ask=None if ask is None else ask.price,
-        on_offer=None if ask is None else ask.size,
+        ask=book.asks[0].price if book is not None and book.asks else None,
+        on_offer=None if touch is None else touch.size,
         age_ms=None if book is None else at_ms - book.confirmed_ms,
         trouble=trouble,
         fee_rate=None if fee is None else fee.rate,
-        fee=None if fee is None or ask is None else taker_fee(fee, ask.price, Size(SIZE_ONE), Rounding.UP),
+        fee=None
+        if fee is None or touch is None
+        else taker_fee(fee, touch.price, Size(SIZE_ONE), Rounding.UP),
     )
 
 
-def _set_cost(desk: Desk, event: EventGroup, books: dict[TokenId, LiveBook]) -> SetCost | None:
-    """Return one set's cost at the touch with every charge of the planner; None where a part is unknown."""
+def _set_cost(
+    desk: Desk, wants: Sequence[Want], kind: PlanKind, books: Mapping[TokenId, LiveBook]
+) -> SetCost | None:
+    """Return one set's cost at the touch with every charge of the planner; None where a part is unknown.
+
+    What sells has no cost.
+    """
     params = desk.settings.dutch
     asks = fees = slippage = 0
-    for token in tokens_of(event):
-        book, terms = books.get(token), event.market_of(token).terms
-        if book is None or not book.asks or terms.fee is None:
+    for want in wants:
+        book, terms = books.get(want.token), want.market.terms
+        if want.side is Side.SELL or book is None or not book.asks or terms.fee is None:
             return None
         price = book.asks[0].price
         asks += price * USDC_ONE // PRICE_ONE
         fees += taker_fee(terms.fee, price, Size(SIZE_ONE), Rounding.UP)
         slippage += params.slippage_ticks * terms.tick * USDC_ONE // PRICE_ONE
+    payout = payout_of(kind, len(wants))
     buffer = divide(asks * params.fee_bps, BPS_ONE, Rounding.UP)
     outlay = asks + fees + slippage
-    carry = divide(outlay * carry_ppm(kind_of(event), params), PPM_ONE, Rounding.UP)
+    carry = divide(outlay * carry_ppm(kind, params), PPM_ONE, Rounding.UP)
     safety = params.safety_per_set
     return SetCost(
+        payout=payout,
         asks=Usdc(asks),
         fees=Usdc(fees),
         slippage=Usdc(slippage),
         buffer=Usdc(buffer),
         safety=safety,
         carry=Usdc(carry),
-        net=Usdc(USDC_ONE - outlay - buffer - safety - carry),
+        net=Usdc(payout - outlay - buffer - safety - carry),
     )
 
 

@@ -42,7 +42,7 @@ class BookLine:
     """Best bid; None without one, or where no proven book is at hand."""
     ask: Price | None
     on_offer: Size | None
-    """Size at the best ask."""
+    """Size at the best price the leg would trade with."""
     age_ms: int | None
     """Since it was last confirmed; None where it is not proven."""
     trouble: str
@@ -50,13 +50,14 @@ class BookLine:
     fee_rate: int | None
     """The market's taker rate in 1e-6; None while unknown."""
     fee: Usdc | None
-    """Taker fee of one share at the best ask, rounded up; None where either is unknown."""
+    """Taker fee of one share at that price, rounded up; None where either is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class SetCost:
     """One set at the touch, every cost rounded up; `net` is what remains of the payout."""
 
+    payout: Usdc
     asks: Usdc
     fees: Usdc
     slippage: Usdc
@@ -81,7 +82,7 @@ class WhyEvent:
     code: str
     title: str
     kind: str
-    """What would be bought."""
+    """As what the event comes nearest to a trade; the guards and inputs are those of this kind."""
     guards: tuple[GuardLine, ...]
     books: tuple[BookLine, ...]
     cost: SetCost | None

@@ -221,6 +221,7 @@ WHY_EVENT = WhyEvent(
     guards=guards(None),
     books=tuple(book_line(name) for name in ("No change", "Cut 25", "Cut 50+", "Hike")),
     cost=SetCost(
+        payout=Usdc(1_000_000),
         asks=Usdc(935_000),
         fees=Usdc(25_900),
         slippage=Usdc(4_000),
