@@ -17,6 +17,7 @@ from engine.core.formula import Formula, is_steep
 from engine.core.ladder import LegFill, LegInput, fill_at, lots_to_reach
 from engine.core.search import Bound, Search, hopeless, round_up
 from engine.core.segments import LOTS_PER_SET, Objective, formula_of, segments
+from engine.core.touch import touch_slope
 from engine.domain.units import LOT, Rounding, Size, Usdc, divide
 
 
@@ -110,6 +111,9 @@ def best_size(legs: Sequence[LegInput], objective: Objective) -> Optimum | NoTra
 def optimise(legs: Sequence[LegInput], formula: Formula) -> Optimum | NoTrade:
     """Return the exact optimum of any formula, or why there is none. Pure; `engine.core.search` proves it."""
     assert legs, "expected at least one leg"
+    at_once = touch_slope(legs, formula)
+    if at_once is not None and at_once <= 0:
+        return NoTrade(Reason.NO_EDGE, None, 0, Usdc(at_once * LOTS_PER_SET // formula.scale))
     walk = segments(legs, formula)
     first = next(walk, None)
     if first is None:

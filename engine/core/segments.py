@@ -178,9 +178,8 @@ def _weights(leg: LegInput, formula: Formula) -> _Weights:
 
 def _constant(formula: Formula) -> Line:
     """Return what does not depend on any leg: payout, safety, locked collateral, fixed cost."""
-    carried = formula.locked * formula.carry // formula.scale
     base = -formula.fixed - formula.fixed * formula.carry // formula.scale
-    slope = formula.payout - formula.safety - carried
+    slope = formula.per_lot
     return Line(base, slope, base, slope, formula.fixed, formula.locked)
 
 
