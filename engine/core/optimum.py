@@ -119,7 +119,7 @@ def optimise(legs: Sequence[LegInput], formula: Formula) -> Optimum | NoTrade:
     if first is None:
         empty = next(i for i, leg in enumerate(legs) if fill_at(leg, 1, formula.rounding) is None)
         return NoTrade(Reason.EMPTY_LEG, empty, 0, Usdc(0))
-    touch = Usdc(first.line.ceiling_slope * LOTS_PER_SET // formula.scale)
+    touch = Usdc(first.slope * LOTS_PER_SET // formula.scale)
     slack, steep = _slack(legs, formula), any(is_steep(leg, formula) for leg in legs)
     if not steep and hopeless(first, slack=slack, best=0):
         return NoTrade(Reason.NO_EDGE, None, 0, touch)
@@ -129,6 +129,7 @@ def optimise(legs: Sequence[LegInput], formula: Formula) -> Optimum | NoTrade:
     cap, bound, bound_leg = size_cap(legs, formula)
     search = Search(formula.lot, slack, steep, formula.max_outlay, lots_min, cap, bound, bound_leg)
     search.walk(first, walk)
+    search.cut()
     search.settle()
     return _verdict(search, legs, formula, touch)
 
@@ -146,7 +147,7 @@ def _verdict(search: Search, legs: Sequence[LegInput], formula: Formula, touch: 
     return Optimum(
         lots=search.lots,
         objective=search.best,
-        outlay=segment.outlay(search.lots),
+        outlay=segment.detail().outlay(search.lots),
         scale=formula.scale,
         fills=tuple(fill for fill in fills if fill is not None),
         bound=search.bound,

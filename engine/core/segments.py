@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from engine.core.fee_sum import Step, fee_sum
 from engine.core.formula import Formula
 from engine.core.ladder import LegInput, Rung, rungs
 from engine.domain.market import Side
@@ -64,19 +65,6 @@ def formula_of(objective: Objective) -> Formula:
     )
 
 
-class Step(NamedTuple):
-    """The rounded fee of one leg's active level: weight x floor((q - start) x steps / per), negative."""
-
-    start: int
-    steps: int
-    """Negative when fees round up, so that one floor serves both directions."""
-    per: int
-    weight: int
-    """Effect on the objective per step of fee."""
-    outlay: int
-    """Effect on the capital needed per step of fee, with the sign of `weight`; 0 for SELL legs."""
-
-
 class Line(NamedTuple):
     """Six coefficients, linear in the size: of a segment, or what one leg on one level adds to them."""
 
@@ -98,22 +86,18 @@ class LegCap(NamedTuple):
     leg: int
 
 
-class Segment(NamedTuple):
-    """All sizes q with lo < q <= hi, in lots; every amount in units of the formula."""
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """The exact objective and capital of the sizes of one segment."""
 
-    lo: int
-    hi: int
     line: Line
     steps: tuple[Step, ...]
-    ending: int
-    """The leg whose level ends at `hi`."""
-    leg_cap: LegCap | None
-    """The tightest cap by `max_leg` among the levels walked so far."""
+    outlay_weights: tuple[int, ...]
+    """Effect on the capital needed per step of fee, by leg; 0 for SELL legs."""
 
     def objective(self, lots: int) -> int:
         """Return the exact objective of a size inside the segment."""
-        fees = sum([weight * ((lots - start) * steps // per) for start, steps, per, weight, _ in self.steps])
-        return self.line.base + self.line.slope * lots + fees
+        return self.line.base + self.line.slope * lots - fee_sum(self.steps, lots)
 
     def ceiling(self, lots: int) -> int:
         """Return an upper bound of the objective, linear inside the segment."""
@@ -121,8 +105,41 @@ class Segment(NamedTuple):
 
     def outlay(self, lots: int) -> int:
         """Return the capital that a size inside the segment needs."""
-        fees = sum([outlay * ((lots - start) * steps // per) for start, steps, per, _, outlay in self.steps])
-        return self.line.outlay_base + self.line.outlay_slope * lots - fees
+        paid = zip(self.steps, self.outlay_weights, strict=True)
+        fees = fee_sum([step._replace(weight=weight) for step, weight in paid if weight], lots)
+        return self.line.outlay_base + self.line.outlay_slope * lots + fees
+
+
+class Segment(NamedTuple):
+    """All sizes q with lo < q <= hi, in lots; every amount in units of the formula.
+
+    Cheap to make, because most segments are only passed; `detail` adds up what exact amounts need.
+    """
+
+    lo: int
+    hi: int
+    base: int
+    slope: int
+    """Of the envelope: the objective as if no fee at all were rounded, at most a unit a lot and leg above."""
+    active: tuple[Rung, ...]
+    weights: tuple["_Weights", ...]
+    constant: Line
+    ending: int
+    """The leg whose level ends at `hi`."""
+    leg_cap: LegCap | None
+    """The tightest cap by `max_leg` among the levels walked so far."""
+
+    def envelope(self, lots: int) -> int:
+        """Return the objective without any rounding of fees, rounded up to a unit a lot and leg."""
+        return self.base + self.slope * lots
+
+    def detail(self) -> Detail:
+        """Return what tells exact amounts, in time proportional to the number of legs."""
+        pairs = list(zip(self.weights, self.active, strict=True))
+        shares = [weight.share(rung) for weight, rung in pairs]
+        line = Line(*(sum(parts) for parts in zip(self.constant, *shares, strict=True)))
+        steps = tuple([weight.step(rung) for weight, rung in pairs])
+        return Detail(line, steps, tuple([weight.outlay_fee for weight in self.weights]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +157,12 @@ class _Weights:
 
     def step(self, rung: Rung) -> Step:
         """Return the fee term of the active level."""
-        sign = 1 if self.rounding is Rounding.UP else -1
-        return Step(rung.start, -sign * rung.fee_steps, rung.fee_per, sign * self.fee, sign * self.outlay_fee)
+        spare = rung.fee_per - 1 if self.rounding is Rounding.UP else 0
+        return Step(rung.start, rung.fee_steps, rung.fee_per, spare, self.fee)
+
+    def unit(self, rung: Rung) -> int:
+        """Return what a lot of the active level costs with its unrounded fee; less is more for SELL legs."""
+        return self.raw * rung.price + self.size + self.fee * rung.fee_steps // rung.fee_per
 
     def share(self, rung: Rung) -> Line:
         """Return the leg's coefficients, everything but the active level's rounded fee."""
@@ -192,31 +213,31 @@ def _leg_cap(rung: Rung, leg: int, formula: Formula) -> LegCap | None:
 
 def segments(legs: Sequence[LegInput], formula: Formula) -> Iterator[Segment]:
     """Yield the segments in order of size, until one leg's ladder ends; nothing if one is empty."""
-    weights = [_weights(leg, formula) for leg in legs]
     climbs = [rungs(leg, formula.rounding, formula.grain) for leg in legs]
-    first = [rung for climb in climbs if (rung := next(climb, None)) is not None]
-    if len(first) < len(legs):
+    active = [rung for climb in climbs if (rung := next(climb, None)) is not None]
+    if len(active) < len(legs):
         return
-    shares = [weight.share(rung) for weight, rung in zip(weights, first, strict=True)]
-    steps = [weight.step(rung) for weight, rung in zip(weights, first, strict=True)]
-    total = [sum(parts) for parts in zip(_constant(formula), *shares, strict=True)]
-    caps = [cap for leg, rung in enumerate(first) if (cap := _leg_cap(rung, leg, formula)) is not None]
+    weights, constant = tuple(_weights(leg, formula) for leg in legs), _constant(formula)
+    units = [weight.unit(rung) for weight, rung in zip(weights, active, strict=True)]
+    base, slope = constant.base, constant.slope - sum(units)
+    caps = [cap for leg, rung in enumerate(active) if (cap := _leg_cap(rung, leg, formula)) is not None]
     leg_cap = min(caps, default=None)
-    ends = [(rung.end, leg) for leg, rung in enumerate(first)]
+    ends = [(rung.end, leg) for leg, rung in enumerate(active)]
     heapq.heapify(ends)
     lo = 0
     while True:
         hi, ending = ends[0]
         if hi > lo:
-            yield Segment(lo, hi, Line(*total), tuple(steps), ending, leg_cap)
+            yield Segment(lo, hi, base, slope, tuple(active), weights, constant, ending, leg_cap)
             lo = hi
         rung = next(climbs[ending], None)
         if rung is None:
             return
-        share = weights[ending].share(rung)
-        total = [whole - old + new for whole, old, new in zip(total, shares[ending], share, strict=True)]
-        shares[ending], steps[ending] = share, weights[ending].step(rung)
-        cap = _leg_cap(rung, ending, formula)
-        if cap is not None:
+        unit = weights[ending].unit(rung)
+        # The envelope does not jump: what the slope changes by, the base takes back at this size.
+        base += (unit - units[ending]) * lo
+        slope -= unit - units[ending]
+        units[ending], active[ending] = unit, rung
+        if formula.max_leg is not None and (cap := _leg_cap(rung, ending, formula)) is not None:
             leg_cap = cap if leg_cap is None else min(leg_cap, cap)
         heapq.heapreplace(ends, (rung.end, ending))
