@@ -7,8 +7,8 @@ n = x steps + spare, floor(n / p) is wanted. Let A = ceil(steps 2**k / p) and C 
 
 and as long as (x + 1) p <= 2**k, e / 2**k < 1 / p: L >> k is floor(n / p) exactly. L is linear in q, so all
 lanes together are q times one integer plus another. Masking the low k bits of each lane leaves
-floor(n / p) 2**k, and the lanes of W bits add up modulo 2**W - 1, with W so wide that their sum stays below it.
-Everything is an integer; nothing is approximate.
+floor(n / p) 2**k, and the lanes of W bits add up modulo 2**W - 1, with W so wide that their sum stays
+below it. Everything is an integer; nothing is approximate.
 """
 
 from collections.abc import Callable, Sequence

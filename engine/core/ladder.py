@@ -131,7 +131,8 @@ def rungs(leg: LegInput, rounding: Rounding, grain: int = 1) -> Iterator[Rung]:
         yield Rung(start, start + lots, level.price, raw, fee, fee_steps, fee_per)
         start += lots
         raw += lots * level.price
-        fee += FEE_STEP * divide(lots * fee_steps, fee_per, rounding)
+        due = lots * fee_steps
+        fee += FEE_STEP * (-(-due // fee_per) if rounding is Rounding.UP else due // fee_per)
 
 
 def fill_at(leg: LegInput, lots: int, rounding: Rounding, grain: int = 1) -> LegFill | None:

@@ -147,7 +147,7 @@ def _verdict(search: Search, legs: Sequence[LegInput], formula: Formula, touch: 
     return Optimum(
         lots=search.lots,
         objective=search.best,
-        outlay=segment.detail().outlay(search.lots),
+        outlay=search.detail(segment).outlay(search.lots),
         scale=formula.scale,
         fills=tuple(fill for fill in fills if fill is not None),
         bound=search.bound,

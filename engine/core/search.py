@@ -73,6 +73,8 @@ class Search:
     best: int = 0
     """Objective of `lots`: no trade at all is worth 0."""
     kept: list[_Stretch] = field(default_factory=list)
+    details: dict[int, Detail] = field(default_factory=dict)
+    """Of the segments looked at, by their `lo`."""
 
     def walk(self, first: Segment, rest: Iterator[Segment]) -> None:
         """Collect the stretches that can hold the best size (points 2, 3 and 6 of the module's proof)."""
@@ -111,9 +113,16 @@ class Search:
         self.kept.append(stretch)
         return stretch
 
+    def detail(self, segment: Segment) -> Detail:
+        """Return the segment's exact amounts, added up once."""
+        found = self.details.get(segment.lo)
+        if found is None:
+            found = self.details[segment.lo] = segment.detail()
+        return found
+
     def _try(self, segment: Segment, lots: int) -> bool:
         """Evaluate one size, and tell whether there is capital for it; if not, no later one has any."""
-        detail = segment.detail()
+        detail = self.detail(segment)
         if self.outlay_max is not None and detail.outlay(lots) > self.outlay_max:
             return False
         self._consider(detail.objective(lots), lots)
@@ -131,7 +140,7 @@ class Search:
         low, high = 0, len(self.kept)
         while low < high:
             middle = (low + high) // 2
-            if self.kept[middle].segment.detail().outlay(self.kept[middle].last) <= self.outlay_max:
+            if self.detail(self.kept[middle].segment).outlay(self.kept[middle].last) <= self.outlay_max:
                 low = middle + 1
             else:
                 high = middle
@@ -139,7 +148,9 @@ class Search:
             return
         _, first, last, segment = self.kept[low]
         last = (
-            first + affordable(segment.detail(), first, last, self.lot, self.outlay_max) * self.lot - self.lot
+            first
+            + affordable(self.detail(segment), first, last, self.lot, self.outlay_max) * self.lot
+            - self.lot
         )
         del self.kept[low:]
         if first <= last:
@@ -158,7 +169,7 @@ class Search:
             self.bound, self.bound_leg = Bound.EDGE, None
 
     def _scan(self, stretch: _Stretch) -> None:
-        detail, rising = stretch.segment.detail(), stretch.segment.slope > 0
+        detail, rising = self.detail(stretch.segment), stretch.segment.slope > 0
         if detail.ceiling(stretch.last if rising else stretch.first) < self.best:
             return
         sizes = _one_period(detail, range(stretch.first, stretch.last + 1, self.lot))

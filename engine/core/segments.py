@@ -66,7 +66,7 @@ def formula_of(objective: Objective) -> Formula:
 
 
 class Line(NamedTuple):
-    """Six coefficients, linear in the size: of a segment, or what one leg on one level adds to them."""
+    """Six coefficients, linear in the size: of a segment, or of the terms that belong to no leg."""
 
     base: int
     slope: int
@@ -135,11 +135,25 @@ class Segment(NamedTuple):
 
     def detail(self) -> Detail:
         """Return what tells exact amounts, in time proportional to the number of legs."""
-        pairs = list(zip(self.weights, self.active, strict=True))
-        shares = [weight.share(rung) for weight, rung in pairs]
-        line = Line(*(sum(parts) for parts in zip(self.constant, *shares, strict=True)))
-        steps = tuple([weight.step(rung) for weight, rung in pairs])
-        return Detail(line, steps, tuple([weight.outlay_fee for weight in self.weights]))
+        base, slope, _, _, outlay_base, outlay_slope = self.constant
+        ceiling_base = base
+        steps = []
+        for weight, rung in zip(self.weights, self.active, strict=True):
+            start, _, price, raw, fee, fee_steps, fee_per = rung
+            before, paid = raw - price * start, fee // FEE_STEP
+            base -= weight.raw * before + weight.fee * paid
+            slope -= weight.raw * price + weight.size
+            # Floored, so the ceiling stays one; rounding down may spare up to one step more.
+            ceiling_base += weight.fee * fee_steps // fee_per * start
+            if weight.rounding is Rounding.DOWN and fee_steps:
+                ceiling_base += weight.fee
+            outlay_base += weight.outlay_raw * before + weight.outlay_fee * paid
+            outlay_slope += weight.outlay_raw * price + weight.outlay_size
+            spare = fee_per - 1 if weight.rounding is Rounding.UP else 0
+            steps.append(Step(start, fee_steps, fee_per, spare, weight.fee))
+        ceiling_base += base - self.constant.base
+        line = Line(base, slope, ceiling_base, self.slope, outlay_base, outlay_slope)
+        return Detail(line, tuple(steps), tuple([weight.outlay_fee for weight in self.weights]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,32 +169,9 @@ class _Weights:
     outlay_size: int
     rounding: Rounding
 
-    def step(self, rung: Rung) -> Step:
-        """Return the fee term of the active level."""
-        spare = rung.fee_per - 1 if self.rounding is Rounding.UP else 0
-        return Step(rung.start, rung.fee_steps, rung.fee_per, spare, self.fee)
-
     def unit(self, rung: Rung) -> int:
         """Return what a lot of the active level costs with its unrounded fee; less is more for SELL legs."""
         return self.raw * rung.price + self.size + self.fee * rung.fee_steps // rung.fee_per
-
-    def share(self, rung: Rung) -> Line:
-        """Return the leg's coefficients, everything but the active level's rounded fee."""
-        before = rung.raw - rung.price * rung.start
-        paid = rung.fee // FEE_STEP
-        base = -self.raw * before - self.fee * paid
-        slope = -self.raw * rung.price - self.size
-        # Floored, so the ceiling stays one; rounding down may spare up to one step more.
-        pull = self.fee * rung.fee_steps // rung.fee_per
-        spare = self.fee if self.rounding is Rounding.DOWN and rung.fee_steps else 0
-        return Line(
-            base=base,
-            slope=slope,
-            ceiling_base=base + pull * rung.start + spare,
-            ceiling_slope=slope - pull,
-            outlay_base=self.outlay_raw * before + self.outlay_fee * paid,
-            outlay_slope=self.outlay_raw * rung.price + self.outlay_size,
-        )
 
 
 def _weights(leg: LegInput, formula: Formula) -> _Weights:
