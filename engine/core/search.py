@@ -46,7 +46,7 @@ class Bound(Enum):
 
 
 class _Stretch(NamedTuple):
-    """The part of a segment that minimums and caps allow, with the envelope at its better end."""
+    """The part of a segment that minimums and caps allow, with the ceiling at its better end."""
 
     ceiling: int
     first: int
@@ -60,7 +60,7 @@ class Search:
 
     lot: int
     slack: int
-    """What rounding down can lift the objective above the envelope, over all levels."""
+    """What rounding down can lift the objective above a ceiling, over all levels."""
     steep: bool
     """A later segment may pay again after one that does not."""
     outlay_max: int | None
@@ -182,7 +182,7 @@ class Search:
 
 
 def _stretch(segment: Segment, first: int, last: int) -> _Stretch:
-    return _Stretch(segment.envelope(last if segment.slope > 0 else first), first, last, segment)
+    return _Stretch(segment.ceiling(last if segment.slope > 0 else first), first, last, segment)
 
 
 def affordable(detail: Detail, first: int, last: int, lot: int, outlay_max: int) -> int:
@@ -202,7 +202,7 @@ def affordable(detail: Detail, first: int, last: int, lot: int, outlay_max: int)
 
 def hopeless(segment: Segment, *, slack: int, best: int) -> bool:
     """Tell whether no size from this segment on can beat `best` (point 3 of the module's proof)."""
-    return segment.slope <= 0 and segment.envelope(segment.lo) + slack <= best
+    return segment.slope <= 0 and segment.ceiling(segment.lo) + slack <= best
 
 
 def _one_period(detail: Detail, sizes: range) -> range:

@@ -120,7 +120,7 @@ class Segment(NamedTuple):
     hi: int
     base: int
     slope: int
-    """Of the envelope: the objective as if no fee at all were rounded, at most a unit a lot and leg above."""
+    """Of the ceiling."""
     active: tuple[Rung, ...]
     weights: tuple["_Weights", ...]
     constant: Line
@@ -129,8 +129,8 @@ class Segment(NamedTuple):
     leg_cap: LegCap | None
     """The tightest cap by `max_leg` among the levels walked so far."""
 
-    def envelope(self, lots: int) -> int:
-        """Return the objective without any rounding of fees, rounded up to a unit a lot and leg."""
+    def ceiling(self, lots: int) -> int:
+        """Return the objective as if the fees of the active levels, and no others, were not rounded."""
         return self.base + self.slope * lots
 
     def detail(self) -> Detail:
@@ -171,7 +171,11 @@ class _Weights:
 
     def unit(self, rung: Rung) -> int:
         """Return what a lot of the active level costs with its unrounded fee; less is more for SELL legs."""
-        return self.raw * rung.price + self.size + self.fee * rung.fee_steps // rung.fee_per
+        return self.raw * rung.price + self.size + self.pull(rung)
+
+    def pull(self, rung: Rung) -> int:
+        """Return the unrounded fee of a lot of the active level, floored to a unit: a ceiling stays one."""
+        return self.fee * rung.fee_steps // rung.fee_per
 
 
 def _weights(leg: LegInput, formula: Formula) -> _Weights:
@@ -224,9 +228,11 @@ def segments(legs: Sequence[LegInput], formula: Formula) -> Iterator[Segment]:
         rung = next(climbs[ending], None)
         if rung is None:
             return
-        unit = weights[ending].unit(rung)
-        # The envelope does not jump: what the slope changes by, the base takes back at this size.
-        base += (unit - units[ending]) * lo
+        weight, done = weights[ending], active[ending]
+        unit = weight.unit(rung)
+        # At this size only rounding moves the ceiling: the fee of the level that ends is now what is charged.
+        charged = (rung.fee - done.fee) // FEE_STEP * weight.fee
+        base += (unit - units[ending]) * lo - charged + weight.pull(done) * (done.end - done.start)
         slope -= unit - units[ending]
         units[ending], active[ending] = unit, rung
         if formula.max_leg is not None and (cap := _leg_cap(rung, ending, formula)) is not None:
