@@ -5,7 +5,6 @@ operator guide; a file that cannot be used ends the command with status 2, and n
 """
 
 import json
-import re
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
@@ -70,12 +69,11 @@ def as_plain(answer: Answer) -> dict[str, Any]:
 def _parsed(file: BinaryIO) -> object:
     """Return what the file holds; a key that stands twice is refused: one of its values would be lost."""
     try:
-        return json.loads(file.read().decode("utf-8"), object_pairs_hook=_once, parse_int=_integer)
+        return json.loads(file.read().decode("utf-8-sig"), object_pairs_hook=_once, parse_int=_integer)
     except CaseError as error:
         raise click.UsageError(str(error)) from None
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        name = re.sub(r"[^\x20-\x7e]", "?", file.name)
-        raise click.UsageError(f"{name}: expected JSON, found none that can be read ({error})") from None
+        raise click.UsageError(f"the file: expected JSON, found what cannot be read ({error})") from None
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -46,6 +46,11 @@ class Formula:
         """Collateral that a lot binds before anything is bought, in units."""
         return max(0, -self.payout)
 
+    @property
+    def per_lot(self) -> int:
+        """What a lot earns before its legs: payout less safety and carry on the collateral it locks."""
+        return self.payout - self.safety - self.locked * self.carry // self.scale
+
     def fee_weight(self, side: Side) -> int:
         """Return what one micro-dollar of a leg's fee costs the objective: carry is on outlay only."""
         return self.scale + (self.carry if side is Side.BUY else 0)

@@ -7,6 +7,7 @@ and no clock.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import gcd
 from typing import NamedTuple
 
@@ -89,9 +90,36 @@ def fee_fraction(curve: FeeCurve | OddCurve, price: Price, grain: int = 1) -> tu
     return steps // common, per // common
 
 
+class FeeTable(dict[Price, tuple[int, int]]):
+    """`fee_fraction` by price, of one curve and grain; a price is worked out when it is first met."""
+
+    def __init__(self, curve: FeeCurve | OddCurve, grain: int) -> None:
+        """Begin empty."""
+        super().__init__()
+        self._curve, self._grain = curve, grain
+
+    def __missing__(self, price: Price) -> tuple[int, int]:
+        """Work it out and keep it."""
+        found = self[price] = fee_fraction(self._curve, price, self._grain)
+        return found
+
+
+@lru_cache(maxsize=64)
+def _kept_table(rate: int, exponent: int) -> FeeTable:
+    return FeeTable(FeeCurve(rate, exponent), 1)
+
+
+def fee_table(curve: FeeCurve | OddCurve, grain: int = 1) -> FeeTable:
+    """Return the fees of a curve; those of the desk's markets are worked out once and kept."""
+    if grain == 1 and type(curve) is FeeCurve:
+        return _kept_table(curve.rate, curve.exponent)
+    return FeeTable(curve, grain)
+
+
 def rungs(leg: LegInput, rounding: Rounding, grain: int = 1) -> Iterator[Rung]:
     """Walk the ladder from the touch. Sizes are floored to lots, so a planned cost is never too small."""
     start = raw = fee = 0
+    fees = fee_table(leg.fee, grain)
     previous: Price | None = None
     for level in leg.levels:
         assert previous is None or (level.price > previous) is (leg.side is Side.BUY), "expected best first"
@@ -99,11 +127,12 @@ def rungs(leg: LegInput, rounding: Rounding, grain: int = 1) -> Iterator[Rung]:
         lots = level.size // LOT
         if lots == 0:
             continue
-        fee_steps, fee_per = fee_fraction(leg.fee, level.price, grain)
+        fee_steps, fee_per = fees[level.price]
         yield Rung(start, start + lots, level.price, raw, fee, fee_steps, fee_per)
         start += lots
         raw += lots * level.price
-        fee += FEE_STEP * divide(lots * fee_steps, fee_per, rounding)
+        due = lots * fee_steps
+        fee += FEE_STEP * (-(-due // fee_per) if rounding is Rounding.UP else due // fee_per)
 
 
 def fill_at(leg: LegInput, lots: int, rounding: Rounding, grain: int = 1) -> LegFill | None:

@@ -17,6 +17,7 @@ from engine.core.formula import Formula, is_steep
 from engine.core.ladder import LegFill, LegInput, fill_at, lots_to_reach
 from engine.core.search import Bound, Search, hopeless, round_up
 from engine.core.segments import LOTS_PER_SET, Objective, formula_of, segments
+from engine.core.touch import touch_slope
 from engine.domain.units import LOT, Rounding, Size, Usdc, divide
 
 
@@ -110,12 +111,15 @@ def best_size(legs: Sequence[LegInput], objective: Objective) -> Optimum | NoTra
 def optimise(legs: Sequence[LegInput], formula: Formula) -> Optimum | NoTrade:
     """Return the exact optimum of any formula, or why there is none. Pure; `engine.core.search` proves it."""
     assert legs, "expected at least one leg"
+    at_once = touch_slope(legs, formula)
+    if at_once is not None and at_once <= 0:
+        return NoTrade(Reason.NO_EDGE, None, 0, Usdc(at_once * LOTS_PER_SET // formula.scale))
     walk = segments(legs, formula)
     first = next(walk, None)
     if first is None:
         empty = next(i for i, leg in enumerate(legs) if fill_at(leg, 1, formula.rounding) is None)
         return NoTrade(Reason.EMPTY_LEG, empty, 0, Usdc(0))
-    touch = Usdc(first.line.ceiling_slope * LOTS_PER_SET // formula.scale)
+    touch = Usdc(first.slope * LOTS_PER_SET // formula.scale)
     slack, steep = _slack(legs, formula), any(is_steep(leg, formula) for leg in legs)
     if not steep and hopeless(first, slack=slack, best=0):
         return NoTrade(Reason.NO_EDGE, None, 0, touch)
@@ -125,6 +129,7 @@ def optimise(legs: Sequence[LegInput], formula: Formula) -> Optimum | NoTrade:
     cap, bound, bound_leg = size_cap(legs, formula)
     search = Search(formula.lot, slack, steep, formula.max_outlay, lots_min, cap, bound, bound_leg)
     search.walk(first, walk)
+    search.cut()
     search.settle()
     return _verdict(search, legs, formula, touch)
 
@@ -142,7 +147,7 @@ def _verdict(search: Search, legs: Sequence[LegInput], formula: Formula, touch: 
     return Optimum(
         lots=search.lots,
         objective=search.best,
-        outlay=segment.outlay(search.lots),
+        outlay=search.detail(segment).outlay(search.lots),
         scale=formula.scale,
         fills=tuple(fill for fill in fills if fill is not None),
         bound=search.bound,

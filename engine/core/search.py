@@ -15,7 +15,8 @@ level, and with x = q - (lots on earlier levels) the objective is
    is steep (strategy 3.6) there is no such end: matching stays in order of price, every segment is walked to
    the end of depth or caps, and the points below hold for each of them alone.
 4. Search. A segment is scanned from its better end while U(q) can still beat the best found. A step
-   of rounding is 10 micro-dollars, so this covers at most legs x 10 micro / |slope| lots.
+   of rounding is 10 micro-dollars, so this covers at most legs x 10 micro / |slope| lots. Segments are passed
+   with their ceilings alone; exact amounts are added up for those that can hold the best size.
 5. Flat segments. G(q + T) = G(q) + drift with T the common period of the fees' fractions: only the T lots at
    the end the drift points to can hold the smallest best size (at tick 0.01 and rates in whole percents T is
    at most 1,000 lots), whatever the segment's length.
@@ -30,7 +31,8 @@ from itertools import chain
 from math import gcd, lcm
 from typing import NamedTuple
 
-from engine.core.segments import Segment
+from engine.core.fee_sum import fee_sums
+from engine.core.segments import Detail, Segment
 
 
 class Bound(Enum):
@@ -59,7 +61,7 @@ class Search:
 
     lot: int
     slack: int
-    """What rounding down can lift the ceiling by, over all levels."""
+    """What rounding down can lift the objective above a ceiling, over all levels."""
     steep: bool
     """A later segment may pay again after one that does not."""
     outlay_max: int | None
@@ -72,6 +74,8 @@ class Search:
     best: int = 0
     """Objective of `lots`: no trade at all is worth 0."""
     kept: list[_Stretch] = field(default_factory=list)
+    details: dict[int, Detail] = field(default_factory=dict)
+    """Of the segments looked at, by their `lo`."""
 
     def walk(self, first: Segment, rest: Iterator[Segment]) -> None:
         """Collect the stretches that can hold the best size (points 2, 3 and 6 of the module's proof)."""
@@ -81,12 +85,16 @@ class Search:
                 self._lower_cap(segment.leg_cap.lots, Bound.LEG_NOTIONAL, segment.leg_cap.leg)
             if self.cap is not None and segment.lo >= self.cap:
                 return
-            if segment.line.ceiling_slope <= 0 and not self.steep:
+            if segment.slope <= 0 and not self.steep:
                 if self.bound is not Bound.EDGE:
                     self.bound, self.bound_leg = Bound.EDGE, ending
+                    if self.kept and not self._try(self.kept[-1].segment, self.kept[-1].last):
+                        return
                 if hopeless(segment, slack=self.slack, best=self.best):
                     return
-            self._keep(segment)
+            stretch = self._keep(segment)
+            if stretch is not None and segment.slope <= 0 and not self._try(segment, stretch.first):
+                return
             ending = segment.ending
         if self.bound is not Bound.EDGE and (self.cap is None or self.cap >= segment.hi):
             self.bound, self.bound_leg = Bound.DEPTH, ending
@@ -97,48 +105,88 @@ class Search:
             if self.bound is not Bound.EDGE:
                 self.bound, self.bound_leg = bound, leg
 
-    def _keep(self, segment: Segment) -> None:
+    def _keep(self, segment: Segment) -> _Stretch | None:
         first = max(round_up(segment.lo + 1, self.lot), self.lots_min)
         last = _down(segment.hi if self.cap is None else min(segment.hi, self.cap), self.lot)
         if first > last:
-            return
-        if self.outlay_max is not None and segment.outlay(last) > self.outlay_max:
-            last = first + affordable(segment, first, last, self.lot, self.outlay_max) * self.lot - self.lot
-            self._lower_cap(last, Bound.CAPITAL, None)
-            if first > last:
-                return
-        rising = segment.line.ceiling_slope > 0
-        better = last if rising else first
-        self.kept.append(_Stretch(segment.ceiling(better), first, last, segment))
-        if not rising or self.cap == last:
-            self._consider(segment, better)
+            return None
+        stretch = _stretch(segment, first, last)
+        self.kept.append(stretch)
+        return stretch
 
-    def _consider(self, segment: Segment, lots: int) -> None:
-        """Evaluate one size exactly; between equals the smaller wins."""
-        value = segment.objective(lots)
+    def detail(self, segment: Segment) -> Detail:
+        """Return the segment's exact amounts, added up once."""
+        found = self.details.get(segment.lo)
+        if found is None:
+            found = self.details[segment.lo] = segment.detail()
+        return found
+
+    def _try(self, segment: Segment, lots: int) -> bool:
+        """Evaluate one size, and tell whether there is capital for it; if not, no later one has any."""
+        detail = self.detail(segment)
+        if self.outlay_max is not None and detail.outlay(lots) > self.outlay_max:
+            return False
+        self._consider(detail.objective(lots), lots)
+        return True
+
+    def _consider(self, value: int, lots: int) -> None:
+        """Between equals the smaller wins."""
         if value > self.best or (value == self.best and lots < self.lots):
             self.best, self.lots = value, lots
+
+    def cut(self) -> None:
+        """Drop the sizes that there is no capital for (point 6); outlay never falls with the size."""
+        if self.outlay_max is None or not self.kept:
+            return
+        low, high = 0, len(self.kept)
+        while low < high:
+            middle = (low + high) // 2
+            if self.detail(self.kept[middle].segment).outlay(self.kept[middle].last) <= self.outlay_max:
+                low = middle + 1
+            else:
+                high = middle
+        if low == len(self.kept):
+            return
+        _, first, last, segment = self.kept[low]
+        last = (
+            first
+            + affordable(self.detail(segment), first, last, self.lot, self.outlay_max) * self.lot
+            - self.lot
+        )
+        del self.kept[low:]
+        if first <= last:
+            self.kept.append(_stretch(segment, first, last))
+        self.cap = last
+        if segment.slope > 0 or self.steep:
+            self.bound, self.bound_leg = Bound.CAPITAL, None
 
     def settle(self) -> None:
         """Scan the stretches kept, the most promising first (points 4 and 5 of the module's proof)."""
         for stretch in sorted(self.kept, key=lambda kept: -kept.ceiling):
-            if stretch.ceiling < self.best:
+            if stretch.ceiling + self.slack < self.best:
                 break
             self._scan(stretch)
         if self.steep and self.kept and self.lots < self.kept[-1].last:
             self.bound, self.bound_leg = Bound.EDGE, None
 
     def _scan(self, stretch: _Stretch) -> None:
-        segment = stretch.segment
-        sizes = _one_period(segment, range(stretch.first, stretch.last + 1, self.lot))
-        for lots in reversed(sizes) if segment.line.ceiling_slope > 0 else sizes:
-            ceiling = segment.ceiling(lots)
+        detail, rising = self.detail(stretch.segment), stretch.segment.slope > 0
+        if detail.ceiling(stretch.last if rising else stretch.first) < self.best:
+            return
+        sizes = _one_period(detail, range(stretch.first, stretch.last + 1, self.lot))
+        fees, line = fee_sums(detail.steps, stretch.last), detail.line
+        for lots in reversed(sizes) if rising else sizes:
+            ceiling = detail.ceiling(lots)
             if ceiling < self.best or (ceiling == self.best and lots >= self.lots):
                 return
-            self._consider(segment, lots)
+            self._consider(line.base + line.slope * lots - fees(lots), lots)
 
 
-def affordable(segment: Segment, first: int, last: int, lot: int, outlay_max: int) -> int:
+def _stretch(segment: Segment, first: int, last: int) -> _Stretch:
+    return _Stretch(segment.ceiling(last if segment.slope > 0 else first), first, last, segment)
+
+
+def affordable(detail: Detail, first: int, last: int, lot: int, outlay_max: int) -> int:
     """Return how many of the sizes `first` to `last`, `lot` apart, need no more capital than `outlay_max`.
 
     Outlay never falls with the size, so they are the first ones.
@@ -146,7 +194,7 @@ def affordable(segment: Segment, first: int, last: int, lot: int, outlay_max: in
     low, high = 0, (last - first) // lot + 1
     while low < high:
         middle = (low + high) // 2
-        if segment.outlay(first + middle * lot) <= outlay_max:
+        if detail.outlay(first + middle * lot) <= outlay_max:
             low = middle + 1
         else:
             high = middle
@@ -155,21 +203,21 @@ def affordable(segment: Segment, first: int, last: int, lot: int, outlay_max: in
 
 def hopeless(segment: Segment, *, slack: int, best: int) -> bool:
     """Tell whether no size from this segment on can beat `best` (point 3 of the module's proof)."""
-    return segment.line.ceiling_slope <= 0 and segment.ceiling(segment.lo) + slack <= best
+    return segment.slope <= 0 and segment.ceiling(segment.lo) + slack <= best
 
 
-def _one_period(segment: Segment, sizes: range) -> range:
+def _one_period(detail: Detail, sizes: range) -> range:
     """Return the part of `sizes` that must hold the best one, because fees repeat beyond it (point 5)."""
     # Not len(sizes): that ends at 2 ** 63, an enormous ladder does not.
     count = (sizes.stop - sizes.start - 1) // sizes.step + 1
     period = 1
-    for _, steps, per, _, _ in segment.steps:
-        period = lcm(period, per // gcd(steps * sizes.step, per))
+    for step in detail.steps:
+        period = lcm(period, step.per // gcd(step.steps * sizes.step, step.per))
         if period >= count:
             return sizes
     lots = period * sizes.step
-    drift = segment.line.slope * lots + sum(
-        weight * (lots * steps // per) for _, steps, per, weight, _ in segment.steps
+    drift = detail.line.slope * lots - sum(
+        step.weight * (lots * step.steps // step.per) for step in detail.steps
     )
     return sizes[-period:] if drift > 0 else sizes[:period]
 

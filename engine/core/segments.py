@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from engine.core.fee_sum import Step, fee_sum
 from engine.core.formula import Formula
 from engine.core.ladder import LegInput, Rung, rungs
 from engine.domain.market import Side
@@ -64,21 +65,8 @@ def formula_of(objective: Objective) -> Formula:
     )
 
 
-class Step(NamedTuple):
-    """The rounded fee of one leg's active level: weight x floor((q - start) x steps / per), negative."""
-
-    start: int
-    steps: int
-    """Negative when fees round up, so that one floor serves both directions."""
-    per: int
-    weight: int
-    """Effect on the objective per step of fee."""
-    outlay: int
-    """Effect on the capital needed per step of fee, with the sign of `weight`; 0 for SELL legs."""
-
-
 class Line(NamedTuple):
-    """Six coefficients, linear in the size: of a segment, or what one leg on one level adds to them."""
+    """Six coefficients, linear in the size: of a segment, or of the terms that belong to no leg."""
 
     base: int
     slope: int
@@ -98,22 +86,18 @@ class LegCap(NamedTuple):
     leg: int
 
 
-class Segment(NamedTuple):
-    """All sizes q with lo < q <= hi, in lots; every amount in units of the formula."""
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """The exact objective and capital of the sizes of one segment."""
 
-    lo: int
-    hi: int
     line: Line
     steps: tuple[Step, ...]
-    ending: int
-    """The leg whose level ends at `hi`."""
-    leg_cap: LegCap | None
-    """The tightest cap by `max_leg` among the levels walked so far."""
+    outlay_weights: tuple[int, ...]
+    """Effect on the capital needed per step of fee, by leg; 0 for SELL legs."""
 
     def objective(self, lots: int) -> int:
         """Return the exact objective of a size inside the segment."""
-        fees = sum([weight * ((lots - start) * steps // per) for start, steps, per, weight, _ in self.steps])
-        return self.line.base + self.line.slope * lots + fees
+        return self.line.base + self.line.slope * lots - fee_sum(self.steps, lots)
 
     def ceiling(self, lots: int) -> int:
         """Return an upper bound of the objective, linear inside the segment."""
@@ -121,8 +105,55 @@ class Segment(NamedTuple):
 
     def outlay(self, lots: int) -> int:
         """Return the capital that a size inside the segment needs."""
-        fees = sum([outlay * ((lots - start) * steps // per) for start, steps, per, _, outlay in self.steps])
-        return self.line.outlay_base + self.line.outlay_slope * lots - fees
+        paid = zip(self.steps, self.outlay_weights, strict=True)
+        fees = fee_sum([step._replace(weight=weight) for step, weight in paid if weight], lots)
+        return self.line.outlay_base + self.line.outlay_slope * lots + fees
+
+
+class Segment(NamedTuple):
+    """All sizes q with lo < q <= hi, in lots; every amount in units of the formula.
+
+    Cheap to make, because most segments are only passed; `detail` adds up what exact amounts need.
+    """
+
+    lo: int
+    hi: int
+    base: int
+    slope: int
+    """Of the ceiling."""
+    active: tuple[Rung, ...]
+    weights: tuple["_Weights", ...]
+    constant: Line
+    ending: int
+    """The leg whose level ends at `hi`."""
+    leg_cap: LegCap | None
+    """The tightest cap by `max_leg` among the levels walked so far."""
+
+    def ceiling(self, lots: int) -> int:
+        """Return the objective as if the fees of the active levels, and no others, were not rounded."""
+        return self.base + self.slope * lots
+
+    def detail(self) -> Detail:
+        """Return what tells exact amounts, in time proportional to the number of legs."""
+        base, slope, _, _, outlay_base, outlay_slope = self.constant
+        ceiling_base = base
+        steps = []
+        for weight, rung in zip(self.weights, self.active, strict=True):
+            start, _, price, raw, fee, fee_steps, fee_per = rung
+            before, paid = raw - price * start, fee // FEE_STEP
+            base -= weight.raw * before + weight.fee * paid
+            slope -= weight.raw * price + weight.size
+            # Floored, so the ceiling stays one; rounding down may spare up to one step more.
+            ceiling_base += weight.fee * fee_steps // fee_per * start
+            if weight.rounding is Rounding.DOWN and fee_steps:
+                ceiling_base += weight.fee
+            outlay_base += weight.outlay_raw * before + weight.outlay_fee * paid
+            outlay_slope += weight.outlay_raw * price + weight.outlay_size
+            spare = fee_per - 1 if weight.rounding is Rounding.UP else 0
+            steps.append(Step(start, fee_steps, fee_per, spare, weight.fee))
+        ceiling_base += base - self.constant.base
+        line = Line(base, slope, ceiling_base, self.slope, outlay_base, outlay_slope)
+        return Detail(line, tuple(steps), tuple([weight.outlay_fee for weight in self.weights]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,28 +169,13 @@ class _Weights:
     outlay_size: int
     rounding: Rounding
 
-    def step(self, rung: Rung) -> Step:
-        """Return the fee term of the active level."""
-        sign = 1 if self.rounding is Rounding.UP else -1
-        return Step(rung.start, -sign * rung.fee_steps, rung.fee_per, sign * self.fee, sign * self.outlay_fee)
+    def unit(self, rung: Rung) -> int:
+        """Return what a lot of the active level costs with its unrounded fee; less is more for SELL legs."""
+        return self.raw * rung.price + self.size + self.pull(rung)
 
-    def share(self, rung: Rung) -> Line:
-        """Return the leg's coefficients, everything but the active level's rounded fee."""
-        before = rung.raw - rung.price * rung.start
-        paid = rung.fee // FEE_STEP
-        base = -self.raw * before - self.fee * paid
-        slope = -self.raw * rung.price - self.size
-        # Floored, so the ceiling stays one; rounding down may spare up to one step more.
-        pull = self.fee * rung.fee_steps // rung.fee_per
-        spare = self.fee if self.rounding is Rounding.DOWN and rung.fee_steps else 0
-        return Line(
-            base=base,
-            slope=slope,
-            ceiling_base=base + pull * rung.start + spare,
-            ceiling_slope=slope - pull,
-            outlay_base=self.outlay_raw * before + self.outlay_fee * paid,
-            outlay_slope=self.outlay_raw * rung.price + self.outlay_size,
-        )
+    def pull(self, rung: Rung) -> int:
+        """Return the unrounded fee of a lot of the active level, floored to a unit: a ceiling stays one."""
+        return self.fee * rung.fee_steps // rung.fee_per
 
 
 def _weights(leg: LegInput, formula: Formula) -> _Weights:
@@ -178,9 +194,8 @@ def _weights(leg: LegInput, formula: Formula) -> _Weights:
 
 def _constant(formula: Formula) -> Line:
     """Return what does not depend on any leg: payout, safety, locked collateral, fixed cost."""
-    carried = formula.locked * formula.carry // formula.scale
     base = -formula.fixed - formula.fixed * formula.carry // formula.scale
-    slope = formula.payout - formula.safety - carried
+    slope = formula.per_lot
     return Line(base, slope, base, slope, formula.fixed, formula.locked)
 
 
@@ -193,31 +208,33 @@ def _leg_cap(rung: Rung, leg: int, formula: Formula) -> LegCap | None:
 
 def segments(legs: Sequence[LegInput], formula: Formula) -> Iterator[Segment]:
     """Yield the segments in order of size, until one leg's ladder ends; nothing if one is empty."""
-    weights = [_weights(leg, formula) for leg in legs]
     climbs = [rungs(leg, formula.rounding, formula.grain) for leg in legs]
-    first = [rung for climb in climbs if (rung := next(climb, None)) is not None]
-    if len(first) < len(legs):
+    active = [rung for climb in climbs if (rung := next(climb, None)) is not None]
+    if len(active) < len(legs):
         return
-    shares = [weight.share(rung) for weight, rung in zip(weights, first, strict=True)]
-    steps = [weight.step(rung) for weight, rung in zip(weights, first, strict=True)]
-    total = [sum(parts) for parts in zip(_constant(formula), *shares, strict=True)]
-    caps = [cap for leg, rung in enumerate(first) if (cap := _leg_cap(rung, leg, formula)) is not None]
+    weights, constant = tuple(_weights(leg, formula) for leg in legs), _constant(formula)
+    units = [weight.unit(rung) for weight, rung in zip(weights, active, strict=True)]
+    base, slope = constant.base, constant.slope - sum(units)
+    caps = [cap for leg, rung in enumerate(active) if (cap := _leg_cap(rung, leg, formula)) is not None]
     leg_cap = min(caps, default=None)
-    ends = [(rung.end, leg) for leg, rung in enumerate(first)]
+    ends = [(rung.end, leg) for leg, rung in enumerate(active)]
     heapq.heapify(ends)
     lo = 0
     while True:
         hi, ending = ends[0]
         if hi > lo:
-            yield Segment(lo, hi, Line(*total), tuple(steps), ending, leg_cap)
+            yield Segment(lo, hi, base, slope, tuple(active), weights, constant, ending, leg_cap)
             lo = hi
         rung = next(climbs[ending], None)
         if rung is None:
             return
-        share = weights[ending].share(rung)
-        total = [whole - old + new for whole, old, new in zip(total, shares[ending], share, strict=True)]
-        shares[ending], steps[ending] = share, weights[ending].step(rung)
-        cap = _leg_cap(rung, ending, formula)
-        if cap is not None:
+        weight, done = weights[ending], active[ending]
+        unit = weight.unit(rung)
+        # At this size only rounding moves the ceiling: the fee of the level that ends is now what is charged.
+        charged = (rung.fee - done.fee) // FEE_STEP * weight.fee
+        base += (unit - units[ending]) * lo - charged + weight.pull(done) * (done.end - done.start)
+        slope -= unit - units[ending]
+        units[ending], active[ending] = unit, rung
+        if formula.max_leg is not None and (cap := _leg_cap(rung, ending, formula)) is not None:
             leg_cap = cap if leg_cap is None else min(leg_cap, cap)
         heapq.heapreplace(ends, (rung.end, ending))

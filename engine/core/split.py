@@ -82,7 +82,9 @@ def edge_curve(legs: Sequence[LegInput], formula: Formula) -> Iterator[CurvePoin
     Sizes are lots of 0.01 share, whatever the formula's own lot is; between two points without rounded fees
     the objective is a straight line. Minimums are not asked for.
     """
-    return (CurvePoint(lots, at.objective(lots), at.outlay(lots)) for at, lots in _reached(legs, formula))
+    for segment, lots in _reached(legs, formula):
+        detail = segment.detail()
+        yield CurvePoint(lots, detail.objective(lots), detail.outlay(lots))
 
 
 def largest_size(legs: Sequence[LegInput], formula: Formula) -> int:
@@ -100,7 +102,7 @@ def _reached(legs: Sequence[LegInput], formula: Formula) -> Iterator[tuple[Segme
             caps.append(segment.leg_cap.lots)
         last = min(caps)
         if formula.max_outlay is not None and last > segment.lo:
-            last = segment.lo + affordable(segment, segment.lo + 1, last, 1, formula.max_outlay)
+            last = segment.lo + affordable(segment.detail(), segment.lo + 1, last, 1, formula.max_outlay)
         if last > segment.lo:
             yield segment, last
         if last < segment.hi:

@@ -226,6 +226,21 @@ ROWS: tuple[Row, ...] = (
         _LOWER,
         must=5.0,
     ),
+    *(
+        row
+        for legs in (2, 10, 40, 128)
+        for row in (
+            Row(f"plan-us-{legs}", "planner", f"plan with a 3 % edge, {legs} x 50 levels: CPU", "us", _LOWER),
+            Row(f"plan-early-{legs}", "planner", "the same: times as fast as an early stop in Decimal", "x"),
+            Row(f"plan-rewalk-{legs}", "planner", "the same: times as fast as a re-walk in Decimal", "x"),
+            Row(f"plan-heap-{legs}", "planner", "the same: share of the time a bare heap takes", "x"),
+            Row(f"none-us-{legs}", "planner", f"no edge, {legs} legs: CPU", "us", _LOWER),
+            Row(f"none-early-{legs}", "planner", "the same: times as fast as an early stop in Decimal", "x"),
+            Row(f"none-heap-{legs}", "planner", "the same: share of the time a bare heap takes", "x"),
+            Row(f"sum-us-{legs}", "planner", f"a changed best ask, {legs} legs added up: CPU", "us", _LOWER),
+            Row(f"sum-decimal-{legs}", "planner", "the same: times as fast as in Decimal", "x"),
+        )
+    ),
     Row("kill-gate", "kill", "kill until the gate is closed (reliability G5)", "ms", _LOWER, must=100.0),
     Row("kill-cancel", "kill", "kill until cancel-all is begun (reliability G5)", "ms", _LOWER, must=1_000.0),
 )
