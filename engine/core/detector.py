@@ -17,7 +17,7 @@ from engine.core.dutch_params import DutchParams
 from engine.core.feed_market import Touch
 from engine.domain.fees import RATE_ONE, FeeCurve
 from engine.domain.ids import ConditionId, EventId, TokenId
-from engine.domain.market import EventGroup, Market
+from engine.domain.market import EventGroup
 from engine.domain.units import PRICE_ONE, USDC_ONE, Price, complement
 
 BPS_ONE = 10_000
@@ -37,18 +37,18 @@ class Books(Protocol):
         ...
 
 
-class Costs(dict[int, int]):
-    """What a share costs all-in at each price, worked out when first asked for: BUY at an ask."""
+class Costs(dict[Price | None, int]):
+    """What a share costs all-in at each ask, worked out when first asked for; without an ask it is `NEVER`."""
 
     def __init__(self, fee: FeeCurve, tick: Price, params: DutchParams) -> None:
-        super().__init__()
+        super().__init__({None: NEVER})
         self._fee, self._tick, self._params = fee, tick, params
 
-    def __missing__(self, price: int) -> int:
+    def __missing__(self, price: Price) -> int:
         cost = self[price] = self._cost(price)
         return cost
 
-    def _extra(self, price: int, buffered: int) -> int:
+    def _extra(self, price: Price, buffered: int) -> int:
         """Return fee, buffer and slippage of one share, rounded down."""
         spread = (price * (PRICE_ONE - price)) ** self._fee.exponent
         whole = RATE_ONE * (PRICE_ONE * PRICE_ONE) ** self._fee.exponent
@@ -56,7 +56,7 @@ class Costs(dict[int, int]):
         buffer = buffered * PER_PRICE * self._params.fee_bps // BPS_ONE
         return fee + buffer + self._params.slippage_ticks * self._tick * PER_PRICE
 
-    def _cost(self, price: int) -> int:
+    def _cost(self, price: Price) -> int:
         return price * PER_PRICE + self._extra(price, price)
 
 
@@ -66,44 +66,42 @@ class Proceeds(Costs):
     The buffer is charged on notional, which is p for the one and 1 - p for the other: the smaller counts.
     """
 
-    def _cost(self, price: int) -> int:
+    def __init__(self, fee: FeeCurve, tick: Price, params: DutchParams) -> None:
+        super().__init__(fee, tick, params)
+        self[None] = 0
+
+    def _cost(self, price: Price) -> int:
         return max(0, price * PER_PRICE - self._extra(price, min(price, PRICE_ONE - price)))
 
 
 @dataclass(slots=True)
 class _Sums:
-    """One event: its hurdles, and its sums over all markets that have a price."""
+    """One event: its hurdles, and its sums over all markets. A market that nobody offers costs `NEVER`."""
 
-    markets: int
+    event_id: EventId
     cost_max: int
     """A set that costs as much or more pays nothing."""
     proceeds_min: int
     """Bids that bring as little or less pay nothing."""
-    cost: int = 0
+    cost: int
     proceeds: int = 0
-    offered: int = 0
-    """How many markets have an ask."""
-
-    @property
-    def is_hot(self) -> bool:
-        """Whether buying all outcomes, or selling them, may pay at the best prices."""
-        buys = self.offered == self.markets and self.cost < self.cost_max
-        return buys or self.proceeds > self.proceeds_min
+    hot: bool = False
 
 
 @dataclass(slots=True)
 class _Line:
     """One market's part of its event's sums."""
 
-    event_id: EventId
     sums: _Sums
     yes: TokenId
     no: TokenId
     is_pair: bool
+    """A lone market, whose two tokens make the set: there is nothing to sell against it."""
     costs: Costs
     proceeds: Proceeds
-    touch: tuple[Price | None, Price | None, Price | None] = (None, None, None)
-    """Best YES ask, best YES bid, best NO ask as last seen."""
+    ask: Price | None = None
+    bid: Price | None = None
+    no_ask: Price | None = None
     cost: int = NEVER
     brings: int = 0
 
@@ -118,74 +116,65 @@ class Detector:
     _curves: dict[tuple[FeeCurve, Price], tuple[Costs, Proceeds]] = field(default_factory=dict)
 
     def watch(self, events: Iterable[EventGroup], params: DutchParams, books: Books) -> None:
-        """Watch exactly these events from now on. A market of unknown fee has no part in any sum."""
+        """Watch exactly these events from now on; a set with a market of unknown fee is never offered."""
         self._lines.clear()
         self._curves.clear()
         self.hot.clear()
         for event in events:
             sums = _Sums(
-                markets=len(event.markets),
+                event_id=event.event_id,
                 cost_max=(USDC_ONE - params.safety_per_set) * PER_USDC,
                 proceeds_min=(USDC_ONE + params.safety_per_set) * PER_USDC,
+                cost=NEVER * len(event.markets),
             )
             for market in event.markets:
                 if market.terms.fee is not None:
-                    self._lines[market.condition_id] = self._line(event, market, sums, params)
+                    is_pair = len(event.markets) == 1
+                    curves = self._of_curve(market.terms.fee, market.terms.tick, params)
+                    line = _Line(sums, market.yes, market.no, is_pair, *curves)
+                    self._lines[market.condition_id] = line
         self.update(tuple(self._lines), books)
 
-    def _line(self, event: EventGroup, market: Market, sums: _Sums, params: DutchParams) -> _Line:
-        assert market.terms.fee is not None, f"expected a known fee for {market.condition_id}"
-        key = market.terms.fee, market.terms.tick
-        curves = self._curves.get(key)
-        if curves is None:
-            curves = self._curves[key] = Costs(*key, params), Proceeds(*key, params)
-        is_pair = len(event.markets) == 1
-        return _Line(event.event_id, sums, market.yes, market.no, is_pair, *curves)
+    def _of_curve(self, fee: FeeCurve, tick: Price, params: DutchParams) -> tuple[Costs, Proceeds]:
+        found = self._curves.get((fee, tick))
+        if found is None:
+            found = self._curves[fee, tick] = Costs(fee, tick, params), Proceeds(fee, tick, params)
+        return found
 
     def update(self, touched: Collection[ConditionId], books: Books) -> set[EventId]:
         """Take in the books of these markets; returns the events of them that are hot now."""
         due: set[EventId] = set()
+        lines, touch = self._lines, books.touch
         for condition_id in touched:
-            line = self._lines.get(condition_id)
+            line = lines.get(condition_id)
             if line is None:
                 continue
-            bid, ask = books.touch(line.yes)
-            seen = ask, bid, books.touch(line.no)[1]
-            if seen != line.touch:
-                line.touch = seen
-                _enter(line, *seen)
-                if line.sums.is_hot:
-                    self.hot.add(line.event_id)
+            sums = line.sums
+            bid, ask = touch(line.yes)
+            _, no_ask = touch(line.no)
+            if ask != line.ask or bid != line.bid or no_ask != line.no_ask:
+                if line.is_pair:
+                    cost = line.costs[ask] + line.costs[no_ask]
                 else:
-                    self.hot.discard(line.event_id)
-            if line.event_id in self.hot:
-                due.add(line.event_id)
+                    cost = line.costs[ask]
+                    if bid != line.bid or no_ask != line.no_ask:
+                        _sell(line, bid, no_ask)
+                sums.cost += cost - line.cost
+                line.ask, line.bid, line.no_ask, line.cost = ask, bid, no_ask, cost
+                hot = sums.cost < sums.cost_max or sums.proceeds > sums.proceeds_min
+                if hot is not sums.hot:
+                    sums.hot = hot
+                    (self.hot.add if hot else self.hot.discard)(sums.event_id)
+            if sums.hot:
+                due.add(sums.event_id)
         return due
 
 
-def _enter(line: _Line, ask: Price | None, bid: Price | None, no_ask: Price | None) -> None:
-    """Replace a market's part of the sums. The dearest bid is that of YES, or the mirror of the NO ask."""
-    sums = line.sums
-    if line.cost != NEVER:
-        sums.cost -= line.cost
-        sums.offered -= 1
-    line.cost = _cost(line, ask, no_ask)
-    if line.cost != NEVER:
-        sums.cost += line.cost
-        sums.offered += 1
-    if line.is_pair:
-        return  # its two tokens make the whole set: there is nothing to sell against
-    mirrored = 0 if no_ask is None else complement(no_ask)
-    best = max(bid or 0, mirrored)
-    sums.proceeds -= line.brings
-    line.brings = line.proceeds[best] if best else 0
-    sums.proceeds += line.brings
-
-
-def _cost(line: _Line, ask: Price | None, no_ask: Price | None) -> int:
-    if ask is None or (line.is_pair and no_ask is None):
-        return NEVER
-    if line.is_pair:
-        assert no_ask is not None, "asked above"
-        return line.costs[ask] + line.costs[no_ask]
-    return line.costs[ask]
+def _sell(line: _Line, bid: Price | None, no_ask: Price | None) -> None:
+    """Replace what a market brings. Its dearest bid is that of YES, or the mirror of the NO ask."""
+    best = bid
+    if no_ask is not None and (bid is None or complement(no_ask) > bid):
+        best = complement(no_ask)
+    brings = line.proceeds[best]
+    line.sums.proceeds += brings - line.brings
+    line.brings = brings

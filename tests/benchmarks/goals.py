@@ -241,6 +241,22 @@ ROWS: tuple[Row, ...] = (
             Row(f"sum-decimal-{legs}", "planner", "the same: times as fast as in Decimal", "x"),
         )
     ),
+    *(
+        row
+        for outcomes in (2, 10, 40, 128)
+        for row in (
+            Row(
+                f"detector-{outcomes}",
+                "detector",
+                f"a change of a best ask until it is known whether {outcomes} outcomes may pay",
+                "ns",
+                _LOWER,
+                must=1_000.0,
+            ),
+            Row(f"detector-full-{outcomes}", "detector", "the same as a full sum in integers", "x"),
+            Row(f"detector-decimal-{outcomes}", "detector", "the same as a full sum in Decimal", "x"),
+        )
+    ),
     Row("kill-gate", "kill", "kill until the gate is closed (reliability G5)", "ms", _LOWER, must=100.0),
     Row("kill-cancel", "kill", "kill until cancel-all is begun (reliability G5)", "ms", _LOWER, must=1_000.0),
 )

@@ -67,7 +67,8 @@ Watcher = Callable[[Desk, Event], None]
 class Stage:
     """One desk, one exchange, one clock."""
 
-    def __init__(self, seed: int, *, confirm_delay_ms: int = 2_000) -> None:
+    def __init__(self, seed: int, *, confirm_delay_ms: int = 2_000, frames_per_s: int = 0) -> None:
+        """Set it up; with `frames_per_s` the books move and windows open by themselves."""
         self.seed = seed
         self.agenda = Agenda()
         self.line = Line()
@@ -77,7 +78,7 @@ class Stage:
             self.venue = Venue(
                 seed=CATALOGUE_SEED,
                 clock=self.agenda,
-                frames_per_s=0,
+                frames_per_s=frames_per_s,
                 confirm_delay_ms=confirm_delay_ms,
                 start_balance=PLENTY,
             )
