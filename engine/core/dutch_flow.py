@@ -8,16 +8,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from engine.core import recheck
-from engine.core.dutch import plan_dutch, replan_within, tokens_of
+from engine.core.dutch import plan_dutch, replan_within
 from engine.core.eligibility import ineligible
 from engine.core.order_terms import GTD_LEAD_MS
+from engine.core.proven_books import proven_books
 from engine.core.resend import TOTAL_MS
 from engine.core.risk import closed, event_busy, no_tokens, review, room
 from engine.core.rules_watch import rules_hold
 from engine.core.settling import view_of
 from engine.core.state import Desk, Flight, PendingSend
 from engine.core.ticket import may_open, mint_grant, moved, open_ticket, refuse
-from engine.domain.book import LiveBook, NotLive
+from engine.domain.book import LiveBook
 from engine.domain.commands import OpenDutch, Press
 from engine.domain.effects import Audit, Count, Effect, Reply, SaveTicket, SendBatch
 from engine.domain.events import Asked, BatchCommitted, BatchRefused
@@ -70,15 +71,7 @@ def _not_allowed(desk: Desk, event: EventGroup) -> Refusal | None:
 
 def live_books(desk: Desk, event: EventGroup, at_ms: Ms) -> Mapping[TokenId, LiveBook] | Refusal:
     """Return a proven book for every leg, or which leg's book cannot be planned on and why."""
-    books: dict[TokenId, LiveBook] = {}
-    for token in tokens_of(event):
-        book = desk.feeds.live(token, at_ms)
-        if isinstance(book, NotLive):
-            name = event.market_of(token).name
-            text = f"expected a proven book for {name}, found: {book.value}; try again when the feed is live"
-            return Refusal(RefusalKind.BOOK_NOT_LIVE, text)
-        books[token] = book
-    return books
+    return proven_books(desk.feeds, event, at_ms)
 
 
 def press_dutch(desk: Desk, asked: Asked, press: Press, ticket: Ticket) -> list[Effect]:
