@@ -15,6 +15,7 @@ from bot.cli.desk_call import DeskRefusedError, NoDeskError
 from bot.cli.desk_commands import cancel, health, kill, metrics_reset, rearm, reconcile
 from bot.cli.diag_markets import diag_markets
 from bot.cli.doctor import doctor
+from bot.cli.dutch_run_replay import BacktestError, dutch_run_replay
 from bot.cli.inspect import check_config, migrate, status
 from bot.cli.ledger_reads import audit, audit_tail, orders
 from bot.cli.live_market import NoMarketsError
@@ -47,6 +48,7 @@ KNOWN_FAULTS = (
     NoDeskError,
     DeskRefusedError,
     ChainAccessError,
+    BacktestError,
 )
 """What ends a command with a sentence for the operator and status 1."""
 
@@ -95,6 +97,7 @@ COMMANDS = (
     prune,
     record,
     replay,
+    dutch_run_replay,
     ingest_ws,
     mock_ws,
     approve_usdc,
