@@ -130,6 +130,11 @@ def dutch_run_replay(
     sha256 every time. Exit status 1 if the recording is damaged before its end, or nothing of it is known.
     """
     files = recording_paths(paths)
+    if png is not None and not png.parent.is_dir():
+        # Told before the run: a long recording takes minutes.
+        raise BacktestError(
+            f"expected to write the chart to {png}, found no folder {png.parent}; make it first"
+        )
     terms = _terms(config_path, data_dir, allow_other=allow_other, latency_ms=latency_ms)
     if wanted is not None:
         _demand_code(data_dir, wanted)
