@@ -187,7 +187,7 @@ def _windows_table(result: BacktestResult) -> Table:
 def _print_split(console: Console, episode: Episode, terms: BacktestTerms) -> None:
     """Print the split of strategy 3.8: per set at the best prices, and of the whole plan."""
     best, split = episode.best, set_split(episode.best, terms.params)
-    title = f"{episode.event.code} {_utc(episode.opened_ms)} · {format_size(best.size)} sets · {best.plan_id}"
+    title = f"{episode.event.code} {_utc(episode.opened_ms)} · {format_size(best.size)} sets · plan {best.plan_id[:10]}"
     table = Table("USDC", title=title)
     table.add_column("per set, at the best prices", justify="right")
     table.add_column("whole plan", justify="right")
