@@ -117,12 +117,19 @@ class DutchSection(Section):
     min_profit_usdc: Money = 500_000
     max_set_size: Annotated[int, Field(gt=0)] = 1_000
     max_leg_usdc: Money = 500_000_000
+    max_plan_usdc: Money = 1_000_000_000
+    max_event_usdc: Money = 2_500_000_000
+    """Over all that is held of an event, or may still be bought by orders that are out."""
+    max_total_usdc: Money = 10_000_000_000
     max_book_age_ms: Annotated[int, Field(gt=0)] = 5_000
     max_leg_skew_ms: Annotated[int, Field(gt=0)] = 5_000
     allow_other: bool = False
     carry_rate: Rate = 0
-    """Yearly cost of capital that a set, which pays only at resolution, is charged for `days_locked`."""
+    """Yearly cost of capital that a set, which pays only at resolution, is charged until its event ends."""
     days_locked: Annotated[int, Field(ge=0, le=3_650)] = 0
+    """Days charged where no end date is known."""
+    max_days_locked: Annotated[int, Field(ge=0, le=36_500)] = 0
+    """0: no limit."""
     max_leg_loss_usdc: Money = 150_000_000
     max_residual_usdc: Money = 250_000_000
     stress_levels: Annotated[int, Field(ge=0, le=50)] = 1

@@ -7,7 +7,7 @@ carries a version; a text of another version or shape is refused, never guessed 
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -20,7 +20,10 @@ from engine.domain.plan import Plan
 from engine.domain.units import Price, Size
 from engine.ports import StoreError
 
-_PLAN, _INTENT, _AUDIT = "plan/1", "intent/1", "audit/1"
+_PLAN, _INTENT, _AUDIT = "plan/2", "intent/1", "audit/1"
+_FIRST_PLAN = "plan/1"
+_LATER_KEYS = ("sequencing", "probe_order", "advice")
+"""Of a plan, and `proceeds_min` of its legs: texts of the first version were written without them."""
 
 _Shape = TypeVar("_Shape")
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
@@ -34,8 +37,19 @@ def encode_plan(plan: Plan) -> str:
 
 
 def decode_plan(text: str) -> Plan:
-    """Return the plan of a text made by `encode_plan`; raises StoreError."""
-    return _decode(_PLAN, Plan, text)
+    """Return the plan of a text made by `encode_plan`, of this version or the first; raises StoreError."""
+    if not text.startswith(f'["{_FIRST_PLAN}",'):
+        return _decode(_PLAN, Plan, text)
+    return _decode(_FIRST_PLAN, Plan, text, written=_as_first)
+
+
+def _as_first(kind: str, plan: object) -> str:
+    fields = msgspec.to_builtins(plan)
+    for key in _LATER_KEYS:
+        del fields[key]
+    for leg in fields["legs"]:
+        del leg["proceeds_min"]
+    return canonical_json([kind, fields])
 
 
 def encode_intent(intent: OrderIntent) -> str:
@@ -89,14 +103,16 @@ def _encode(kind: str, value: object) -> str:
     return text.decode() if text.isascii() else canonical_json([kind, msgspec.to_builtins(value)])
 
 
-def _decode(kind: str, shape: type[_Shape], text: str) -> _Shape:
+def _decode(
+    kind: str, shape: type[_Shape], text: str, *, written: Callable[[str, object], str] = _encode
+) -> _Shape:
     try:
         tagged = json.loads(text)
         value = msgspec.convert(tagged[1], shape) if tagged[0] == kind else None
     except (ValueError, LookupError, TypeError, msgspec.ValidationError) as error:
         raise StoreError(_unreadable(kind, str(error))) from error
     # Writing it again proves that nothing was dropped: an unknown key would be ignored by the reader.
-    if value is None or _encode(kind, value) != text:
+    if value is None or written(kind, value) != text:
         raise StoreError(_unreadable(kind, f"found {text[:60]!r}"))
     return value
 

@@ -87,7 +87,7 @@ def _event(course: EventCourse) -> dict[str, Any]:
         "looks": course.looks,
         "planned": course.planned,
         "refusals": {kind.value: count for kind, count in course.refusals},
-        "barred": _refusal(course.barred),
+        "barred": {kind.value: _refusal(refusal) for kind, refusal in course.barred},
     }
 
 
@@ -155,8 +155,10 @@ def _events_table(result: BacktestResult) -> Table:
     table = Table("event", "looks", "planned", "refused")
     for course in result.events:
         counts = " · ".join(f"{kind.value} {count}" for kind, count in course.refusals) or "-"
-        refused = counts if course.barred is None else f"{course.barred.kind.value}: {course.barred.text}"
-        table.add_row(course.event.code, str(course.looks), str(course.planned), refused)
+        # One sentence is enough where a guard bars several kinds for the same reason.
+        barred = {refusal.text: f"{kind.value} barred: {refusal.text}" for kind, refusal in course.barred}
+        words = "\n".join([counts, *barred.values()])
+        table.add_row(course.event.code, str(course.looks), str(course.planned), words)
     return table
 
 
@@ -187,7 +189,8 @@ def _windows_table(result: BacktestResult) -> Table:
 def _print_split(console: Console, episode: Episode, terms: BacktestTerms) -> None:
     """Print the split of strategy 3.8: per set at the best prices, and of the whole plan."""
     best, split = episode.best, set_split(episode.best, terms.params)
-    title = f"{episode.event.code} {_utc(episode.opened_ms)} · {format_size(best.size)} sets · plan {best.plan_id[:10]}"
+    code, sets = episode.event.code, format_size(best.size)
+    title = f"{code} {_utc(episode.opened_ms)} · {sets} sets · {best.plan_id[:10]}"
     table = Table("USDC", title=title)
     table.add_column("per set, at the best prices", justify="right")
     table.add_column("whole plan", justify="right")

@@ -10,25 +10,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from engine.core.backtest_fills import Taken, filled
-from engine.core.dutch import DutchParams, Room, plan_dutch
-from engine.core.eligibility import ineligible
+from engine.core.best_kind import best_of, unsendable
+from engine.core.dutch import DutchParams, Room, plan_kind, tokens_of
+from engine.core.eligibility import ineligible, kinds_of
 from engine.core.feed_inlet import BooksAnswered, Checked, FeedInlet, FeedInput, Heard, Tracked
-from engine.core.proven_books import proven_books
-from engine.core.risk import BATCH_LEGS_MAX
+from engine.core.proven_books import NEED_EVERY_BOOK, proven_books
 from engine.core.touches import Touches
 from engine.domain.backtest import Attempt, BacktestResult, Episode, EventCourse
 from engine.domain.book import LiveBook
-from engine.domain.ids import EventId, TokenId
-from engine.domain.market import EventGroup, Side
-from engine.domain.plan import Plan
+from engine.domain.ids import EventId
+from engine.domain.market import EventGroup
+from engine.domain.plan import Plan, PlanKind
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.units import Ms, Usdc
 
 DAY_MS = 86_400_000
 """The cap per day counts UTC days."""
-_UNTRACKED = Refusal(
-    RefusalKind.NOT_TRADABLE, "expected the event's markets in the recording, found none; nothing to plan on"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +74,9 @@ class _Course:
     looks: int = 0
     planned: int = 0
     refusals: Counter[RefusalKind] = field(default_factory=Counter)
-    barred: Refusal | None = _UNTRACKED
+    barred: dict[PlanKind, Refusal] = field(default_factory=dict)
+    kinds: list[PlanKind] = field(default_factory=list)
+    """What it may be traded as, barred kinds included; held sets are never sold, a backtest holds none."""
 
 
 class Backtest:
@@ -95,6 +94,7 @@ class Backtest:
         self._pending: dict[EventId, _Pending] = {}
         self._taken = Taken()
         self._spent: Counter[int] = Counter()
+        self._outlays: Counter[EventId] = Counter()
         self._unanswered = 0
         self._inlet: FeedInlet | None = None
         self._at_ms = Ms(0)
@@ -142,7 +142,7 @@ class Backtest:
     def _course(self, event: EventGroup) -> EventCourse:
         course = self._courses[event.event_id]
         by_kind = sorted(course.refusals.items(), key=lambda row: (-row[1], row[0].value))
-        return EventCourse(event, course.looks, course.planned, tuple(by_kind), course.barred)
+        return EventCourse(event, course.looks, course.planned, tuple(by_kind), tuple(course.barred.items()))
 
     def _end_run(self) -> None:
         self._unanswered += len(self._pending)
@@ -183,8 +183,13 @@ class Backtest:
 
     def _watch(self, event: EventGroup) -> None:
         terms = self._terms
-        barred = ineligible(event, terms.reviewed, allow_other=terms.params.allow_other)
-        self._courses[event.event_id].barred = barred
+        course = self._courses[event.event_id]
+        course.kinds = [kind for kind in kinds_of(event) if kind is not PlanKind.SELL_SET]
+        asked = {
+            kind: ineligible(event, terms.reviewed, allow_other=terms.params.allow_other, kind=kind)
+            for kind in course.kinds
+        }
+        course.barred = {kind: refusal for kind, refusal in asked.items() if refusal is not None}
         self._events[event.event_id] = event
 
     def _look(self, event_id: EventId) -> None:
@@ -194,7 +199,7 @@ class Backtest:
         if event is None:
             return
         course.looks += 1
-        if course.barred is not None:
+        if len(course.barred) == len(course.kinds):
             return
         window = self._open.get(event_id)
         if window is None and not self._touches.may_pay(event_id):
@@ -216,19 +221,46 @@ class Backtest:
 
     def _plan(self, event: EventGroup) -> Plan | Refusal:
         """Plan on the books as they are shown, with every cap free."""
-        books = self._books(event)
-        if isinstance(books, Refusal):
-            return books
-        return self._plan_on(event, books, self._terms.day)
+        return self._best(event, taken=None)
 
-    def _books(self, event: EventGroup) -> Mapping[TokenId, LiveBook] | Refusal:
-        assert self._inlet is not None, "a run is begun before it is looked at"
-        return proven_books(self._inlet.feeds, event, self._at_ms)
+    def _room(self, event: EventGroup, *, free: bool) -> Room:
+        """Return what a plan may cost under each cap: all of it, or what earlier fills have left.
 
-    def _plan_on(self, event: EventGroup, books: Mapping[TokenId, LiveBook], left: Usdc) -> Plan | Refusal:
+        What was bought is held to the end of the recording, so it stays under the event's and the total cap.
+        """
         terms = self._terms
-        room = Room(ticket=terms.ticket, day=left, wallet=left)
-        return plan_dutch(event, books, wanted=None, params=terms.params, room=room, now_ms=self._at_ms)
+        used = (0, 0, 0)
+        if not free:
+            day = self._spent[self._at_ms // DAY_MS]
+            used = day, self._outlays[event.event_id], self._outlays.total()
+        left = Usdc(max(0, terms.day - used[0]))
+        return Room(
+            ticket=terms.ticket,
+            day=left,
+            wallet=left,
+            event=Usdc(max(0, terms.params.max_event - used[1])),
+            total=Usdc(max(0, terms.params.max_total - used[2])),
+        )
+
+    def _best(self, event: EventGroup, *, taken: Taken | None) -> Plan | Refusal:
+        """Return the best plan of all kinds that are not barred, as the desk chooses it."""
+        assert self._inlet is not None, "a run is begun before it is looked at"
+        terms, course = self._terms, self._courses[event.event_id]
+        room = self._room(event, free=taken is None)
+        found: dict[PlanKind, Plan | Refusal] = {}
+        for kind in course.kinds:
+            tokens, whole = tokens_of(event, kind), kind in NEED_EVERY_BOOK
+            books = course.barred.get(kind) or proven_books(
+                self._inlet.feeds, event, self._at_ms, tokens, whole=whole
+            )
+            if isinstance(books, Refusal):
+                found[kind] = books
+                continue
+            shown = books if taken is None else {token: taken.left(book) for token, book in books.items()}
+            found[kind] = plan_kind(
+                kind, event, shown, wanted=None, params=terms.params, room=room, now_ms=self._at_ms
+            )
+        return best_of(found)
 
     def _fire(self, window: _Window, shown: Plan) -> None:
         """Send what is left of a plan after our own fills, one plan per event at a time.
@@ -239,25 +271,20 @@ class Backtest:
         if event_id in self._pending or any(attempt.broken for attempt in window.attempts):
             return
         plan = self._left_of(window.event, shown)
-        why = (
-            f"left of it after earlier fills: {plan.text}" if isinstance(plan, Refusal) else _unsendable(plan)
-        )
-        if why is not None:
-            window.not_sent = window.not_sent or why
+        if isinstance(plan, Refusal):
+            window.not_sent = window.not_sent or f"left of it after earlier fills: {plan.text}"
             return
-        assert isinstance(plan, Plan), "a refusal has a reason"
+        form = unsendable(plan)
+        if form is not None:
+            window.not_sent = window.not_sent or form.text
+            return
         due_ms = Ms(self._at_ms + self._terms.latency_ms)
         self._pending[event_id] = _Pending(window, plan, self._at_ms, due_ms)
 
     def _left_of(self, event: EventGroup, shown: Plan) -> Plan | Refusal:
-        spent = self._spent[self._at_ms // DAY_MS]
-        if not self._taken and not spent:
+        if not self._taken and not self._outlays:
             return shown
-        books = self._books(event)
-        if isinstance(books, Refusal):
-            return books
-        left = {token: self._taken.left(book) for token, book in books.items()}
-        return self._plan_on(event, left, Usdc(max(0, self._terms.day - spent)))
+        return self._best(event, taken=self._taken)
 
     def _settle(self, before_ms: Ms) -> None:
         """Let every order arrive that was due before an input: on the books as they stood until then."""
@@ -277,17 +304,9 @@ class Backtest:
                 arrived_ms=at_ms,
             )
             self._spent[at_ms // DAY_MS] += attempt.spent
+            self._outlays[event.event_id] += attempt.spent
             pending.window.attempts.append(attempt)
             del self._pending[event.event_id]
-
-
-def _unsendable(plan: Plan) -> str | None:
-    """Return why a plan is shown and never sent, None if it can be."""
-    if len(plan.legs) > BATCH_LEGS_MAX:
-        return f"expected at most {BATCH_LEGS_MAX} legs in one batch, found {len(plan.legs)}: not sendable"
-    if any(leg.side is Side.SELL for leg in plan.legs):
-        return "expected legs to buy, found legs to sell: a backtest holds no sets; it is shown, not sent"
-    return None
 
 
 def _episode(window: _Window) -> Episode:

@@ -1,33 +1,25 @@
 """A Dutch plan at one given size: legs with limits, margin, leg risk. The best size is sought elsewhere."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import lcm
 
 from engine.core.dutch_params import DutchParams
-from engine.core.eligibility import kind_of
-from engine.core.ladder import LegFill, LegInput, fill_at
-from engine.core.leg_risk import LegStake, batch_risk, dump_proceeds
-from engine.core.order_terms import MARKETABLE_MIN
+from engine.core.ladder import LegFill, fill_at
+from engine.core.leg_risk import LegStake, SaleStake, dump_proceeds, plan_risk, probe_risk
+from engine.core.legs import Candidate
+from engine.core.order_terms import lot_of
+from engine.core.release import HELD_TO_RESOLUTION
 from engine.core.segments import BPS_ONE, LOTS_PER_SET, PPM_ONE, Objective
-from engine.domain.book import LiveBook
-from engine.domain.fees import FeeCurve, outlay_bound
-from engine.domain.ids import TokenId
-from engine.domain.market import EventGroup, Market, Side
-from engine.domain.plan import LegRisk, Margin, PlanKind, PlanLeg
-from engine.domain.units import LOT, PRICE_ONE, USDC_ONE, Price, Rounding, Size, Usdc, divide
+from engine.domain.fees import outlay_bound, taker_fee
+from engine.domain.market import Side
+from engine.domain.order import TimeInForce
+from engine.domain.plan import LegRisk, Margin, PlanKind, PlanLeg, payout_of
+from engine.domain.units import LOT, PRICE_ONE, Price, Rounding, Size, Usdc, divide, notional
 
 DAYS_PER_YEAR = 365
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One token to buy, before its size is known."""
-
-    market: Market
-    name: str
-    fee: FeeCurve
-    book: LiveBook
-    leg: LegInput
+TYPE_OF = {Side.BUY: TimeInForce.GTD, Side.SELL: TimeInForce.FAK}
+"""How a leg of each side is sent (design, section 7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +27,12 @@ class Draft:
     """Everything about a plan that follows from its size and the books."""
 
     legs: tuple[PlanLeg, ...]
+    stakes: tuple[LegStake | SaleStake, ...]
     margin: Margin
     risk: LegRisk
     spend_max: Usdc
+    probe_order: tuple[int, ...] = ()
+    """Where the legs go one after the other; empty for a batch."""
 
     @property
     def profit(self) -> Usdc:
@@ -45,42 +40,20 @@ class Draft:
         return Usdc(self.margin.if_held - self.margin.fixed)
 
 
-def tokens_of(event: EventGroup) -> tuple[TokenId, ...]:
-    """Return the tokens a plan of this event buys: both of a lone market, every YES of several."""
-    return tuple(token for _, _, token in _wanted(event))
+def lot_for(candidates: Sequence[Candidate], params: DutchParams) -> Size:
+    """Return the size step that the terms ask for and every leg's order type and tick allow."""
+    steps = [lot_of(c.leg.side, TYPE_OF[c.leg.side], c.leg.tick) for c in candidates]
+    return Size(lcm(params.lot, *steps))
 
 
-def _wanted(event: EventGroup) -> list[tuple[Market, str, TokenId]]:
-    if kind_of(event) is PlanKind.BUY_PAIR:
-        market = event.markets[0]
-        return [(market, "YES", market.yes), (market, "NO", market.no)]
-    return [(market, market.name, market.yes) for market in event.markets]
-
-
-def candidates_of(event: EventGroup, books: Mapping[TokenId, LiveBook]) -> tuple[Candidate, ...]:
-    """Return the legs in the catalogue's order. The event must be eligible and every book present."""
-    found = []
-    for market, name, token in _wanted(event):
-        fee = market.terms.fee
-        assert fee is not None, f"expected an eligible event, the fee of {market.condition_id} is unknown"
-        leg = LegInput(
-            side=Side.BUY,
-            levels=books[token].asks,
-            tick=market.terms.tick,
-            fee=fee,
-            min_size=market.terms.min_size,
-            max_size=None,
-            min_notional=MARKETABLE_MIN,
-        )
-        found.append(Candidate(market, name, fee, books[token], leg))
-    return tuple(found)
-
-
-def objective_of(kind: PlanKind, params: DutchParams, *, max_sets: Size) -> Objective:
+def objective_of(
+    kind: PlanKind, candidates: Sequence[Candidate], params: DutchParams, *, max_sets: Size
+) -> Objective:
     """Return what the optimiser maximises for this kind; fees are rounded up (design, section 7)."""
+    bought = sum(candidate.leg.side is Side.BUY for candidate in candidates)
     return Objective(
-        payout=Usdc(USDC_ONE),
-        lot=params.lot,
+        payout=payout_of(kind, bought),
+        lot=lot_for(candidates, params),
         fee_rounding=Rounding.UP,
         fee_bps=params.fee_bps,
         slippage_ticks=params.slippage_ticks,
@@ -95,8 +68,8 @@ def objective_of(kind: PlanKind, params: DutchParams, *, max_sets: Size) -> Obje
 
 
 def carry_ppm(kind: PlanKind, params: DutchParams) -> int:
-    """Return the millionths of its outlay that holding a plan costs; a pair is merged at once."""
-    if kind is PlanKind.BUY_PAIR:
+    """Return the millionths of its outlay that holding a plan costs; released at once it costs nothing."""
+    if kind not in HELD_TO_RESOLUTION:
         return 0
     return divide(params.carry_rate_e6 * params.days_locked, DAYS_PER_YEAR, Rounding.UP)
 
@@ -114,24 +87,50 @@ def draft_at(
     for number, candidate in enumerate(candidates):
         fill = fill_at(candidate.leg, lots, Rounding.UP)
         assert fill is not None, f"expected {lots} lots on offer for {candidate.name}"
-        ticks = params.slippage_ticks * candidate.leg.tick
-        limit = Price(min(fill.worst + ticks, PRICE_ONE - candidate.leg.tick))
-        legs.append(_leg(candidate, number, lots, fill, limit if limits is None else limits[number]))
-    stakes = [
-        LegStake(leg.outlay_max, _dump(candidate, leg.size, params))
-        for leg, candidate in zip(legs, candidates, strict=True)
-    ]
+        limit = _limit(candidate, fill.worst, params) if limits is None else limits[number]
+        legs.append(_leg(candidate, number, lots, fill, limit))
+    stakes = tuple(_stake(leg, candidate, params) for leg, candidate in zip(legs, candidates, strict=True))
     margin = _margin(legs, lots, params, kind)
     return Draft(
         legs=tuple(legs),
+        stakes=stakes,
         margin=margin,
-        risk=batch_risk(stakes, payout=margin.payout),
+        risk=plan_risk(stakes, payout=margin.payout),
         spend_max=Usdc(sum(leg.outlay_max for leg in legs) + params.fixed_cost),
     )
 
 
+def probed(draft: Draft) -> Draft:
+    """Return the same plan with its legs sent one after the other, thinnest first (strategy 4.2).
+
+    Between equally thin legs the one that can lose most goes last. A conversion's legs keep their batch.
+    """
+    if len({leg.side for leg in draft.legs}) > 1:
+        return draft
+    order = sorted(
+        range(len(draft.legs)),
+        key=lambda i: (draft.legs[i].depth, _lost(draft.stakes[i]), draft.legs[i].number),
+    )
+    risk = probe_risk([draft.stakes[i] for i in order], payout=draft.margin.payout)
+    return replace(draft, risk=risk, probe_order=tuple(draft.legs[i].number for i in order))
+
+
+def _lost(stake: LegStake | SaleStake) -> int:
+    return stake.loss if isinstance(stake, LegStake) else stake.planned - stake.dumped
+
+
+def _limit(candidate: Candidate, worst: Price, params: DutchParams) -> Price:
+    """Return the worst level plus or minus the slippage ticks, at least a tick away from 0 and from 1."""
+    tick = candidate.leg.tick
+    if candidate.leg.side is Side.BUY:
+        return Price(min(worst + params.slippage_ticks * tick, PRICE_ONE - tick))
+    return Price(max(worst - params.slippage_ticks * tick, tick))
+
+
 def _leg(candidate: Candidate, number: int, lots: int, fill: LegFill, limit: Price) -> PlanLeg:
     size = Size(lots * LOT)
+    buys = candidate.leg.side is Side.BUY
+    within = [x.size for x in candidate.facing if (x.price <= limit if buys else x.price >= limit)]
     return PlanLeg(
         number=number,
         token_id=candidate.book.token_id,
@@ -145,35 +144,53 @@ def _leg(candidate: Candidate, number: int, lots: int, fill: LegFill, limit: Pri
         touch=fill.touch,
         worst=fill.worst,
         limit=limit,
-        depth=Size(sum(level.size for level in candidate.book.asks if level.price <= limit)),
+        depth=Size(sum(within)),
         raw=fill.raw,
         fee_paid=fill.fee,
-        outlay_max=outlay_bound(candidate.fee, limit, size),
+        outlay_max=outlay_bound(candidate.fee, limit, size) if buys else Usdc(0),
+        proceeds_min=Usdc(0) if buys else _proceeds_min(candidate, limit, size),
     )
 
 
-def _dump(candidate: Candidate, size: Size, params: DutchParams) -> Usdc:
-    return dump_proceeds(candidate.book.bids, candidate.fee, size, stress_levels=params.stress_levels)
+def _proceeds_min(candidate: Candidate, limit: Price, size: Size) -> Usdc:
+    """Return what a sale brings if every share goes at the limit; above it price less fee only grows."""
+    fee = taker_fee(candidate.fee, limit, size, Rounding.UP)
+    return Usdc(max(0, notional(limit, size, Rounding.DOWN) - fee))
+
+
+def _stake(leg: PlanLeg, candidate: Candidate, params: DutchParams) -> LegStake | SaleStake:
+    bids, levels = candidate.book.bids, params.stress_levels
+    dumped = dump_proceeds(bids, candidate.fee, leg.size, stress_levels=levels)
+    if leg.side is Side.BUY:
+        return LegStake(leg.outlay_max, dumped)
+    return SaleStake(leg.proceeds_min, dumped)
 
 
 def _margin(legs: Sequence[PlanLeg], lots: int, params: DutchParams, kind: PlanKind) -> Margin:
     """Return the split of strategy 3.8 for the whole plan; every cost is rounded up on its own."""
-    payout = lots * USDC_ONE // LOTS_PER_SET
-    raw = sum(leg.raw for leg in legs)
+    buys = [leg for leg in legs if leg.side is Side.BUY]
+    sales = [leg for leg in legs if leg.side is Side.SELL]
+    payout = lots * payout_of(kind, len(buys)) // LOTS_PER_SET
+    bought, sold = sum(leg.raw for leg in buys), sum(leg.raw for leg in sales)
     fee = sum(leg.fee_paid for leg in legs)
     slippage = sum(params.slippage_ticks * leg.tick * lots for leg in legs)
-    outlay = params.fixed_cost + raw + fee + slippage
-    buffer = divide(raw * params.fee_bps, BPS_ONE, Rounding.UP)
+    laid_out = (
+        params.fixed_cost
+        + bought
+        + sum(leg.fee_paid + params.slippage_ticks * leg.tick * lots for leg in buys)
+    )
+    buffer = divide((bought + sold) * params.fee_bps, BPS_ONE, Rounding.UP)
     safety = divide(params.safety_per_set * lots, LOTS_PER_SET, Rounding.UP)
-    carry = divide(outlay * carry_ppm(kind, params), PPM_ONE, Rounding.UP)
+    carry = divide(laid_out * carry_ppm(kind, params), PPM_ONE, Rounding.UP)
+    costs = bought - sold + fee + slippage + params.fixed_cost
     return Margin(
         payout=Usdc(payout),
-        raw=Usdc(raw),
+        raw=Usdc(bought - sold),
         fee=Usdc(fee),
         slippage=Usdc(slippage),
         buffer=Usdc(buffer),
         safety=Usdc(safety),
         carry=Usdc(carry),
         fixed=params.fixed_cost,
-        net=Usdc(payout - outlay - buffer - safety - carry),
+        net=Usdc(payout - costs - buffer - safety - carry),
     )

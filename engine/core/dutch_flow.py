@@ -4,16 +4,19 @@ Every press plans anew on the present books. Terms worse than the card's do not 
 again with the difference.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from engine.core import recheck
-from engine.core.dutch import plan_dutch, replan_within
-from engine.core.eligibility import ineligible
+from engine.core.best_kind import best_of
+from engine.core.draft import TYPE_OF
+from engine.core.dutch import Room, plan_kind, replan_within, tokens_of
+from engine.core.eligibility import ineligible, kinds_of
+from engine.core.inventory import confirmed, sellable
 from engine.core.order_terms import GTD_LEAD_MS
-from engine.core.proven_books import proven_books
+from engine.core.proven_books import NEED_EVERY_BOOK, proven_books
 from engine.core.resend import TOTAL_MS
-from engine.core.risk import closed, event_busy, no_tokens, review, room
+from engine.core.risk import closed, event_busy, no_tokens, review, room, success_pct
 from engine.core.rules_watch import rules_hold
 from engine.core.settling import view_of
 from engine.core.state import Desk, Flight, PendingSend
@@ -25,7 +28,7 @@ from engine.domain.events import Asked, BatchCommitted, BatchRefused
 from engine.domain.ids import TicketId, TokenId
 from engine.domain.market import EventGroup
 from engine.domain.order import OrderIntent, TimeInForce
-from engine.domain.plan import Plan, PlanLeg, intent_of
+from engine.domain.plan import Plan, PlanKind, PlanLeg, intent_of
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import MOVES, Claim, Move, Ticket, TicketKind, TicketState
 from engine.domain.units import Ms, Size
@@ -52,26 +55,54 @@ def open_dutch(desk: Desk, asked: Asked, command: OpenDutch) -> list[Effect]:
 
 
 def plan_now(desk: Desk, event: EventGroup, wanted: Size | None, at_ms: Ms) -> Plan | Refusal:
-    """Plan an event on the present books: rules, guards, books, planner, in this order."""
-    dutch = desk.settings.dutch
-    refusal = _not_allowed(desk, event)
-    if refusal is not None:
-        return refusal
-    books = live_books(desk, event, at_ms)
-    if isinstance(books, Refusal):
-        return books
-    return plan_dutch(event, books, wanted=wanted, params=dutch, room=room(desk, at_ms), now_ms=at_ms)
+    """Plan an event on the present books as all it allows: rules, guards, books, planner, in this order.
+
+    Of several plans the best that can be sent is returned, of refusals alone the one nearest to trading.
+    """
+    found: dict[PlanKind, Plan | Refusal] = {}
+    space: Room | None = None
+    for kind in kinds_of(event):
+        books = _not_allowed(desk, event, kind) or live_books(
+            desk, event, at_ms, tokens_of(event, kind), whole=kind in NEED_EVERY_BOOK
+        )
+        if isinstance(books, Refusal):
+            found[kind] = books
+            continue
+        space = space or room(desk, at_ms, event.event_id)
+        found[kind] = plan_kind(
+            kind,
+            event,
+            books,
+            wanted=wanted,
+            params=desk.settings.dutch,
+            room=space,
+            now_ms=at_ms,
+            held=_held(desk, event) if kind is PlanKind.SELL_SET else {},
+        )
+    return best_of(found)
 
 
-def _not_allowed(desk: Desk, event: EventGroup) -> Refusal | None:
-    """Return why an event may not be bought whatever it costs; asked at plan time and again before a Send."""
+def _not_allowed(desk: Desk, event: EventGroup, kind: PlanKind) -> Refusal | None:
+    """Return why an event may not be traded as a kind whatever it costs; asked to plan and before a Send."""
     held = rules_hold(desk, event.event_id, event.code)
-    return held or ineligible(event, desk.reviewed, allow_other=desk.settings.dutch.allow_other)
+    allow_other = desk.settings.dutch.allow_other
+    return held or ineligible(event, desk.reviewed, allow_other=allow_other, kind=kind)
 
 
-def live_books(desk: Desk, event: EventGroup, at_ms: Ms) -> Mapping[TokenId, LiveBook] | Refusal:
-    """Return a proven book for every leg, or which leg's book cannot be planned on and why."""
-    return proven_books(desk.feeds, event, at_ms)
+def _held(desk: Desk, event: EventGroup) -> Mapping[TokenId, Size]:
+    """Return the settled YES shares of an event that a new order may sell."""
+    owned = [market.yes for market in event.markets if confirmed(desk, market.yes)]
+    return {token: sellable(desk, token) for token in owned}
+
+
+def live_books(
+    desk: Desk, event: EventGroup, at_ms: Ms, tokens: Iterable[TokenId], *, whole: bool = True
+) -> Mapping[TokenId, LiveBook] | Refusal:
+    """Return the proven books of these tokens; if not `whole` without those that are not proven.
+
+    Otherwise which leg's book cannot be planned on, and why.
+    """
+    return proven_books(desk.feeds, event, at_ms, tokens, whole=whole)
 
 
 def press_dutch(desk: Desk, asked: Asked, press: Press, ticket: Ticket) -> list[Effect]:
@@ -156,7 +187,7 @@ def _send(desk: Desk, asked: Asked, ticket: Ticket, *, looked: bool) -> list[Eff
     """
     plan = ticket.plan
     assert plan is not None, f"expected a Dutch ticket to carry its plan: {ticket.ticket_id}"
-    refusal = closed(desk) or no_tokens(desk, len(plan.legs), asked.at_ms)
+    refusal = closed(desk, reduces=plan.sells_only) or no_tokens(desk, len(plan.legs), asked.at_ms)
     if refusal is not None:
         return refuse(asked, ticket.ticket_id, refusal)
     worse = _worse_than(desk, plan, asked.at_ms)
@@ -194,25 +225,36 @@ def _worse_than(desk: Desk, plan: Plan, at_ms: Ms) -> Refusal | None:
     event = desk.events.get(plan.event_id)
     if event is None:
         return Refusal(RefusalKind.STRUCTURE, f"{plan.code} is not in the catalogue any more")
-    refusal = _not_allowed(desk, event)
+    refusal = _not_allowed(desk, event, plan.kind)
     if refusal is not None:
         return refusal
-    books = live_books(desk, event, at_ms)
+    # The guard has held the outcomes to those reviewed; those of a basket may still have gone.
+    tokens = [leg.token_id for leg in plan.legs]
+    if not {*tokens} <= {token for market in event.markets for token in (market.yes, market.no)}:
+        return Refusal(RefusalKind.STRUCTURE, f"an outcome of {plan.code} is not in the catalogue any more")
+    books = live_books(desk, event, at_ms, tokens)
     if isinstance(books, Refusal):
         return books
-    return replan_within(plan, event, books, params=desk.settings.dutch, now_ms=at_ms)
+    held = _held(desk, event) if plan.sells_only else None
+    odds = success_pct(desk)
+    return replan_within(
+        plan, event, books, params=desk.settings.dutch, now_ms=at_ms, held=held, success_pct=odds
+    )
 
 
 def _intent(desk: Desk, ticket: Ticket, plan: Plan, leg: PlanLeg, at_ms: Ms) -> OrderIntent:
+    """Return the order of one leg: GTD to buy an exact number of shares, FAK to sell them."""
+    kind = TYPE_OF[leg.side]
     ends_ms = (at_ms + GTD_LEAD_MS + desk.settings.orders.gtd_margin_ms) // 1_000 * 1_000
+    expires = kind is TimeInForce.GTD
     return intent_of(
         plan,
         leg,
         ticket.ticket_id,
-        time_in_force=TimeInForce.GTD,
+        time_in_force=kind,
         post_only=False,
         created_ms=Ms(at_ms + desk.venue_offset_ms),
-        expiration_s=(ends_ms + desk.venue_offset_ms) // 1_000,
+        expiration_s=(ends_ms + desk.venue_offset_ms) // 1_000 if expires else 0,
         # Nor with less than the venue's minimum of expiration left (design, section 7).
         resend_until_ms=Ms(
             min(at_ms + min(desk.settings.dutch.max_book_age_ms, TOTAL_MS), ends_ms - GTD_LEAD_MS)

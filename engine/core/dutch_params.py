@@ -23,6 +23,12 @@ class DutchParams:
     max_sets: Size
     max_leg: Usdc
     """Cap on the raw cost of any one leg."""
+    max_plan: Usdc
+    """Cap on what one plan may spend."""
+    max_event: Usdc
+    """Cap on what is paid, and may still be paid, for shares of one event."""
+    max_total: Usdc
+    """The same over all events."""
     max_book_age_ms: Ms
     """Longest time since a book's connection was last heard."""
     max_leg_skew_ms: Ms
@@ -32,7 +38,9 @@ class DutchParams:
     carry_rate_e6: int
     """Yearly cost of capital in 1e-6, charged on sets, which pay only at resolution."""
     days_locked: int
-    """Days until then; 0 charges nothing."""
+    """Days until then where no end date is known; 0 charges nothing."""
+    max_days_locked: int
+    """Sets that would pay later than that are not bought; 0 for no limit."""
     stress_levels: int
     """Best bids assumed gone when a leg must be sold again."""
     max_leg_loss: Usdc

@@ -1,12 +1,14 @@
-"""Which events may be bought at all: structure before price (strategy 3.9, protocol 9.3 and 9.4).
+"""Which events may be traded, and as what: structure before price (strategy 3.9, protocol 9.3 and 9.4).
 
 A table of small guards in order; the first that refuses ends it. They look at the catalogue's event and at
 the map of reviewed rules, never at a book or a clock.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from engine.core.exclusive import not_exclusive
 from engine.domain.ids import EventId
 from engine.domain.market import EventGroup, Market, rules_hash
 from engine.domain.plan import PlanKind
@@ -14,6 +16,9 @@ from engine.domain.refusal import Refusal, RefusalKind
 
 NAMES_SHOWN = 3
 """A sentence names at most so many children."""
+_BUYS_YES = (PlanKind.BUY_PAIR, PlanKind.BUY_SET)
+"""Kinds that need every outcome there is; the others need only that at most one wins."""
+_UNNAMED = re.compile(r"(?:person|player|candidate|nominee|individual|placeholder)\s+(?:[a-z]{1,2}|\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,11 @@ class Case:
     """Event id to the rules hash that a person has read."""
     allow_other: bool
 
+    @property
+    def legs(self) -> Sequence[Market]:
+        """The children a plan of this kind would trade."""
+        return self.event.markets if self.kind in _BUYS_YES else named_open(self.event)
+
 
 Guard = Callable[[Case], Refusal | None]
 
@@ -35,9 +45,41 @@ def kind_of(event: EventGroup) -> PlanKind:
     return PlanKind.BUY_PAIR if len(event.markets) == 1 else PlanKind.BUY_SET
 
 
-def ineligible(event: EventGroup, reviewed: Mapping[EventId, str], *, allow_other: bool) -> Refusal | None:
-    """Return why this event must not be bought, None if it may be planned."""
-    case = Case(event, kind_of(event), reviewed, allow_other)
+def kinds_of(event: EventGroup) -> tuple[PlanKind, ...]:
+    """Return the kinds that the number of outcomes allows, the one that names the event first."""
+    if len(event.markets) == 1:
+        return (PlanKind.BUY_PAIR,)
+    return (PlanKind.BUY_SET, PlanKind.NO_SET, PlanKind.SELL_SET, PlanKind.CONVERT)
+
+
+def named_open(event: EventGroup) -> tuple[Market, ...]:
+    """Return the outcomes that have a name and take orders: what a NO basket may choose from.
+
+    "Other" of an augmented event is none: its meaning shrinks whenever an outcome gets a name.
+    """
+    return tuple(
+        market
+        for market in event.markets
+        if market.terms.active
+        and market.terms.accepting
+        and not market.terms.closed
+        and not _is_unnamed(market)
+        and not (event.augmented and market.is_other)
+    )
+
+
+def _is_unnamed(market: Market) -> bool:
+    return _UNNAMED.fullmatch(market.name.strip().casefold()) is not None
+
+
+def ineligible(
+    event: EventGroup, reviewed: Mapping[EventId, str], *, allow_other: bool, kind: PlanKind | None = None
+) -> Refusal | None:
+    """Return why this event must not be traded as `kind`, None if it may be planned.
+
+    Without a kind it is asked about the one that buys YES on everything.
+    """
+    case = Case(event, kind or kind_of(event), reviewed, allow_other)
     return next((refusal for guard in GUARDS if (refusal := guard(case)) is not None), None)
 
 
@@ -72,9 +114,14 @@ def structure(case: Case) -> Refusal | None:
     return None
 
 
+def exclusive(case: Case) -> Refusal | None:
+    """Refuse sets whose words say that several outcomes may win; a pair needs no such promise."""
+    return None if case.kind is PlanKind.BUY_PAIR else not_exclusive(case.event)
+
+
 def augmented(case: Case) -> Refusal | None:
-    """Refuse augmented events: outcomes may still be named, so no set of them is complete."""
-    if not case.event.augmented:
+    """Refuse YES of augmented events: outcomes may still be named, so no set of them is complete."""
+    if case.kind not in _BUYS_YES or not case.event.augmented:
         return None
     return Refusal(
         RefusalKind.AUGMENTED,
@@ -84,31 +131,51 @@ def augmented(case: Case) -> Refusal | None:
 
 
 def placeholder(case: Case) -> Refusal | None:
-    """Refuse sets with an outcome that does not trade yet: it may win and cannot be bought."""
-    idle = [m for m in case.event.markets if not m.terms.active]
-    if case.kind is PlanKind.BUY_PAIR or not idle:
+    """Refuse sets with an outcome that does not trade yet, or has no name: it may win all the same."""
+    if case.kind is not PlanKind.BUY_SET:
         return None
-    return Refusal(
-        RefusalKind.PLACEHOLDER,
-        f"expected every outcome of {case.event.code} active, found {_names(idle)} inactive: it can win and "
-        "cannot be bought. Look again when the venue has opened it",
-    )
+    idle = [m for m in case.event.markets if not m.terms.active]
+    if idle:
+        return Refusal(
+            RefusalKind.PLACEHOLDER,
+            f"expected every outcome of {case.event.code} active, found {_names(idle)} inactive: it can win "
+            "and cannot be bought. Look again when the venue has opened it",
+        )
+    unnamed = [m for m in case.event.markets if _is_unnamed(m)]
+    if unnamed:
+        return Refusal(
+            RefusalKind.PLACEHOLDER,
+            f"expected every outcome of {case.event.code} by its name, found {_names(unnamed)}: what it "
+            "stands for may change. Look again when the venue has named it",
+        )
+    return None
 
 
 def other(case: Case) -> Refusal | None:
     """Count "Other" as a leg only where the operator says so; augmented events were refused before."""
     others = [m for m in case.event.markets if m.is_other]
-    if case.kind is PlanKind.BUY_PAIR or case.allow_other or not others:
+    if case.kind is not PlanKind.BUY_SET or case.allow_other or not others:
         return None
     return Refusal(
-        RefusalKind.PLACEHOLDER,
+        RefusalKind.OTHER_OUTCOME,
         f"expected named outcomes only, found {_names(others)} in {case.event.code}: read its rules, then "
         "set allow_other under [dutch] to count it as a leg",
     )
 
 
 def tradable(case: Case) -> Refusal | None:
-    """Demand that every leg takes orders: a set with a hole pays nothing when the hole wins."""
+    """Demand that every leg takes orders: a set with a hole pays nothing when the hole wins.
+
+    A basket of NO, or a sale of sets, may leave outcomes out; it needs two.
+    """
+    if case.kind not in _BUYS_YES:
+        if len(case.legs) > 1:
+            return None
+        return Refusal(
+            RefusalKind.NOT_TRADABLE,
+            f"expected two named outcomes of {case.event.code} open for orders, found {len(case.legs)}; it "
+            "is looked at again at the next catalogue refresh",
+        )
     shut = [m for m in case.event.markets if not (m.terms.active and m.terms.accepting) or m.terms.closed]
     if not shut:
         return None
@@ -122,7 +189,7 @@ def tradable(case: Case) -> Refusal | None:
 def reviewed(case: Case) -> Refusal | None:
     """Demand that a person has read the rules: neg-risk promises at most one winner, not exactly one."""
     event = case.event
-    if case.kind is PlanKind.BUY_PAIR or event.event_id in case.reviewed:
+    if case.kind is not PlanKind.BUY_SET or event.event_id in case.reviewed:
         return None
     return Refusal(
         RefusalKind.NOT_REVIEWED,
@@ -150,7 +217,7 @@ def rules_unchanged(case: Case) -> Refusal | None:
 
 def taker_delay(case: Case) -> Refusal | None:
     """Refuse markets where taker orders wait before they match: the legs could not be taken together."""
-    slow = [m for m in case.event.markets if m.terms.taker_delay]
+    slow = [m for m in case.legs if m.terms.taker_delay]
     if not slow:
         return None
     return Refusal(
@@ -161,12 +228,15 @@ def taker_delay(case: Case) -> Refusal | None:
 
 
 def unresolved(case: Case) -> Refusal | None:
-    """Refuse events with an answer proposed: prices then follow the oracle and not each other."""
-    asked = [m for m in case.event.markets if m.terms.resolution_status]
+    """Refuse events with an answer proposed: prices then follow the oracle and not each other.
+
+    An outcome that was closed before with its answer holds up nobody who leaves it out.
+    """
+    asked = [m for m in case.event.markets if m.terms.resolution_status and not m.terms.closed]
     if not asked:
         return None
     return Refusal(
-        RefusalKind.NOT_TRADABLE,
+        RefusalKind.RESOLVING,
         f"expected no resolution of {case.event.code} under way, found {_names(asked)} "
         f"{asked[0].terms.resolution_status}; hold what is held, buy nothing",
     )
@@ -174,7 +244,7 @@ def unresolved(case: Case) -> Refusal | None:
 
 def fee_known(case: Case) -> Refusal | None:
     """Refuse unknown fees: they are never taken for zero."""
-    unknown = [m for m in case.event.markets if m.terms.fee is None]
+    unknown = [m for m in case.legs if m.terms.fee is None]
     if not unknown:
         return None
     return Refusal(
@@ -186,6 +256,7 @@ def fee_known(case: Case) -> Refusal | None:
 
 GUARDS: tuple[Guard, ...] = (
     structure,
+    exclusive,
     augmented,
     placeholder,
     other,

@@ -60,6 +60,78 @@ def batch_risk(stakes: Sequence[LegStake], *, payout: Usdc) -> LegRisk:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class SaleStake:
+    """One SELL leg: what it brings at its limit, and what the same shares bring when dumped instead."""
+
+    planned: Usdc
+    dumped: Usdc
+
+
+def sale_risk(sales: Sequence[SaleStake], *, value: Usdc) -> LegRisk:
+    """Return L and L0 of selling sets that are held and worth `value`; with nothing sold nothing is lost.
+
+    The worst subset sold leaves the other shares to be dumped (L) or to become worthless (L0).
+    """
+    assert sales, "expected at least one leg"
+    swings = [sale.planned - sale.dumped for sale in sales]
+    # An adversary sells what brings less than its dump, and at least the one that brings least more.
+    kept = sum(sale.dumped for sale in sales) + (sum(min(swing, 0) for swing in swings) or min(swings))
+    complete = value - sum(sale.planned for sale in sales)
+    return LegRisk(
+        bound=Usdc(max(value - kept, complete, 0)),
+        hard=Usdc(max(value - min(sale.planned for sale in sales), complete, 0)),
+    )
+
+
+def mixed_risk(buys: Sequence[LegStake], sales: Sequence[SaleStake], *, payout: Usdc) -> LegRisk:
+    """Return L and L0 where sales follow a conversion of everything bought, which pays `payout`.
+
+    Either the conversion does not come about and what was bought is dumped, or some sales fail after it.
+    """
+    assert buys, "expected at least one leg to buy"
+    bought = sum(stake.outlay for stake in buys)
+    after = bought - payout - sum(min(sale.planned, sale.dumped) for sale in sales)
+    return LegRisk(
+        bound=Usdc(max(sum(stake.loss for stake in buys), after, 0)),
+        hard=Usdc(max(bought, bought - payout)),
+    )
+
+
+def plan_risk(stakes: Sequence[LegStake | SaleStake], *, payout: Usdc) -> LegRisk:
+    """Return L and L0 of legs sent together, whatever they are; exact for any number of them."""
+    buys = [stake for stake in stakes if isinstance(stake, LegStake)]
+    sales = [stake for stake in stakes if isinstance(stake, SaleStake)]
+    if not sales:
+        return batch_risk(buys, payout=payout)
+    if not buys:
+        return sale_risk(sales, value=Usdc(-payout))
+    return mixed_risk(buys, sales, payout=payout)
+
+
+def probe_risk(stakes: Sequence[LegStake | SaleStake], *, payout: Usdc) -> LegRisk:
+    """Return L and L0 of legs sent one after the other, each only after the fill of the one before.
+
+    `stakes` in the order of sending: only beginnings of it can have filled. Buys, or sales, alone.
+    """
+    buys = [stake for stake in stakes if isinstance(stake, LegStake)]
+    sales = [stake for stake in stakes if isinstance(stake, SaleStake)]
+    assert bool(buys) is not bool(sales), "expected legs of one side"
+    if buys:
+        complete = sum(stake.outlay for stake in buys) - payout
+        return LegRisk(
+            bound=Usdc(max(sum(stake.loss for stake in buys[:-1]), complete, 0)),
+            hard=Usdc(max(sum(stake.outlay for stake in buys[:-1]), complete, 0)),
+        )
+    value, sold = -payout, 0
+    left: int = sum(sale.dumped for sale in sales)
+    bound = hard = 0
+    for sale in sales:
+        sold, left = sold + sale.planned, left - sale.dumped
+        bound, hard = max(bound, value - sold - left), max(hard, value - sold)
+    return LegRisk(bound=Usdc(bound), hard=Usdc(hard))
+
+
 def worth_the_risk(profit: Usdc, bound: Usdc, *, success_pct: int) -> bool:
     """Tell whether success_pct % of `profit` outweighs the rest of L: the test "pi Pi > (1 - pi) L"."""
     assert 0 <= success_pct <= 100, f"expected a percentage, was {success_pct}"

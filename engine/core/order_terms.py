@@ -5,6 +5,7 @@ those are `engine.core.risk`'s.
 """
 
 from dataclasses import dataclass
+from math import gcd
 
 from engine.domain.market import TICKS, Side
 from engine.domain.order import OrderIntent, TimeInForce
@@ -34,6 +35,20 @@ _CENT = 10_000
 _FOUR_DECIMALS = 100
 """Micro-dollars: a FAK or FOK SELL names what it takes, with four."""
 _NEVER_RESTS = (TimeInForce.FAK, TimeInForce.FOK)
+BATCH_LEGS_MAX = 15
+"""The venue takes at most 15 orders in one request (protocol 2.4)."""
+
+
+def lot_of(side: Side, time_in_force: TimeInForce, tick: Price) -> Size:
+    """Return the size step with which every price on the tick makes an amount the venue takes.
+
+    Strategy 3.6.1: resting types take hundredths of a share; FAK and FOK demand whole cents to buy and four
+    decimals to sell.
+    """
+    if time_in_force not in _NEVER_RESTS:
+        return Size(LOT)
+    step = (_CENT if side is Side.BUY else _FOUR_DECIMALS) * PRICE_ONE
+    return Size(LOT * (step // gcd(step, LOT * tick)))
 
 
 @dataclass(frozen=True, slots=True)

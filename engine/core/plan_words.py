@@ -7,6 +7,8 @@ from engine.core.draft import Draft
 from engine.core.optimum import NoTrade, Optimum, Reason
 from engine.core.search import Bound
 from engine.core.sheet import Limit, Sheet
+from engine.domain.market import Side
+from engine.domain.plan import PlanKind
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.units import (
     LOT,
@@ -27,6 +29,8 @@ def bound_words(sheet: Sheet, found: Optimum, most: Size, *, asked: bool) -> str
     match found.bound:
         case Bound.EDGE if found.bound_leg is not None:
             price = format_price(found.fills[found.bound_leg].worst)
+            if sheet.candidates[found.bound_leg].leg.side is Side.SELL:
+                return f"edge: below {price} {name} brings less than the set is worth"
             return f"edge: above {price} {name} costs more than the set pays"
         case Bound.DEPTH:
             return f"{name}: {format_size(found.size)} on offer"
@@ -34,7 +38,9 @@ def bound_words(sheet: Sheet, found: Optimum, most: Size, *, asked: bool) -> str
             return f"max_leg_usdc on {name}"
         case Bound.SETS:
             return f"the {format_size(most)} asked for" if asked else "max_set_size"
-        case Bound.EDGE | Bound.CAPITAL | Bound.LEG_SIZE:
+        case Bound.LEG_SIZE:
+            return f"{name}: {format_size(found.size)} held"
+        case Bound.EDGE | Bound.CAPITAL:
             return str(found.bound.value)
 
 
@@ -44,9 +50,9 @@ def no_trade(sheet: Sheet, found: NoTrade, most: Size) -> Refusal:
     match found.reason:
         case Reason.EMPTY_LEG:
             text = f"expected at least 0.01 shares{name} on offer, found none; plan again when there are"
-            return Refusal(RefusalKind.BOOK_NOT_LIVE, text)
+            return Refusal(RefusalKind.BOOK_EMPTY, text)
         case Reason.CAPS:
-            lot = format_size(sheet.params.lot)
+            lot = format_size(sheet.lot)
             text = f"expected room for one lot of {lot} sets, found {format_size(most)}; ask for more"
             return Refusal(RefusalKind.CAPS, text)
         case Reason.MIN_SIZE:
@@ -69,17 +75,34 @@ def _min_size_text(found: NoTrade, most: Size, name: str) -> str:
 
 def _no_edge_text(sheet: Sheet, found: NoTrade) -> str:
     if found.net > 0:
-        least = format_size(Size(max(found.lots_min * LOT, sheet.params.lot)))
+        least = format_size(Size(max(found.lots_min * LOT, sheet.lot)))
         return (
             f"expected a gain at {least} sets or more, found the {format_usdc(found.net)} USDC per set at "
-            "the touch eaten by deeper levels or the fixed cost; nothing to buy now"
+            "the touch eaten by deeper levels or the fixed cost; nothing to trade now"
         )
-    asks = sum(candidate.book.asks[0].price for candidate in sheet.candidates)
-    return (
-        f"expected a set of {sheet.code} to cost less than it pays, found asks of "
-        f"{format_price(Price(asks))}, after fees and buffers {format_usdc(found.net)} USDC per set; "
-        "nothing to buy now"
-    )
+    net = format_usdc(found.net)
+    return f"{_expected(sheet)}, after fees and buffers {net} USDC per set; nothing to trade now"
+
+
+def _expected(sheet: Sheet) -> str:
+    """Return what the touch should have been and what it is, in the words of the kind."""
+    buys = [c for c in sheet.candidates if c.leg.side is Side.BUY]
+    asks = format_price(Price(sum(c.facing[0].price for c in buys)))
+    bids = format_price(Price(sum(c.facing[0].price for c in sheet.candidates if c not in buys)))
+    match sheet.kind:
+        case PlanKind.NO_SET:
+            return (
+                f"expected NO on {len(buys)} outcomes of {sheet.code} to cost less than the {len(buys) - 1} "
+                f"it pays, found asks of {asks}"
+            )
+        case PlanKind.SELL_SET:
+            return f"expected bids for a set of {sheet.code} above 1, found {bids}"
+        case PlanKind.CONVERT:
+            return (
+                f"expected bids of {sheet.code} above the NO they are converted from, found {bids} for {asks}"
+            )
+        case _:
+            return f"expected a set of {sheet.code} to cost less than it pays, found asks of {asks}"
 
 
 def too_little(sheet: Sheet, net: Usdc, most: Size) -> Refusal:
@@ -95,7 +118,7 @@ def no_room(sheet: Sheet, limit: Limit, allowed: Size, found: Optimum | NoTrade)
     """Return the refusal of a cap that leaves no size that pays."""
     need = "that pays"
     if isinstance(found, NoTrade) and found.reason in (Reason.MIN_SIZE, Reason.CAPS):
-        least = max(found.lots_min * LOT, sheet.params.lot)
+        least = max(found.lots_min * LOT, sheet.lot)
         need = f"of at least {format_size(Size(least))} sets (the venue's minimums)"
     return Refusal(
         limit.kind,
@@ -110,7 +133,7 @@ def against_odds(sheet: Sheet, draft: Draft) -> Refusal:
     gain = format_cents(draft.profit, Rounding.DOWN)
     loss = format_cents(draft.risk.bound, Rounding.UP)
     return Refusal(
-        RefusalKind.LEG_LOSS,
-        f"expected a profit worth the risk at {sheet.params.success_pct} % odds that all legs fill, found "
+        RefusalKind.ODDS,
+        f"expected a profit worth the risk at {sheet.success_pct} % odds that all legs fill, found "
         f"{gain} USDC against {loss} lost if some do not; wait for deeper bids or a wider edge",
     )

@@ -5,7 +5,9 @@ filled in full at its limit.
 """
 
 from collections.abc import Collection
+from itertools import islice
 
+from engine.core.best_kind import unsendable
 from engine.core.dutch import Room
 from engine.core.rate_governor import Purpose
 from engine.core.rules_watch import rules_hold
@@ -18,12 +20,16 @@ from engine.domain.order import OrderRecord
 from engine.domain.plan import Plan, PlanKind
 from engine.domain.rates import Bucket
 from engine.domain.refusal import Refusal, RefusalKind
-from engine.domain.ticket import Approved, TicketKind
+from engine.domain.ticket import Approved, TicketKind, TicketState
 from engine.domain.units import Ms, Rounding, Size, Usdc, format_cents, notional
 from engine.domain.views import Gate
 
-BATCH_LEGS_MAX = 15
-"""The venue takes at most 15 orders in one request (protocol 2.4)."""
+PRIOR_WEIGHT = 10
+"""For how many plans the terms' own `success_pct` counts before any was sent."""
+LEARNED = (50, 95)
+"""Whatever was learned, the odds stay within these percents."""
+TICKETS_LOOKED_AT = 200
+_ENDS = (TicketState.DONE, TicketState.BROKEN, TicketState.MISSED)
 
 
 def reserved(desk: Desk) -> Usdc:
@@ -78,28 +84,55 @@ def spent_today(desk: Desk, now_ms: Ms) -> Usdc:
     return desk.positions.spent_on(now_ms)
 
 
-def room(desk: Desk, now_ms: Ms) -> Room:
-    """Return what a new plan may cost under each cap; never negative."""
+def room(desk: Desk, now_ms: Ms, event_id: EventId | None = None) -> Room:
+    """Return what a new plan, of this event if one is named, may cost under each cap; never negative."""
     held_back = reserved(desk)
+    dutch, event = desk.settings.dutch, None if event_id is None else desk.events.get(event_id)
+    used = 0 if event is None else at_risk(desk, {market.condition_id for market in event.markets})
+    total = max(0, sum(desk.positions.outlays.values())) + held_back
     day_left = desk.settings.caps.day - spent_today(desk, now_ms) - held_back
     wallet_left = 0 if desk.balance is None else desk.balance - held_back
     return Room(
-        ticket=desk.settings.caps.ticket, day=Usdc(max(0, day_left)), wallet=Usdc(max(0, wallet_left))
+        ticket=desk.settings.caps.ticket,
+        day=Usdc(max(0, day_left)),
+        wallet=Usdc(max(0, wallet_left)),
+        event=None if event is None else Usdc(max(0, dutch.max_event - used)),
+        total=Usdc(max(0, dutch.max_total - total)),
+        success_pct=success_pct(desk),
     )
+
+
+def success_pct(desk: Desk) -> int:
+    """Return the share of sent plans that filled whole, in whole percents rounded down: pi of strategy 4.3.
+
+    Learned from the newest tickets on top of a prior; one of which nothing filled counts as failed, too.
+    """
+    newest = islice(reversed(desk.tickets.values()), TICKETS_LOOKED_AT)
+    ends = [t.state for t in newest if t.kind is TicketKind.DUTCH and t.state in _ENDS]
+    prior = desk.settings.dutch.success_pct
+    done = 100 * sum(state is TicketState.DONE for state in ends)
+    learned = (prior * PRIOR_WEIGHT + done) // (PRIOR_WEIGHT + len(ends))
+    return min(max(learned, min(prior, LEARNED[0])), max(prior, LEARNED[1]))
 
 
 def review(desk: Desk, plan: Plan, now_ms: Ms) -> Approved | Refusal:
     """Approve a plan for sending, or say which limit it breaks."""
-    refusal = closed(desk, reduces=_reduces(plan)) or _held_back(desk, plan)
+    refusal = closed(desk, reduces=plan.sells_only) or _held_back(desk, plan)
     if refusal is not None:
         return refusal
-    if len(plan.legs) > BATCH_LEGS_MAX:
-        return Refusal(
-            RefusalKind.TOO_MANY_LEGS,
-            f"expected at most {BATCH_LEGS_MAX} legs in one batch, found {len(plan.legs)}: not sendable",
-        )
-    left = room(desk, now_ms)
-    for name, limit in (("per-ticket cap", left.ticket), ("day cap", left.day), ("wallet", left.wallet)):
+    form = unsendable(plan)
+    if form is not None:
+        return form
+    left = room(desk, now_ms, plan.event_id)
+    limits = [("per-ticket cap", left.ticket), ("day cap", left.day), ("wallet", left.wallet)]
+    if plan.kind is not PlanKind.ORDER:
+        dutch = desk.settings.dutch
+        limits += [
+            ("max_plan_usdc", dutch.max_plan),
+            ("max_event_usdc", dutch.max_event if left.event is None else left.event),
+            ("max_total_usdc", dutch.max_total if left.total is None else left.total),
+        ]
+    for name, limit in limits:
         if plan.spend_max > limit:
             return Refusal(
                 RefusalKind.CAPS,
@@ -151,11 +184,6 @@ def closed(desk: Desk, *, reduces: bool = False) -> Refusal | None:
             return Refusal(
                 RefusalKind.HALTED, f"the desk is halted: {desk.gate_reason}; an operator can /resume it"
             )
-
-
-def _reduces(plan: Plan) -> bool:
-    """Tell whether it can only lower what the desk may lose: it sells what is held."""
-    return all(leg.side is Side.SELL for leg in plan.legs)
 
 
 def _held_back(desk: Desk, plan: Plan) -> Refusal | None:

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engine.core.draft import Candidate, Draft, draft_at, objective_of
+from engine.core.draft import Draft, draft_at, lot_for, objective_of, probed
 from engine.core.dutch_params import DutchParams
 from engine.core.leg_risk import worth_the_risk
+from engine.core.legs import Candidate
 from engine.core.optimum import NoTrade, Optimum, best_size
-from engine.domain.plan import PlanKind
+from engine.domain.plan import PlanKind, Sequencing
 from engine.domain.refusal import RefusalKind
 from engine.domain.units import Size, Usdc
 
@@ -19,6 +20,12 @@ class Room:
     ticket: Usdc
     day: Usdc
     wallet: Usdc
+    event: Usdc | None = None
+    """Under `max_event_usdc`; None where nothing is held or reserved, so that the knob itself is the room."""
+    total: Usdc | None = None
+    """The same under `max_total_usdc`."""
+    success_pct: int | None = None
+    """What share of plans filled whole, learned; None to take the terms' own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +43,18 @@ def limits_of(params: DutchParams, room: Room) -> tuple[Limit, ...]:
     """Return every cap in dollars, in the order in which they are named when several bind."""
     caps, loss = RefusalKind.CAPS, RefusalKind.LEG_LOSS
     in_toml = "it is raised in the TOML only"
+    event = params.max_event if room.event is None else room.event
+    total = params.max_total if room.total is None else room.total
+    spends = (
+        ("cap per ticket", room.ticket, in_toml),
+        ("cap per day", room.day, "it is free again tomorrow (UTC)"),
+        ("wallet", room.wallet, "fund it or free what is reserved"),
+        ("max_plan_usdc", params.max_plan, in_toml),
+        ("max_event_usdc", event, "it is free again when what is held of the event is sold or paid out"),
+        ("max_total_usdc", total, "it is free again when something held is sold or paid out"),
+    )
     return (
-        Limit("cap per ticket", caps, room.ticket, lambda draft: draft.spend_max, in_toml),
-        Limit(
-            "cap per day", caps, room.day, lambda draft: draft.spend_max, "it is free again tomorrow (UTC)"
-        ),
-        Limit("wallet", caps, room.wallet, lambda draft: draft.spend_max, "fund it or free what is reserved"),
+        *(Limit(words, caps, amount, lambda draft: draft.spend_max, then) for words, amount, then in spends),
         Limit("max_leg_loss_usdc", loss, params.max_leg_loss, lambda draft: draft.risk.bound, in_toml),
         Limit("max_residual_usdc", loss, params.max_residual, lambda draft: draft.risk.hard, in_toml),
     )
@@ -56,15 +69,23 @@ class Sheet:
     candidates: tuple[Candidate, ...]
     params: DutchParams
     limits: tuple[Limit, ...]
+    success_pct: int
+    sequencing: Sequencing = Sequencing.BATCH
+
+    @property
+    def lot(self) -> Size:
+        """The size step of the terms and of every leg's order type."""
+        return lot_for(self.candidates, self.params)
 
     def best(self, max_sets: int) -> Optimum | NoTrade:
         """Return the optimum among the sizes up to `max_sets` micro-shares."""
-        objective = objective_of(self.kind, self.params, max_sets=Size(max_sets))
+        objective = objective_of(self.kind, self.candidates, self.params, max_sets=Size(max_sets))
         return best_size([candidate.leg for candidate in self.candidates], objective)
 
     def draft(self, lots: int) -> Draft:
         """Return the plan at one size."""
-        return draft_at(self.candidates, lots, self.params, kind=self.kind)
+        draft = draft_at(self.candidates, lots, self.params, kind=self.kind)
+        return probed(draft) if self.sequencing is Sequencing.PROBE else draft
 
     def broken(self, draft: Draft) -> Limit | None:
         """Return the first cap that a plan breaks."""
@@ -72,7 +93,7 @@ class Sheet:
 
     def odds(self, draft: Draft) -> bool:
         """Tell whether the profit outweighs what partly filled legs could lose."""
-        return worth_the_risk(draft.profit, draft.risk.bound, success_pct=self.params.success_pct)
+        return worth_the_risk(draft.profit, draft.risk.bound, success_pct=self.success_pct)
 
     def pays(self, draft: Draft) -> bool:
         """Tell whether the net margin, rounded down as the card shows it, is enough."""

@@ -4,7 +4,7 @@ Every limit is a bound on the size and refuses only when nothing that pays is le
 """
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from engine.core.draft import Draft
@@ -12,7 +12,8 @@ from engine.core.ladder import rungs
 from engine.core.optimum import NoTrade, Optimum
 from engine.core.plan_words import against_odds, bound_words, no_room, no_trade, too_little
 from engine.core.sheet import Sheet
-from engine.domain.refusal import Refusal
+from engine.domain.plan import Sequencing
+from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.units import LOT, Rounding, Size, format_cents
 
 
@@ -23,10 +24,24 @@ class Sized:
     lots: int
     draft: Draft
     limited_by: str
+    sequencing: Sequencing = Sequencing.BATCH
 
 
 def size_plan(sheet: Sheet, wanted: Size | None) -> Sized | Refusal:
-    """Return the best size that every limit allows and that is worth the risk of its legs."""
+    """Return the best size that every limit allows and that is worth the risk of its legs.
+
+    A batch is shrunk first; only where no batch can carry the risk are the legs probed one after the other.
+    """
+    batch = _size(sheet, wanted)
+    if isinstance(batch, Sized) or batch.kind not in (RefusalKind.LEG_LOSS, RefusalKind.ODDS):
+        return batch
+    probe = _size(replace(sheet, sequencing=Sequencing.PROBE), wanted)
+    if isinstance(probe, Refusal) or not probe.draft.probe_order:
+        return batch
+    return replace(probe, sequencing=Sequencing.PROBE)
+
+
+def _size(sheet: Sheet, wanted: Size | None) -> Sized | Refusal:
     asked = wanted is not None and wanted <= sheet.params.max_sets
     most = Size(sheet.params.max_sets if wanted is None else min(wanted, sheet.params.max_sets))
     found = sheet.best(most)
@@ -44,12 +59,12 @@ def size_plan(sheet: Sheet, wanted: Size | None) -> Sized | Refusal:
 
 def _within_caps(sheet: Sheet, lots: int) -> Sized | Refusal:
     """Return the optimum under the caps, knowing that `lots` breaks one; each is monotone in the size."""
-    lot = sheet.params.lot // LOT
+    lot = sheet.lot // LOT
     sizes = range(lot, lots + 1, lot)
     fitting = bisect_left(sizes, x=True, key=lambda size: sheet.broken(sheet.draft(size)) is not None)
     limit = sheet.broken(sheet.draft(sizes[min(fitting, len(sizes) - 1)]))
     assert limit is not None, f"expected {lots} lots to break a cap"
-    allowed = Size(fitting * sheet.params.lot)
+    allowed = Size(fitting * sheet.lot)
     found = sheet.best(allowed)
     if isinstance(found, Optimum):
         draft = sheet.draft(found.lots)
@@ -74,5 +89,5 @@ def _against_odds(sheet: Sheet, sized: Sized) -> Sized | Refusal:
         lots = found.lots
         draft = sheet.draft(lots)
         if sheet.odds(draft):
-            return Sized(lots, draft, f"odds of {sheet.params.success_pct} % that all legs fill")
+            return Sized(lots, draft, f"odds of {sheet.success_pct} % that all legs fill")
     return against_odds(sheet, sized.draft)

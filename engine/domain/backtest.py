@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from engine.domain.ids import TokenId
 from engine.domain.market import EventGroup
-from engine.domain.plan import Plan
+from engine.domain.plan import Plan, PlanKind
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.units import Ms, Size, Usdc
 
@@ -103,8 +103,8 @@ class EventCourse:
     """Times the best prices were good enough to ask the planner."""
     refusals: tuple[tuple[RefusalKind, int], ...]
     """Refusals of the planner by kind, most frequent first."""
-    barred: Refusal | None
-    """Why it may not be bought whatever it costs; None if it may."""
+    barred: tuple[tuple[PlanKind, Refusal], ...]
+    """Kinds as which it may not be traded whatever it costs, and why."""
 
 
 @dataclass(frozen=True, slots=True)

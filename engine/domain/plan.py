@@ -4,14 +4,14 @@ All money in micro-dollars, sizes in micro-shares, prices in 1e-4. Plans are mad
 and, for one order by itself, by `engine.core.order_plan`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from engine.domain.fees import FeeCurve
 from engine.domain.ids import ConditionId, EventId, PlanId, TicketId, TokenId
 from engine.domain.market import Side
 from engine.domain.order import OrderIntent, TimeInForce
-from engine.domain.units import Ms, Price, Size, Usdc
+from engine.domain.units import USDC_ONE, Ms, Price, Size, Usdc
 
 
 class PlanKind(Enum):
@@ -21,8 +21,23 @@ class PlanKind(Enum):
     """YES and NO of one market: pays 1 whatever happens."""
     BUY_SET = "buy_set"
     """YES of every outcome of an exclusive and exhaustive event: exactly one pays 1."""
+    NO_SET = "no_set"
+    """NO of m outcomes of an exclusive event: all of them but one pay 1, or all."""
+    SELL_SET = "sell_set"
+    """YES sold of every outcome of which a set is held: the set was worth at most 1."""
+    CONVERT = "convert"
+    """NO bought of m outcomes, turned into m - 1 dollars and YES of the others, and these sold."""
     ORDER = "order"
     """One order by itself (`engine.core.order_flow`): no set, no margin, its limit is all it promises."""
+
+
+class Sequencing(Enum):
+    """In which order the legs are sent (strategy 4.2)."""
+
+    BATCH = "batch"
+    """All in one request: the shortest exposure."""
+    PROBE = "probe"
+    """One after the other in the order of `Plan.probe_order`, each only after the fill of the one before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +54,21 @@ class PlanLeg:
     fee: FeeCurve
     size: Size
     touch: Price
-    """Best ask when planned."""
+    """Best price of the other side when planned: the ask for a BUY, the bid for a SELL."""
     worst: Price
-    """Dearest level walked."""
+    """Last level walked: the dearest for a BUY, the cheapest for a SELL."""
     limit: Price
-    """What the order carries: `worst` plus the slippage ticks, never beyond 1 - tick."""
+    """What the order carries: `worst` plus (BUY) or minus (SELL) the slippage ticks, never 0 or 1."""
     depth: Size
-    """Size on offer up to `limit`."""
+    """Size within `limit`."""
     raw: Usdc
-    """Cost at the levels walked, without fee."""
+    """Cost (BUY) or proceeds (SELL) at the levels walked, without fee."""
     fee_paid: Usdc
     """Taker fee at the levels walked, rounded up per level."""
     outlay_max: Usdc
-    """Cost and fee if every share costs `limit` (fee at its dearest price up to the limit)."""
+    """Cost and fee if every share costs `limit` (fee at its dearest price up to the limit); 0 for a SELL."""
+    proceeds_min: Usdc = field(default=Usdc(0))
+    """SELL: what every share sold at `limit` brings, fee taken off, rounded down; 0 for a BUY."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +76,9 @@ class Margin:
     """Where the money goes, per plan. `net` is the planner's objective."""
 
     payout: Usdc
+    """What the sets pay; negative where sets are given up for it."""
     raw: Usdc
+    """Cost of the BUY legs minus proceeds of the SELL legs, without fees."""
     fee: Usdc
     slippage: Usdc
     """`slippage_ticks` on every share of every leg."""
@@ -114,11 +133,39 @@ class Plan:
     planned_ms: Ms
     books_ms: Ms
     """Confirmation time of the oldest book used."""
+    sequencing: Sequencing = Sequencing.BATCH
+    probe_order: tuple[int, ...] = ()
+    """Numbers of the legs, thinnest first; empty for a batch."""
+    advice: str = ""
+    """What would pay more and cannot be sent, in words; empty for nothing."""
 
     @property
     def touch_sum(self) -> Price:
-        """Sum of the best asks: the price of one set at the touch."""
-        return Price(sum(leg.touch for leg in self.legs))
+        """Price of one set at the touch: what its BUY legs cost minus what its SELL legs bring, in 1e-4."""
+        return Price(sum(leg.touch if leg.side is Side.BUY else -leg.touch for leg in self.legs))
+
+    @property
+    def per_set(self) -> Usdc:
+        """What one set pays (strategy 3.1); negative where it is given up."""
+        return payout_of(self.kind, sum(leg.side is Side.BUY for leg in self.legs))
+
+    @property
+    def sells_only(self) -> bool:
+        """Tell whether it can only lower what the desk may lose: it sells what is held."""
+        return all(leg.side is Side.SELL for leg in self.legs)
+
+
+def payout_of(kind: PlanKind, bought: int) -> Usdc:
+    """Return what one set of a kind with `bought` BUY legs pays in micro-dollars (strategy 3.1)."""
+    match kind:
+        case PlanKind.BUY_PAIR | PlanKind.BUY_SET:
+            return Usdc(USDC_ONE)
+        case PlanKind.NO_SET | PlanKind.CONVERT:
+            return Usdc((bought - 1) * USDC_ONE)
+        case PlanKind.SELL_SET:
+            return Usdc(-USDC_ONE)
+        case _:
+            return Usdc(0)
 
 
 def intent_of(

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from engine.core.draft import tokens_of
-from engine.core.dutch import DutchParams, Room, plan_dutch
+from engine.core.dutch import DutchParams, Room, plan_dutch, tokens_of
 from engine.core.ladder import LegInput
 from engine.core.segments import Objective
 from engine.domain.book import Level, LiveBook
@@ -214,11 +213,15 @@ def params(**changes: Any) -> DutchParams:
         min_profit=usdc("0.50"),
         max_sets=parse_size("1000"),
         max_leg=usdc("500"),
+        max_plan=usdc("1000000"),
+        max_event=usdc("1000000"),
+        max_total=usdc("1000000"),
         max_book_age_ms=Ms(5_000),
         max_leg_skew_ms=Ms(2_000),
         allow_other=False,
         carry_rate_e6=0,
         days_locked=0,
+        max_days_locked=365,
         stress_levels=0,
         max_leg_loss=usdc("10000"),
         max_residual=usdc("10000"),

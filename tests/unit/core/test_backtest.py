@@ -10,6 +10,7 @@ from engine.core.feed_inlet import FeedInlet, Linked
 from engine.core.set_split import set_split
 from engine.domain.backtest import BacktestResult
 from engine.domain.market import EventGroup, rules_hash
+from engine.domain.plan import PlanKind
 from engine.domain.refusal import RefusalKind
 from engine.domain.units import Ms, parse_size
 from engine.venue.wire import decode_books, decode_market
@@ -244,7 +245,7 @@ def test_slow_orders_are_filled_by_the_books_of_their_arrival():
 @pytest.mark.parametrize(
     ("event", "allow_other", "barred"),
     [
-        (with_other(group()), False, RefusalKind.PLACEHOLDER),
+        (with_other(group()), False, RefusalKind.OTHER_OUTCOME),
         (with_other(group()), True, None),
         (replace(with_other(group()), augmented=True), False, RefusalKind.AUGMENTED),
         (replace(with_other(group()), augmented=True), True, RefusalKind.AUGMENTED),
@@ -258,7 +259,8 @@ def test_allowing_other_opens_closed_lists_and_never_augmented_ones(event, allow
     result = backtested(recording, allow_other=allow_other)
 
     (course,) = result.events
-    assert (None if course.barred is None else course.barred.kind) is barred
+    refusal = dict(course.barred).get(PlanKind.BUY_SET)
+    assert (None if refusal is None else refusal.kind) is barred
     assert bool(result.episodes) is (barred is None)
 
 

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from engine.core.draft import candidates_of, draft_at
+from engine.core.draft import draft_at
 from engine.core.dutch import tokens_of
+from engine.core.legs import candidates_of
 from engine.domain.fees import FREE, taker_fee
 from engine.domain.market import rules_hash, terms_hash
 from engine.domain.plan import PlanKind
@@ -63,7 +64,7 @@ def test_margin_of_the_worked_example_adds_up_line_by_line():
 
 
 def test_every_buffer_appears_in_the_margin_and_is_rounded_up():
-    event = group()
+    event = group(*(market(name, end_date="") for name in ("Hold", "Cut", "Hike")), end_date="")
     terms = params(
         slippage_ticks=1, fee_bps=7, carry_rate_e6=40_000, days_locked=30, safety_per_set=1, min_profit=0
     )

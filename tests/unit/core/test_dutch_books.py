@@ -38,7 +38,7 @@ def test_book_on_another_tick_than_the_catalogue_waits():
 
     refusal = refused(event, with_book(books, tokens_of(event)[0], tick=parse_price("0.001")), terms)
 
-    assert refusal.kind is RefusalKind.BOOK_NOT_LIVE
+    assert refusal.kind is RefusalKind.BOOK_TICK
     assert "tick 0.010" in refusal.text
     assert "0.001" in refusal.text
 
@@ -48,7 +48,7 @@ def test_leg_that_nobody_offers_is_named():
 
     refusal = refused(event, with_book(books, tokens_of(event)[2], asks=()), terms)
 
-    assert refusal.kind is RefusalKind.BOOK_NOT_LIVE
+    assert refusal.kind is RefusalKind.BOOK_EMPTY
     assert "offers for Hike" in refusal.text
 
 
@@ -58,7 +58,7 @@ def test_offer_of_dust_is_no_offer():
 
     refusal = refused(event, with_book(books, tokens_of(event)[2], asks=dust), terms)
 
-    assert refusal.kind is RefusalKind.BOOK_NOT_LIVE
+    assert refusal.kind is RefusalKind.BOOK_EMPTY
     assert "0.01 shares of Hike" in refusal.text
 
 
@@ -70,7 +70,7 @@ def test_locked_and_crossed_books_are_not_traded(bid):
 
     refusal = refused(event, books | {hike: crossed}, terms)
 
-    assert refusal.kind is RefusalKind.BOOK_NOT_LIVE
+    assert refusal.kind is RefusalKind.BOOK_CROSSED
     assert "bid below ask for Hike" in refusal.text
 
 
@@ -105,7 +105,7 @@ def test_books_must_be_in_step_with_one_another(skew_ms, together):
         assert planned(event, apart, terms).books_ms == NOW - 100 - skew_ms
         return
     refusal = refused(event, apart, terms)
-    assert refusal.kind is RefusalKind.BOOK_AGE
+    assert refusal.kind is RefusalKind.BOOK_SKEW
     assert f"Hold {skew_ms} ms behind" in refusal.text
 
 
@@ -116,7 +116,7 @@ def test_level_off_the_tick_that_would_be_bought_stops_the_plan():
 
     refusal = refused(event, with_book(books, hold, asks=odd), terms)
 
-    assert refusal.kind is RefusalKind.BOOK_NOT_LIVE
+    assert refusal.kind is RefusalKind.BOOK_TICK
     assert "0.445" in refusal.text
 
 

@@ -36,7 +36,7 @@ class TestPlanId:
         assert int(plan_id, 16) >= 0
 
     def test_does_not_change_from_one_release_to_the_next(self):
-        assert planned(*worked()).plan_id == "1c1c7683e1eabec87e181038ff666b9e"
+        assert planned(*worked()).plan_id == "bc154af4b06af5fbdbd1a4a037e6ab15"
 
     def test_depends_on_no_clock_and_no_restart(self):
         event, books, terms = worked()

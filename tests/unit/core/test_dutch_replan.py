@@ -203,7 +203,7 @@ def test_offer_off_the_tick_within_the_limit_is_not_bought():
     refusal = card.press(books=card.with_asks(2, odd, (("0.18", "9"),)))
 
     assert refusal is not None
-    assert refusal.kind is RefusalKind.BOOK_NOT_LIVE
+    assert refusal.kind is RefusalKind.BOOK_TICK
     assert "0.195" in refusal.text
 
 

@@ -163,7 +163,7 @@ def test_odds_step_the_size_down_level_by_level_until_profit_outweighs_the_risk(
 def test_odds_that_no_size_meets_refuse():
     refusal = refused(*worked(success_pct=50))
 
-    assert refusal.kind is RefusalKind.LEG_LOSS
+    assert refusal.kind is RefusalKind.ODDS
     assert "50 % odds" in refusal.text
 
 

@@ -54,11 +54,11 @@ REFUSED = [
     ("token listed twice", lambda: group(*three(yes=token("yes Cut"))), RefusalKind.STRUCTURE, "twice"),
     ("augmented", lambda: group(augmented=True), RefusalKind.AUGMENTED, "never bought"),
     ("placeholder", lambda: group(*three(active=False)), RefusalKind.PLACEHOLDER, '"Hike" inactive'),
-    ("other", lambda: group(*three(is_other=True)), RefusalKind.PLACEHOLDER, "allow_other"),
+    ("other", lambda: group(*three(is_other=True)), RefusalKind.OTHER_OUTCOME, "allow_other"),
     ("closed child", lambda: group(*three(closed=True)), RefusalKind.NOT_TRADABLE, '"Hike" closed'),
     ("child not accepting", lambda: group(*three(accepting=False)), RefusalKind.NOT_TRADABLE, '"Hike"'),
     ("taker delay", lambda: group(*three(taker_delay=True)), RefusalKind.TAKER_DELAY, '"Hike"'),
-    ("proposed", lambda: group(*three(resolution_status="proposed")), RefusalKind.NOT_TRADABLE, "proposed"),
+    ("proposed", lambda: group(*three(resolution_status="proposed")), RefusalKind.RESOLVING, "proposed"),
     ("fee unknown", lambda: group(*three(fee=None)), RefusalKind.FEE_UNKNOWN, '"Hike"'),
 ]
 
@@ -182,7 +182,7 @@ def test_augmented_lone_market_is_the_visible_part_of_something():
         ({"closed": True}, RefusalKind.NOT_TRADABLE),
         ({"accepting": False}, RefusalKind.NOT_TRADABLE),
         ({"taker_delay": True}, RefusalKind.TAKER_DELAY),
-        ({"resolution_status": "disputed"}, RefusalKind.NOT_TRADABLE),
+        ({"resolution_status": "disputed"}, RefusalKind.RESOLVING),
         ({"fee": None}, RefusalKind.FEE_UNKNOWN),
         ({"yes": token("no Will it rain?")}, RefusalKind.STRUCTURE),
     ],
@@ -214,12 +214,13 @@ def test_guards_speak_in_the_order_of_the_table():
         "resolution_status": "proposed",
         "fee": None,
     }
-    repairs = ["neg_risk_id", "augmented", "active", "is_other", "closed", "review", "rules"]
+    repairs = ["neg_risk_id", "title", "augmented", "active", "is_other", "closed", "review", "rules"]
     repairs += ["taker_delay", "resolution_status", "fee"]
     heard = []
     for done in range(len(repairs) + 1):
         left = {name: value for name, value in faults.items() if name not in repairs[:done]}
         event = group(*three(**left), augmented="augmented" not in repairs[:done])
+        event = event if "title" in repairs[:done] else replace(event, title="Which teams will qualify?")
         known = {} if "review" not in repairs[:done] else {event.event_id: "0" * 64}
         if "rules" in repairs[:done]:
             known = {event.event_id: rules_hash(event)}
@@ -228,14 +229,15 @@ def test_guards_speak_in_the_order_of_the_table():
 
     assert heard == [
         RefusalKind.STRUCTURE,
+        RefusalKind.SEVERAL_WINNERS,
         RefusalKind.AUGMENTED,
         RefusalKind.PLACEHOLDER,
-        RefusalKind.PLACEHOLDER,
+        RefusalKind.OTHER_OUTCOME,
         RefusalKind.NOT_TRADABLE,
         RefusalKind.NOT_REVIEWED,
         RefusalKind.RULES_CHANGED,
         RefusalKind.TAKER_DELAY,
-        RefusalKind.NOT_TRADABLE,
+        RefusalKind.RESOLVING,
         RefusalKind.FEE_UNKNOWN,
         None,
     ]

@@ -86,8 +86,23 @@ def test_plan_text_is_pinned():
     """Stored texts outlive the program: a change of this one needs a migration, not a new expectation."""
     text = encode_plan(plan(legs=0))
 
-    assert text.startswith('["plan/1",{"books_ms":1789999999960,"code":"fed5","event_id":"35090",')
+    assert text.startswith(
+        '["plan/2",{"advice":"","books_ms":1789999999960,"code":"fed5","event_id":"35090",'
+    )
     assert text.endswith('"terms_hash":"' + "bb" * 32 + '","title":"' + _ESCAPED_TITLE + '"}]')
+
+
+def test_plan_of_the_first_version_is_read():
+    """It was written before legs could sell: without what such plans carry besides."""
+    known = plan()
+    text = encode_plan(known).replace('["plan/2",{"advice":"",', '["plan/1",{')
+    for later in (',"probe_order":[]', ',"sequencing":"batch"', ',"proceeds_min":0'):
+        assert later in text
+        text = text.replace(later, "")
+
+    assert decode_plan(text) == known
+    with pytest.raises(StoreError, match="expected a stored plan/1"):
+        decode_plan(text.replace('"spend_max"', '"new_key":1,"spend_max"'))
 
 
 _ESCAPED_TITLE = "Fed decision in December: \\u00abno change\\u00bb?"
@@ -99,9 +114,9 @@ _ESCAPED_TITLE = "Fed decision in December: \\u00abno change\\u00bb?"
         ("", "Expecting value"),
         ("null", "NoneType"),
         ("[]", "index out of range"),
-        ('["plan/2",{}]', "plan/2"),
-        ('["plan/1",{}]', "missing required field"),
-        (encode_plan(plan()).replace('"sets"', '"x"').replace('"buy_set"', '"sell_set"'), "Invalid enum"),
+        ('["plan/3",{}]', "plan/3"),
+        ('["plan/2",{}]', "missing required field"),
+        (encode_plan(plan()).replace('"sets"', '"x"').replace('"buy_set"', '"buy_none"'), "Invalid enum"),
         (encode_plan(plan()).replace('"spend_max":192351750', '"spend_max":192351750.5'), "Expected `int`"),
         (encode_plan(plan()).replace('"spend_max":192351750', '"spend_max":"192351750"'), "Expected `int`"),
         (encode_plan(plan()).replace('"spend_max"', '"new_key":1,"spend_max"'), "found"),
@@ -113,6 +128,6 @@ def test_text_that_is_not_exactly_a_plan_is_refused_with_the_next_step(text, fou
     with pytest.raises(StoreError) as refused:
         decode_plan(text)
 
-    assert "expected a stored plan/1" in str(refused.value)
+    assert "expected a stored plan/2" in str(refused.value)
     assert found in str(refused.value)
     assert "restore a backup" in str(refused.value)

@@ -254,9 +254,9 @@ async def test_ticket_is_sent_once_for_ever_even_if_its_row_is_set_back(storage,
 
 async def test_stored_plan_that_cannot_be_read_stops_the_start_with_the_next_step(storage, lock):
     await storage.store.save_ticket(builders.ticket(), None)
-    tamper(lock.folder / "ledger.db", "UPDATE tickets SET plan = replace(plan, 'plan/1', 'plan/9')")
+    tamper(lock.folder / "ledger.db", "UPDATE tickets SET plan = replace(plan, 'plan/2', 'plan/9')")
 
-    with pytest.raises(StoreError, match=r"expected a stored plan/1, .*restore a backup"):
+    with pytest.raises(StoreError, match=r"expected a stored plan/2, .*restore a backup"):
         await storage.store.load(NOW)
 
 

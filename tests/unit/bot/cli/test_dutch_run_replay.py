@@ -181,7 +181,7 @@ def test_other_is_a_leg_only_when_allowed(tmp_path):
     barred = told(tmp_path)
     allowed = told(tmp_path, "--allow-other")
 
-    assert (barred["episodes"], barred["events"][0]["barred"]["kind"]) == ([], "placeholder")
+    assert (barred["episodes"], barred["events"][0]["barred"]["buy_set"]["kind"]) == ([], "other_outcome")
     assert len(allowed["episodes"]) == 1
     assert allowed["terms"]["allow_other"] is True
 
@@ -191,13 +191,13 @@ def test_augmented_event_stays_shut_whatever_is_allowed(tmp_path):
 
     found = told(tmp_path, "--allow-other")
 
-    assert (found["episodes"], found["events"][0]["barred"]["kind"]) == ([], "augmented")
+    assert (found["episodes"], found["events"][0]["barred"]["buy_set"]["kind"]) == ([], "augmented")
 
 
 def test_unreviewed_event_says_how_to_review_it(tmp_path):
     found = told(world(tmp_path, reviewed=False))
 
-    barred = found["events"][0]["barred"]
+    barred = found["events"][0]["barred"]["buy_set"]
     assert barred["kind"] == "not_reviewed"
     assert f"/review {CODE}" in barred["text"]
 
