@@ -7,12 +7,23 @@ from typing import assert_never
 
 from bot.card import Button, Card, CommandAct, CopyAct, Keyboard, Look, headline
 from bot.cards_ticket import again_button, ids_line, mark_of, note_lines, subject
-from bot.figures import average_price, clock_time, exact, exact_gain, gain, loss, percent, shares, span
+from bot.figures import (
+    average_price,
+    clock_time,
+    exact,
+    exact_gain,
+    gain,
+    loss,
+    percent,
+    proceeds,
+    shares,
+    span,
+)
 from bot.markup import bold, details, esc, table, when
 from engine.domain.order import OrderState
 from engine.domain.plan import LegRisk
 from engine.domain.ticket import Ticket
-from engine.domain.units import Usdc
+from engine.domain.units import USDC_ONE, Usdc
 from engine.domain.views import LegResult, Severity, TicketResult, TicketView
 
 LEGS_SHOWN = 20
@@ -103,7 +114,8 @@ def done_card(view: TicketView, result: TicketResult, look: Look) -> Card:
     """Return the result: shares, cash and fees exactly as booked, and the margin if the sets are held."""
     ticket = view.ticket
     margin = bold(f"{exact_gain(result.margin_if_held)} USDC")
-    held = f"margin if held {margin}" if result.accounted else "trades still being read back"
+    named = "margin against keeping them" if result.per_set < 0 else "margin if held"
+    held = f"{named} {margin}" if result.accounted else "trades still being read back"
     stage = "settled" if result.settled else "matched, settling"
     lines = [
         headline("✅", look, "done", subject(ticket), f"{stage}: {held}"),
@@ -130,7 +142,7 @@ def _ended(result: TicketResult) -> list[str]:
 def _plan_said(ticket: Ticket, result: TicketResult) -> str:
     if ticket.plan is None:
         return ""
-    share = percent(result.margin_if_held, result.cash + result.fees)
+    share = percent(result.margin_if_held, abs(result.cash + result.fees))
     return f" The plan said at least {gain(ticket.plan.margin.net)}; this is {share}."
 
 
@@ -138,11 +150,14 @@ def _sums(result: TicketResult) -> str:
     filled = sum(leg.filled for leg in result.legs)
     return table(
         [
-            ("sets held", shares(result.sets)),
+            ("sets sold" if result.per_set < 0 else "sets held", shares(result.sets)),
             ("shares", exact(Usdc(filled))),
-            ("cash paid", exact(result.cash)),
+            ("cash received" if result.cash < 0 else "cash paid", exact(Usdc(abs(result.cash)))),
             ("fees", exact(result.fees)),
-            ("margin if held", exact_gain(result.margin_if_held) if result.accounted else "open"),
+            (
+                "margin of sale" if result.per_set < 0 else "margin if held",
+                exact_gain(result.margin_if_held) if result.accounted else "open",
+            ),
         ],
         (15, 17),
     )
@@ -162,7 +177,10 @@ def _exact_legs(result: TicketResult) -> list[str]:
         f"{esc(leg.name, 24)}: {shares(leg.filled)} for {exact(leg.cash)} + fee {exact(leg.fee)}"
         for leg in result.legs[:LEGS_SHOWN]
     ]
-    return [*lines, "A set counts at 1 USDC once merged or resolved."]
+    if result.per_set < 0:
+        return [*lines, "A set given up is counted at the 1 USDC it would have paid at most."]
+    pays = f"{proceeds(result.per_set)} USDC" if result.per_set != USDC_ONE else "1 USDC"
+    return [*lines, f"A set counts at {pays} once merged or resolved."]
 
 
 def _done_keyboard(ticket: Ticket) -> Keyboard:

@@ -20,10 +20,12 @@ from bot.figures import (
 )
 from bot.markup import bold, details, esc, italic, table, when
 from bot.operations import freshness
+from engine.core.best_kind import unsendable
 from engine.domain.fees import RATE_ONE
-from engine.domain.plan import Plan
+from engine.domain.market import Side
+from engine.domain.plan import Plan, PlanKind, PlanLeg
 from engine.domain.ticket import Move, Ticket, TicketState
-from engine.domain.units import LOT, Size, Usdc, format_size
+from engine.domain.units import LOT, Price, Size, Usdc, format_size
 from engine.domain.views import Severity, TicketView
 
 NOTE_MAX = 240
@@ -67,28 +69,69 @@ def dry_card(view: TicketView, plan: Plan, look: Look) -> Card:
     """Return the first card: what it would cost and pay, and what can go wrong. Nothing is sent."""
     ticket, margin = view.ticket, plan.margin
     moved = ticket.previous is not None
-    verdict = f"margin {bold(f'{gain(margin.net)} USDC')} ({percent(margin.net, margin.raw)})"
+    verdict = f"margin {bold(f'{gain(margin.net)} USDC')} ({percent(margin.net, abs(margin.raw))})"
+    refusal = unsendable(plan)
     lines = [
         headline("↩️" if moved else "⚖️", look, "dry", subject(ticket), verdict),
-        f"{esc(plan.title)} · {len(plan.legs)} legs · {italic('nothing sent')}",
+        f"{esc(plan.title)} · {kind_words(plan)} · {italic('nothing sent')}",
         *_moved(ticket, plan, "Since the card before"),
         *note_lines(ticket),
         _legs(plan),
         _sum_line(plan),
         worst_line(plan),
+        *([f"Not sent: {esc(refusal.text, NOTE_MAX)}"] if refusal else []),
         details(_dry_details(plan, look)),
         ids_line(ticket, f"offer ends {when(ticket.expires_ms, left(ticket.expires_ms, look.now_ms), 'r')}"),
     ]
     return Card("\n".join(lines), _dry_keyboard(ticket, plan), about=mark_of(view))
 
 
+def kind_words(plan: Plan) -> str:
+    """Return what is traded, in plain words."""
+    count = len(plan.legs)
+    match plan.kind:
+        case PlanKind.BUY_PAIR:
+            return "buys YES and NO"
+        case PlanKind.BUY_SET:
+            return f"buys YES of all {count} outcomes"
+        case PlanKind.NO_SET:
+            return f"buys NO of {count} outcomes: all but one of them pay, or all"
+        case PlanKind.SELL_SET:
+            return f"sells YES of {count} outcomes, from sets held"
+        case PlanKind.CONVERT:
+            return f"buys NO, converts it, sells YES: {count} legs"
+        case _:
+            return f"{count} legs"
+
+
 def _legs(plan: Plan) -> str:
-    rows = [("leg", "ask", "depth", "cost")]
-    rows += [(leg.name, price(leg.touch), short_shares(leg.depth), cost(leg.raw)) for leg in plan.legs]
-    total = ("sum", price(plan.touch_sum), "", cost(plan.margin.raw))
+    sells = [leg.side is Side.SELL for leg in plan.legs]
+    head = ("bid", "brings") if all(sells) else ("price", "cost") if any(sells) else ("ask", "cost")
+    rows = [("leg", head[0], "depth", head[1])]
+    rows += [
+        (_named(plan, leg), price(leg.touch), short_shares(leg.depth), _amount(plan, leg))
+        for leg in plan.legs
+    ]
+    if all(sells):
+        total = ("sum", price(Price(-plan.touch_sum)), "", proceeds(Usdc(-plan.margin.raw)))
+    else:
+        total = ("sum", price(plan.touch_sum), "", cost(plan.margin.raw))
     # The sum stays in sight however many legs there are.
     rows.insert(min(len(rows), 20), total)
     return table(rows, (_LEG, _PRICE, _DEPTH, _COST))
+
+
+def _named(plan: Plan, leg: PlanLeg) -> str:
+    """Return the leg's name, with its direction where a plan has both."""
+    mixed = len({other.side for other in plan.legs}) > 1
+    return f"- {leg.name}" if mixed and leg.side is Side.SELL else leg.name
+
+
+def _amount(plan: Plan, leg: PlanLeg) -> str:
+    """Return what a leg costs; what it brings stands below 0 beside costs."""
+    if leg.side is Side.BUY:
+        return cost(leg.raw)
+    return proceeds(leg.raw) if plan.sells_only else f"-{proceeds(leg.raw)}"
 
 
 def _sum_line(plan: Plan) -> str:
@@ -97,7 +140,10 @@ def _sum_line(plan: Plan) -> str:
     parts += [f"safety {cost(m.safety)}"]
     named = (("buffer", m.buffer), ("carry", m.carry), ("fixed", m.fixed))
     parts += [f"{name} {cost(amount)}" for name, amount in named if amount]
-    return f"{shares(plan.size)} sets pay {bold(proceeds(m.payout))}. {' - '.join(parts)}"
+    costs = " - ".join(parts)
+    if plan.sells_only:
+        return f"{shares(plan.size)} sets held are worth at most {bold(cost(Usdc(-m.payout)))}. {costs}"
+    return f"{shares(plan.size)} sets pay {bold(proceeds(m.payout))}. {costs}"
 
 
 def _rate(plan: Plan) -> str:
@@ -120,10 +166,23 @@ def _dry_details(plan: Plan, look: Look) -> list[str]:
         f"Size limited by: {esc(plan.limited_by)}",
         f"Spends at most {cost(plan.spend_max)} USDC.",
         f"Book age {span(look.now_ms - plan.books_ms)}, rules hash {esc(plan.rules_hash, 10)}",
-        f"Exactly: {exact(m.payout)} - {exact(m.raw)} - fee {exact(m.fee)} = {exact_gain(m.if_held)} if held",
+        _exactly(plan),
         f"After slip, buffer, safety and carry: {exact_gain(m.net)}",
+        *([esc(plan.advice, NOTE_MAX)] if plan.advice else []),
         f"plan {esc(plan.plan_id, 24)}",
     ]
+
+
+def _exactly(plan: Plan) -> str:
+    m = plan.margin
+    if plan.sells_only:
+        sold, given = exact(Usdc(-m.raw)), exact(Usdc(-m.payout))
+        return (
+            f"Exactly: {sold} - {given} - fee {exact(m.fee)} = {exact_gain(m.if_held)} against keeping them"
+        )
+    return (
+        f"Exactly: {exact(m.payout)} - {exact(m.raw)} - fee {exact(m.fee)} = {exact_gain(m.if_held)} if held"
+    )
 
 
 def _moved(ticket: Ticket, plan: Plan, since: str) -> list[str]:
@@ -133,7 +192,9 @@ def _moved(ticket: Ticket, plan: Plan, since: str) -> list[str]:
         return []
     better = plan.margin.net >= before.margin.net
     verdict = "🟢 no worse" if better else "🟡 worse"
-    sums = f"sum {price(before.touch_sum)} → {bold(price(plan.touch_sum))}"
+    sums = f"sum {price(Price(abs(before.touch_sum)))} → {bold(price(Price(abs(plan.touch_sum))))}"
+    if before.kind is not plan.kind:
+        sums = f"now {kind_words(plan)}"
     return [f"{since}: {sums}, margin {gain(before.margin.net)} → {bold(gain(plan.margin.net))} {verdict}"]
 
 
@@ -143,20 +204,21 @@ def _dry_keyboard(ticket: Ticket, plan: Plan) -> Keyboard:
     resize = tuple(
         Button(label, CommandAct(f"/dutch {plan.code} {format_size(size)}")) for label, size in sizes if size
     )
-    return (
-        (move_button(ticket, Move.DROP, "✖ Drop"), *resize),
-        (
-            move_button(ticket, Move.REQUOTE, "🔁 Re-quote"),
-            move_button(ticket, Move.CONFIRM, "Confirm…", Style.PRIMARY),
-        ),
-    )
+    requote = move_button(ticket, Move.REQUOTE, "🔁 Re-quote")
+    confirm = move_button(ticket, Move.CONFIRM, "Confirm…", Style.PRIMARY)
+    last = (requote,) if unsendable(plan) else (requote, confirm)
+    return (move_button(ticket, Move.DROP, "✖ Drop"), *resize), last
 
 
 def confirm_card(view: TicketView, plan: Plan, look: Look) -> Card:
     """Return the second card: the caps of every order, and the one button that spends."""
     ticket = view.ticket
-    most = cost(plan.spend_max)
-    verdict = f"send {len(plan.legs)} orders, spend ≤ {bold(f'{most} USDC')}"
+    if plan.sells_only:
+        bound = f"≥ {proceeds(Usdc(sum(leg.proceeds_min for leg in plan.legs)))}"
+        verdict = f"send {len(plan.legs)} orders, sell for {bold(f'{bound} USDC')}"
+    else:
+        bound = f"≤ {cost(plan.spend_max)}"
+        verdict = f"send {len(plan.legs)} orders, spend ≤ {bold(f'{cost(plan.spend_max)} USDC')}"
     lines = [
         headline("🔒", look, "confirm", subject(ticket), verdict),
         *_moved(ticket, plan, "Since the dry run"),
@@ -173,15 +235,17 @@ def confirm_card(view: TicketView, plan: Plan, look: Look) -> Card:
         ),
     ]
     # Send stands where Drop was, and Drop where Confirm was: an impatient second tap drops.
-    send = move_button(ticket, Move.SEND, f"🔴 Send {len(plan.legs)} orders · ≤ {most}", Style.DANGER)
+    send = move_button(ticket, Move.SEND, f"🔴 Send {len(plan.legs)} orders · {bound}", Style.DANGER)
     back = move_button(ticket, Move.BACK, "« Back")
     drop = move_button(ticket, Move.DROP, "✖ Drop")
     return Card("\n".join(lines), ((send,), (back, drop)), about=mark_of(view))
 
 
 def _caps(plan: Plan) -> str:
-    rows = [("order", "limit", "shares", "at most")]
-    rows += [(leg.name, price(leg.limit), short_shares(leg.size), cost(leg.outlay_max)) for leg in plan.legs]
+    rows = [("order", "limit", "shares", "at least" if plan.sells_only else "at most")]
+    for leg in plan.legs:
+        bound = proceeds(leg.proceeds_min) if leg.side is Side.SELL else cost(leg.outlay_max)
+        rows.append((leg.name, price(leg.limit), short_shares(leg.size), bound))
     return table(rows, (_LEG, _PRICE, _DEPTH, _COST))
 
 

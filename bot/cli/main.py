@@ -16,6 +16,7 @@ from bot.cli.desk_commands import cancel, health, kill, metrics_reset, rearm, re
 from bot.cli.diag_markets import diag_markets
 from bot.cli.doctor import doctor
 from bot.cli.dutch_plan import dutch_plan
+from bot.cli.dutch_run_replay import BacktestError, dutch_run_replay
 from bot.cli.inspect import check_config, migrate, status
 from bot.cli.ledger_reads import audit, audit_tail, orders
 from bot.cli.live_market import NoMarketsError
@@ -48,6 +49,7 @@ KNOWN_FAULTS = (
     NoDeskError,
     DeskRefusedError,
     ChainAccessError,
+    BacktestError,
 )
 """What ends a command with a sentence for the operator and status 1."""
 
@@ -97,6 +99,7 @@ COMMANDS = (
     prune,
     record,
     replay,
+    dutch_run_replay,
     ingest_ws,
     mock_ws,
     dutch_plan,

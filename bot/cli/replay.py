@@ -5,14 +5,12 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bot.cli.live_market import EVERY, chosen
+from bot.cli.recorded_pieces import Course, shown_pieces
 from engine.clock import SystemClock
 from engine.core.feed_inlet import BooksAnswered, BooksRefused, Checked, Heard, Linked, Tracked
 from engine.domain.book import Level, LiveBook
@@ -24,8 +22,7 @@ from engine.runtime.replay import Pace, Replay, books_digest
 from engine.venue.wire import decode_books, decode_market
 from storage.files import open_storage
 from storage.lock import hold_folder
-from storage.recorder import ROTATED, STOPPED
-from storage.recording import Closed, Damaged, Opened, read_recording, recording_paths
+from storage.recording import Closed, Damaged, Opened, recording_paths
 
 KINDS: dict[type, str] = {
     Heard: "messages",
@@ -56,17 +53,6 @@ class _Speed(click.ParamType[float | None]):
         if not 0 < speed < 1e6:
             self.fail(f"expected a factor above 0 or {FULL!r}, found {value!r}", param, ctx)
         return speed
-
-
-@dataclass(slots=True)
-class Course:
-    """What reading the files told, beside what the feed core did."""
-
-    runs: list[str] = field(default_factory=list)
-    files: int = 0
-    notes: list[str] = field(default_factory=list)
-    """Gaps, torn tails, beginnings in the middle: told, and no reason to fail."""
-    damage: str | None = None
 
 
 @click.command()
@@ -149,39 +135,17 @@ def _waiting(speed: float) -> Callable[[Ms], None]:
 
 
 def _replay(run: Replay, course: Course, files: Sequence[Path]) -> None:
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("replay", total=sum(file.stat().st_size for file in files))
-        for piece in read_recording(files, lambda done: bar.update(task, completed=done)):
-            match piece:
-                case Opened():
-                    course.files += 1
-                    if piece.fresh:
-                        course.runs.append(piece.head.run)
-                        run.begin(piece.head.tokens_per_connection)
-                        if piece.head.file > 1:
-                            text = f"{piece.path.name} continues a file that was not given: books come later"
-                            course.notes.append(text)
-                    run.take(piece.opening())
-                case Closed():
-                    note = _note(piece)
-                    if note is not None:
-                        course.notes.append(note)
-                case Damaged():
-                    course.damage = f"{piece.path.name} from line {piece.line}: {piece.what}"
-                case _:
-                    run.take(piece)
-
-
-def _note(end: Closed) -> str | None:
-    """Return what a person should know about how a file ends, None if it ended in order."""
-    if end.why is None:
-        half = f", and {end.dropped_bytes} bytes of an unfinished line" if end.dropped_bytes else ""
-        return f"{end.path.name} is torn: what came after its last flush is missing{half}"
-    if end.why not in (ROTATED, STOPPED):
-        return f"{end.path.name} ends early, at least {end.lost} inputs are missing: {end.why}"
-    return None
+    for piece in shown_pieces(files, "replay"):
+        match piece:
+            case Opened():
+                if piece.fresh:
+                    run.begin(piece.head.tokens_per_connection)
+                course.note(piece)
+                run.take(piece.opening())
+            case Closed() | Damaged():
+                course.note(piece)
+            case _:
+                run.take(piece)
 
 
 def _figures(run: Replay, course: Course, wanted: tuple[str, ...]) -> dict[str, object]:

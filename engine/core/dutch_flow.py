@@ -4,7 +4,7 @@ Every press plans anew on the present books. Terms worse than the card's do not 
 again with the difference.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from engine.core import recheck
@@ -16,13 +16,13 @@ from engine.core.eligibility import ineligible, kinds_of
 from engine.core.grants import grant_of, is_granted, not_granted
 from engine.core.inventory import confirmed, sellable
 from engine.core.order_terms import GTD_LEAD_MS
+from engine.core.proven_books import NEED_EVERY_BOOK, proven_books
 from engine.core.resend import TOTAL_MS
 from engine.core.risk import closed, event_busy, no_tokens, review, room, success_pct
 from engine.core.rules_watch import rules_hold
 from engine.core.settling import view_of
 from engine.core.state import Desk, Flight, PendingSend
 from engine.core.ticket import may_open, mint_grant, moved, open_ticket, refuse
-from engine.domain.book import LiveBook, NotLive
 from engine.domain.commands import OpenDutch, Press
 from engine.domain.effects import Audit, Count, Effect, Reply, SaveTicket, SendBatch
 from engine.domain.events import Asked, BatchCommitted, BatchRefused
@@ -33,9 +33,6 @@ from engine.domain.plan import Plan, PlanKind, PlanLeg, intent_of
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import MOVES, Claim, Move, Ticket, TicketKind, TicketState
 from engine.domain.units import Ms, Size, Usdc
-
-NEED_EVERY_BOOK = (PlanKind.BUY_PAIR, PlanKind.BUY_SET, PlanKind.SELL_SET)
-LEGS_MIN = 2
 
 
 def open_dutch(desk: Desk, asked: Asked, command: OpenDutch) -> list[Effect]:
@@ -75,8 +72,8 @@ def plans_now(
     found: dict[PlanKind, Plan | Refusal] = {}
     space: Room | None = None
     for kind in kinds_of(event):
-        books = _not_allowed(desk, event, kind) or live_books(
-            desk, event, at_ms, tokens_of(event, kind), whole=kind in NEED_EVERY_BOOK
+        books = _not_allowed(desk, event, kind) or proven_books(
+            desk.feeds, event, at_ms, tokens_of(event, kind), whole=kind in NEED_EVERY_BOOK
         )
         if isinstance(books, Refusal):
             found[kind] = books
@@ -110,28 +107,6 @@ def held_for_sale(desk: Desk, event: EventGroup) -> Mapping[TokenId, Size]:
     """Return the settled YES shares of an event that a new order may sell."""
     owned = [market.yes for market in event.markets if confirmed(desk, market.yes)]
     return {token: sellable(desk, token) for token in owned}
-
-
-def live_books(
-    desk: Desk, event: EventGroup, at_ms: Ms, tokens: Iterable[TokenId], *, whole: bool = True
-) -> Mapping[TokenId, LiveBook] | Refusal:
-    """Return the proven books of these tokens; if not `whole` without those that are not proven.
-
-    Otherwise which leg's book cannot be planned on, and why.
-    """
-    books: dict[TokenId, LiveBook] = {}
-    missing: Refusal | None = None
-    for token in tokens:
-        book = desk.feeds.live(token, at_ms)
-        if not isinstance(book, NotLive):
-            books[token] = book
-            continue
-        name = event.market_of(token).name
-        text = f"expected a proven book for {name}, found: {book.value}; try again when the feed is live"
-        missing = missing or Refusal(RefusalKind.BOOK_NOT_LIVE, text)
-        if whole:
-            return missing
-    return missing if missing is not None and len(books) < LEGS_MIN else books
 
 
 def press_dutch(desk: Desk, asked: Asked, press: Press, ticket: Ticket) -> list[Effect]:
@@ -267,7 +242,7 @@ def _worse_than(desk: Desk, plan: Plan, at_ms: Ms) -> Refusal | None:
     tokens = [leg.token_id for leg in plan.legs]
     if not {*tokens} <= {token for market in event.markets for token in (market.yes, market.no)}:
         return Refusal(RefusalKind.STRUCTURE, f"an outcome of {plan.code} is not in the catalogue any more")
-    books = live_books(desk, event, at_ms, tokens)
+    books = proven_books(desk.feeds, event, at_ms, tokens)
     if isinstance(books, Refusal):
         return books
     held = held_for_sale(desk, event) if plan.sells_only else None

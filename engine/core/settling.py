@@ -21,10 +21,11 @@ from engine.domain.effects import (
     ShowTicket,
 )
 from engine.domain.ids import TicketId
+from engine.domain.market import Side
 from engine.domain.order import OrderRecord, OrderState, Settlement
-from engine.domain.plan import LegRisk
+from engine.domain.plan import LegRisk, PlanKind
 from engine.domain.ticket import MOVES, Claim, Move, Ticket, TicketKind, TicketState
-from engine.domain.units import LOT, Ms, Rounding, Size, Usdc, format_cents
+from engine.domain.units import LOT, USDC_ONE, Ms, Rounding, Size, Usdc, format_cents
 from engine.domain.views import Alert, LegResult, Severity, TicketResult, TicketView
 
 POLL_STEPS_MS = (0, 500, 1_000)
@@ -39,11 +40,15 @@ def result_of(desk: Desk, flight: Flight) -> TicketResult:
     """Return what the flight's orders and fills say now."""
     legs = tuple(_leg(desk, desk.orders[order_id]) for order_id in flight.order_ids)
     fills = [f for order_id in flight.order_ids for f in fills_of_order(desk, order_id)]
+    plan = desk.tickets[flight.ticket_id].plan
+    assert plan is not None, f"expected a sent ticket to carry its plan: {flight.ticket_id}"
+    alone = plan.kind is PlanKind.ORDER
     return TicketResult(
         legs=legs,
         sets=Size(min(leg.filled for leg in legs)),
-        cash=Usdc(sum(f.cash for f in fills)),
+        cash=Usdc(sum(f.cash if alone or f.side is Side.BUY else -f.cash for f in fills)),
         fees=Usdc(sum(f.fee for f in fills)),
+        per_set=Usdc(USDC_ONE) if alone else plan.per_set,
         unknown=sum(1 for leg in legs if leg.state is OrderState.UNKNOWN),
         settled=flight.settled,
         accounted=flight.accounted,
@@ -127,13 +132,17 @@ def _standing(desk: Desk, flight: Flight) -> tuple[object, ...]:
 def _held_risk(desk: Desk, flight: Flight, at_ms: Ms) -> LegRisk:
     """Return what the held legs can lose: L0 if all single shares become worthless, L if dumped now."""
     result = result_of(desk, flight)
-    hard = max(0, result.cash + result.fees - result.sets)
+    orders = [desk.orders[order_id] for order_id in flight.order_ids]
+    # Of sets held, those of which any share was sold are broken up; what they were worth is at stake.
+    opened = max((held_of(desk, o) for o in orders if o.intent.side is Side.SELL), default=Size(0))
+    broken_up = opened - result.sets if opened else 0
+    hard = max(0, result.cash + result.fees - result.payout + broken_up)
     proceeds = 0
-    for order_id in flight.order_ids:
-        order = desk.orders[order_id]
+    for order in orders:
         book = desk.feeds.live(order.intent.token_id, at_ms)
         if isinstance(book, LiveBook):
-            loose = Size(held_of(desk, order) - result.sets)
+            filled = held_of(desk, order)
+            loose = Size(opened - filled if order.intent.side is Side.SELL else filled - result.sets)
             levels = desk.settings.dutch.stress_levels
             proceeds += dump_proceeds(book.bids, order.intent.fee, loose, stress_levels=levels)
     return LegRisk(bound=Usdc(max(0, hard - proceeds)), hard=Usdc(hard))

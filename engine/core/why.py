@@ -9,9 +9,10 @@ from functools import partial
 
 from engine.core.best_kind import best_of, unsendable
 from engine.core.draft import carry_ppm
-from engine.core.dutch_flow import NEED_EVERY_BOOK, live_books, plans_now
+from engine.core.dutch_flow import plans_now
 from engine.core.eligibility import GUARDS, Case
 from engine.core.legs import Want, tokens_of, wants_of
+from engine.core.proven_books import NEED_EVERY_BOOK, proven_books
 from engine.core.risk import closed, event_busy, room
 from engine.core.segments import BPS_ONE, PPM_ONE
 from engine.core.settling import result_of
@@ -161,7 +162,7 @@ def _checks(
     for guard in GUARDS:
         yield guard.__name__.replace("_", " "), partial(guard, case)
     tokens, whole = tokens_of(event, kind), kind in NEED_EVERY_BOOK
-    yield "books proven", lambda: _refusal(live_books(desk, event, at_ms, tokens, whole=whole))
+    yield "books proven", lambda: _refusal(proven_books(desk.feeds, event, at_ms, tokens, whole=whole))
     yield "books, edge and caps", lambda: _refusal(best)
     yield "can be sent", lambda: unsendable(best) if isinstance(best, Plan) else None
     sells = isinstance(best, Plan) and best.sells_only

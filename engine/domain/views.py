@@ -3,7 +3,7 @@
 `bot.cards` renders each view into one card. Every number here can be traced by its ids.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from engine.domain.ids import OrderId, TicketId
@@ -12,7 +12,7 @@ from engine.domain.plan import LegRisk
 from engine.domain.refusal import Refusal
 from engine.domain.review import Review, RuleChange
 from engine.domain.ticket import Operator, Ticket
-from engine.domain.units import Ms, Price, Size, Usdc
+from engine.domain.units import USDC_ONE, Ms, Price, Size, Usdc
 from engine.domain.why import WhyView
 
 
@@ -36,8 +36,9 @@ class TicketResult:
 
     legs: tuple[LegResult, ...]
     sets: Size
-    """Complete sets held: the smallest filled size."""
+    """Complete sets bought, or sold: the smallest filled size."""
     cash: Usdc
+    """Paid minus received; for one order by itself what it paid or received."""
     fees: Usdc
     unknown: int
     """Legs whose outcome is not proven."""
@@ -47,11 +48,18 @@ class TicketResult:
     """Every matched share has been read back as a trade, so cash and fees are final."""
     sent_ms: Ms
     ended_ms: Ms | None
+    per_set: Usdc = field(default=Usdc(USDC_ONE))
+    """What a complete set pays (strategy 3.1); negative where sets are given up."""
+
+    @property
+    def payout(self) -> Usdc:
+        """What the complete sets pay, once merged or resolved."""
+        return Usdc(self.sets * self.per_set // USDC_ONE)
 
     @property
     def margin_if_held(self) -> Usdc:
-        """Sets at 1 USDC minus all cash paid; sets count at 1 only once merged or resolved."""
-        return Usdc(self.sets - self.cash - self.fees)
+        """What the complete sets pay minus all cash paid; they count only once merged or resolved."""
+        return Usdc(self.payout - self.cash - self.fees)
 
 
 class RulesStanding(Enum):

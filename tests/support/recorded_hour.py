@@ -8,7 +8,7 @@ import asyncio
 import logging
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -157,8 +157,18 @@ def tracked_tokens(venue: Venue) -> list[TrackedToken]:
     ]
 
 
-async def record_run(folder: Path, *, seconds: int, seed: int, limits: Limits | None = None) -> Recorded:
-    """Let the exchange live for so many seconds of its time; returns what the live run came to."""
+async def record_run(
+    folder: Path,
+    *,
+    seconds: int,
+    seed: int,
+    limits: Limits | None = None,
+    on_step: Callable[[Venue], None] = lambda _venue: None,
+) -> Recorded:
+    """Let the exchange live for so many seconds of its time; returns what the live run came to.
+
+    `on_step` may look at the exchange after each of its steps.
+    """
     clock, rng = ManualClock(), Random(seed)
     venue = Venue(
         seed=seed, clock=clock, frames_per_s=30, confirm_delay_ms=2_000, start_balance=Usdc(1_000_000_000)
@@ -183,6 +193,7 @@ async def record_run(folder: Path, *, seconds: int, seed: int, limits: Limits | 
         for _ in range(1_000 // STEP_MS):
             clock.advance(STEP_MS)
             venue.advance()
+            on_step(venue)
             await asyncio.sleep(0)
         wires.trouble()
         runner.check()
