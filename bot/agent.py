@@ -21,7 +21,9 @@ from engine.clock import Clock
 from engine.domain.commands import (
     AskApprove,
     AskCancel,
+    AskMerge,
     AskReconcile,
+    AskRedeem,
     AskResume,
     AskReview,
     AskWhy,
@@ -141,6 +143,8 @@ class BotAgent:
                 | AskReconcile()
                 | AskApprove()
                 | AskWhy()
+                | AskMerge()
+                | AskRedeem()
             ):
                 view = await self._ask(operator, chat_id, ask)
             case _:

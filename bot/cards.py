@@ -3,11 +3,12 @@
 Pure: same view, same look, same card. No Telegram types, no secrets.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
 from bot.card import Button, Card, CommandAct, Look, headline
+from bot.cards_act import act_card
 from bot.cards_approve import allowances_card
 from bot.cards_order import cancel_card, order_card
 from bot.cards_result import broken_card, done_card, sending_card
@@ -49,6 +50,13 @@ _NEXT = {
     RefusalKind.RULES_CHANGED: Button("📜 Reviews", CommandAct("/review")),
 }
 """The button that leads on from a refusal, where there is one."""
+_DRAWN: dict[TicketKind, Callable[[TicketView, Look], Card]] = {
+    TicketKind.RESUME: resume_card,
+    TicketKind.REVIEW: review_card,
+    TicketKind.ORDER: order_card,
+    TicketKind.CHAIN: act_card,
+}
+"""Kinds of tickets with cards of their own; a Dutch ticket's are below."""
 _WORLDS = {
     Mode.LOCAL: "simulated money on the exchange of this machine",
     Mode.PAPER: "simulated money, real books",
@@ -88,12 +96,9 @@ def render(view: View, look: Look) -> Card:  # noqa: C901 - one row for each vie
 def ticket_card(view: TicketView, look: Look) -> Card:
     """Return the card of a ticket in its present state."""
     ticket, result = view.ticket, view.result
-    if ticket.kind is TicketKind.RESUME:
-        return resume_card(view, look)
-    if ticket.kind is TicketKind.REVIEW:
-        return review_card(view, look)
-    if ticket.kind is TicketKind.ORDER:
-        return order_card(view, look)
+    drawn = _DRAWN.get(ticket.kind)
+    if drawn is not None:
+        return drawn(view, look)
     match ticket.state:
         case TicketState.DRY | TicketState.ARMED:
             assert ticket.plan is not None, (

@@ -5,6 +5,7 @@ from typing import assert_never
 
 from engine.core import (
     allowances,
+    chain_flow,
     dutch_flow,
     halt,
     order_flow,
@@ -19,7 +20,9 @@ from engine.core.state import Desk
 from engine.domain.commands import (
     AskApprove,
     AskCancel,
+    AskMerge,
     AskReconcile,
+    AskRedeem,
     AskResume,
     AskReview,
     AskWhy,
@@ -40,6 +43,7 @@ PRESSES: dict[TicketKind, Callable[[Desk, Asked, Press, Ticket], list[Effect]]] 
     TicketKind.RESUME: resume_flow.press_resume,
     TicketKind.REVIEW: review_flow.press_review,
     TicketKind.ORDER: order_flow.press_order,
+    TicketKind.CHAIN: chain_flow.press_act,
 }
 
 
@@ -68,14 +72,18 @@ def _carried_out(desk: Desk, event: Asked) -> list[Effect]:
             return review_flow.ask_review(desk, event, event.command)
         case PlaceOrder() | AskCancel() | AskReconcile():
             return _asked_on_the_command_line(desk, event, event.command)
-        case AskApprove() | AskWhy():
+        case AskApprove() | AskMerge() | AskRedeem() | AskWhy():
             return _asked_beside_orders(desk, event, event.command)
         case _:
             assert_never(event.command)
 
 
-def _asked_beside_orders(desk: Desk, event: Asked, command: AskApprove | AskWhy) -> list[Effect]:
+def _asked_beside_orders(
+    desk: Desk, event: Asked, command: AskApprove | AskMerge | AskRedeem | AskWhy
+) -> list[Effect]:
     match command:
+        case AskMerge() | AskRedeem():
+            return chain_flow.ask_act(desk, event, command)
         case AskApprove():
             return allowances.ask_approve(desk, event, command)
         case AskWhy():

@@ -55,7 +55,9 @@ def view_of(desk: Desk, ticket: Ticket) -> TicketView:
     """Return the ticket with its result, as the chat shows it."""
     flight = desk.flights.get(ticket.ticket_id)
     if flight is None:
-        return TicketView(ticket, None, desk.balance, rules=desk.readings.get(ticket.ticket_id))
+        rules, act = desk.readings.get(ticket.ticket_id), desk.acts_asked.get(ticket.ticket_id)
+        revision = 0 if act is None or act.ended_ms is None else 1
+        return TicketView(ticket, None, desk.balance, revision=revision, rules=rules, act=act)
     return TicketView(ticket, result_of(desk, flight), desk.balance, flight.risk, flight.revision)
 
 

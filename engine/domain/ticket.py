@@ -42,11 +42,13 @@ class TicketKind(Enum):
     REVIEW = "review"
     ORDER = "order"
     """One order, asked for and confirmed on the command line."""
+    CHAIN = "chain"
+    """One act on chain: a merge or a redemption. The act itself is stored, not its card."""
 
     @property
     def is_stored(self) -> bool:
-        """Tell whether the ledger holds its row; of a review only what was read is stored, not the card."""
-        return self is not TicketKind.REVIEW
+        """Tell whether the ledger holds its row; of a review or an act on chain only that, not the card."""
+        return self not in (TicketKind.REVIEW, TicketKind.CHAIN)
 
     @property
     def role(self) -> Role:
@@ -152,7 +154,7 @@ class Ticket:
     message_id: int | None
     """The message that carries the card; a press from any other message is refused."""
     subject: str = ""
-    """Code of the event whose freeze a resume lifts, or whose rules a review reads; empty otherwise."""
+    """Code of the event whose freeze is lifted, rules are read, or shares are merged; empty otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
