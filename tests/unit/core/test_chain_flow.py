@@ -22,7 +22,7 @@ from engine.domain.market import Side
 from engine.domain.order import Settlement
 from engine.domain.refusal import RefusalKind
 from engine.domain.ticket import Move, Role, TicketState
-from engine.domain.units import Size
+from engine.domain.units import Size, Usdc
 from engine.domain.views import Gate, Severity, TicketView
 from tests.support.builders import (
     BEN,
@@ -74,7 +74,7 @@ class Pairs:
     def merged(self, size=40):
         """Let the chain do it: pairs leave the wallet, dollars come."""
         self.wallet = {token: Size(have - shares(size)) for token, have in self.wallet.items()}
-        self.cash = usdc(0) + self.cash + shares(size)
+        self.cash = Usdc(self.cash + shares(size))
 
     def dry(self, command=None):
         view = only(self.run.ask(command or AskMerge()), Reply).view
@@ -313,7 +313,10 @@ def test_a_card_whose_pairs_are_gone_goes_back_to_dry():
 
     assert not of_kind(effects, CarryOut)
     assert pairs.ticket().state is TicketState.DRY
-    assert only(effects, Reply).view.act.yes_size == shares(10)
+    view = only(effects, Reply).view
+    assert isinstance(view, TicketView)
+    assert view.act is not None
+    assert view.act.yes_size == shares(10)
 
 
 @pytest.mark.parametrize("settlement", [s for s in Settlement if s is not Settlement.CONFIRMED])
@@ -391,7 +394,7 @@ class Resolved(Pairs):
 
     def redeemed(self, pays):
         self.wallet = dict.fromkeys(self.wallet, Size(0))
-        self.cash = usdc(0) + self.cash + shares(pays)
+        self.cash = Usdc(self.cash + shares(pays))
 
 
 @pytest.mark.parametrize(("winner", "pays"), [("YES", 40), ("NO", 50)])
