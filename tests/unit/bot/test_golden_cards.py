@@ -93,6 +93,8 @@ STATUS = StatusView(
     resyncs=1,
     rejects=2,
     holdings=("fed4 200 sets, cost 192.38",),
+    locked=("fed4 192.38 until 2026-12-10, 18 days, carry 0.48",),
+    capital_locked=Usdc(192_380_000),
 )
 KILL = KillView(ANA, Ms(NOW - 900), asked=3, open_now=None, still_held=("fed4 200 sets, cost 192.38",))
 SCAN = ScanView(

@@ -412,6 +412,12 @@ def test_a_redemption_takes_both_sides_and_is_booked_when_the_wallet_shows_it(wi
     assert resolved.ticket().state is TicketState.DONE
 
 
+def test_an_answer_that_pays_is_advised():
+    resolved = Resolved()
+
+    assert any(line.startswith("redeem btc") for line in conversion_advice(resolved.desk, resolved.run.at_ms))
+
+
 def test_a_market_without_an_answer_is_not_redeemed():
     pairs = Pairs()
 
