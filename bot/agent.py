@@ -21,7 +21,9 @@ from engine.clock import Clock
 from engine.domain.commands import (
     AskApprove,
     AskCancel,
+    AskMerge,
     AskReconcile,
+    AskRedeem,
     AskResume,
     AskReview,
     AskWhy,
@@ -145,6 +147,8 @@ class BotAgent:
                 | AskReconcile()
                 | AskApprove()
                 | AskWhy()
+                | AskMerge()
+                | AskRedeem()
             ):
                 view = await self._ask(operator, chat_id, ask)
             case _:

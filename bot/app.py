@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -20,6 +21,7 @@ from bot import __version__
 from bot.admin_port import AdminPort, remove_address, write_address
 from bot.agent import BotAgent
 from bot.auth import Allowlist
+from bot.chain_opening import opened
 from bot.payload import Sealer
 from bot.probes import probes_app
 from bot.telegram import TelegramChat
@@ -233,6 +235,9 @@ async def _build(parts: Parts) -> tuple[Service, TelegramChat]:
             metrics=parts.metrics,
         ),
         folder=parts.folder,
+        open_chain=partial(
+            opened, settings, outside.hosts, private_key=outside.private_key, wallet=account.wallet
+        ),
         connect_chat=connect_chat,
     )
     return service, chats[0]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 
 from bot.card import Button, Card, CommandAct, Look, headline
+from bot.cards_act import act_card
 from bot.cards_approve import allowances_card
 from bot.cards_auto import auto_card, grants_ended_card
 from bot.cards_order import cancel_card, order_card
@@ -56,6 +57,7 @@ _BY_KIND: dict[TicketKind, Callable[[TicketView, Look], Card]] = {
     TicketKind.REVIEW: review_card,
     TicketKind.ORDER: order_card,
     TicketKind.AUTO: auto_card,
+    TicketKind.CHAIN: act_card,
 }
 """Kinds of tickets whose cards have nothing in common with a Dutch one's."""
 _WORLDS = {

@@ -43,6 +43,7 @@ def status_card(view: StatusView, look: Look) -> Card:
                 ("tickets open", str(view.tickets_open)),
                 ("spent today", cost(view.spent_today)),
                 ("cap per day", proceeds(view.cap_day)),
+                ("capital locked", cost(view.capital_locked)),
                 ("wallet", "not read" if view.wallet is None else proceeds(view.wallet)),
                 ("resyncs", str(view.resyncs)),
                 ("rejects", str(view.rejects)),
@@ -57,8 +58,10 @@ def status_card(view: StatusView, look: Look) -> Card:
         *_more(len(view.holdings) - HOLDINGS_SHOWN, "holdings"),
         *(f"🤖 {esc(line, 120)}" for line in view.grants[:HOLDINGS_SHOWN]),
         *_more(len(view.grants) - HOLDINGS_SHOWN, "standing grants"),
+        *(f"🔒 {esc(line, 100)}" for line in view.locked[:HOLDINGS_SHOWN]),
+        *_more(len(view.locked) - HOLDINGS_SHOWN, "events held to resolution"),
         *(f"🔀 {esc(line, 120)}" for line in view.advice[:ADVICE_SHOWN]),
-        *_more(len(view.advice) - ADVICE_SHOWN, "merges or splits that would pay"),
+        *_more(len(view.advice) - ADVICE_SHOWN, "acts on chain that would pay"),
         italic(f"as of {when(look.now_ms, clock_time(look.now_ms), 'T')}"),
     ]
     last = _RESUME if view.gate in (Gate.HALTED, Gate.REDUCING) else _KILL

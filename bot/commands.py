@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from engine.domain.chain import CONTRACTS, contract
 from engine.domain.commands import (
     AskApprove,
+    AskMerge,
+    AskRedeem,
     AskResume,
     AskReview,
     AskWhy,
@@ -241,6 +243,16 @@ COMMANDS: tuple[Spec, ...] = (
         "review", (), "[code]", Role.TRADER,
         "which rules wait to be read; with a code, the text and what changed", "/review",
         _with_code("review", AskReview),
+    ),
+    Spec(
+        "merge", (), "[code]", Role.TRADER,
+        "turn settled pairs (YES and NO) into collateral, in two steps", "/merge btc",
+        _with_code("merge", AskMerge),
+    ),
+    Spec(
+        "redeem", (), "[code]", Role.TRADER,
+        "redeem the shares of a resolved market, in two steps", "/redeem btc",
+        _with_code("redeem", AskRedeem),
     ),
     Spec(
         "why", (), "[code | ticket | plan]", Role.VIEWER,

@@ -105,6 +105,7 @@ METRICS: tuple[Row, ...] = (
     Row("fee_adjustments_total", Kind.COUNTER, "", "differences between booked fees and the balance"),
     Row("bot_updates_total", Kind.COUNTER, "outcome", "Telegram updates by what became of them"),
     Row("bot_sends_total", Kind.COUNTER, "outcome", "calls to Telegram by outcome"),
+    Row("chain_acts_total", Kind.COUNTER, "end", "merges and redemptions by how they ended"),
     Row("alerts_total", Kind.COUNTER, "severity", "alerts raised"),
 )
 

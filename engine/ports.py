@@ -1,6 +1,7 @@
 """What the runtime needs from the outside, as protocols. Adapters meet only in `bot.app`."""
 
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -9,6 +10,7 @@ from engine.core.feed_inlet import FeedInput
 from engine.domain.account import AccountState, CancelReply, OpenOrder, UserOrder, VenueTrade
 from engine.domain.catalogue import Catalogue
 from engine.domain.chain import ActOutcome, Allowance, Contract
+from engine.domain.chain_act import ChainAct
 from engine.domain.effects import Audit
 from engine.domain.events import Restored
 from engine.domain.failure import LegAnswer, VenueFailure
@@ -166,6 +168,14 @@ class Chain(Protocol):
         ...
 
 
+class ChainUnavailableError(Exception):
+    """No acts of this wallet can be made at present; nothing was submitted. The text says what to look at."""
+
+
+OpenChain = Callable[[], AbstractAsyncContextManager[Chain]]
+"""Opens the way to the wallet's acts for as long as one takes; entering raises ChainUnavailableError."""
+
+
 class UserFeed(Protocol):
     """The account's own stream: run until cancelled, reconnects by itself. It replays nothing."""
 
@@ -320,6 +330,10 @@ class Store(Protocol):
 
     async def save_review(self, review: Review) -> None:
         """Store a review, the newest of its event from now on, and lift the event's rules freeze."""
+        ...
+
+    async def save_act(self, act: ChainAct) -> None:
+        """Store an act on chain as intended, or how far a known one has come; what was intended stays."""
         ...
 
     async def append_audit(self, line: Audit) -> None:

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
 
 from engine.clock import Clock
+from engine.domain.chain_act import ChainAct
 from engine.domain.effects import Audit
 from engine.domain.events import Restored
 from engine.domain.history import KeptSnapshot, Pruned
@@ -20,6 +21,7 @@ from engine.domain.review import Review, RulesFreeze
 from engine.domain.ticket import Claim, Ticket
 from engine.domain.units import Ms
 from engine.ports import PreparedOrder, RequestMade, SubmitReport
+from storage.acts import load_acts, save_act
 from storage.anchor import Anchor, write_anchor
 from storage.attempts import begin_resends, finish, insert_first_sends, insert_request, purge_signed
 from storage.audit import append_line
@@ -72,6 +74,7 @@ class LedgerStore:
                 ended=await load_ended(transaction, ids),
                 past=await load_past(transaction, ids),
                 past_spent=await load_past_spent(transaction, ids, at_ms),
+                acts=await load_acts(transaction),
             )
 
     async def _last_rules(self, wanted: Collection[EventId]) -> tuple[tuple[EventId, str], ...]:
@@ -146,6 +149,11 @@ class LedgerStore:
         """Store a review and lift its event's rules freeze, in one commit."""
         async with self._ledger.transaction() as transaction:
             await insert_review(transaction, review)
+
+    async def save_act(self, act: ChainAct) -> None:
+        """Store an act on chain as intended, or how far a known one has come."""
+        async with self._ledger.transaction() as transaction:
+            await save_act(transaction, act)
 
     async def append_audit(self, line: Audit) -> None:
         """Append one audit line to the chain, and write the new head into its anchor."""

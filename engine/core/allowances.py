@@ -7,9 +7,10 @@ Needed is the day cap: no more can be spent before a person looks again. The lar
 from engine.core.state import Desk
 from engine.core.ticket import refuse
 from engine.domain.chain import CONTRACTS, Allowance, approval_bound, contract
+from engine.domain.chain_events import AllowancesRead
 from engine.domain.commands import AskApprove
 from engine.domain.effects import Effect, ReadAllowances, Reply
-from engine.domain.events import AllowancesRead, Asked
+from engine.domain.events import Asked
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.units import Rounding, Usdc, format_cents
 from engine.domain.views import AllowanceRow, AllowancesView, Permission, RefusalView

@@ -5,6 +5,7 @@ from typing import Any
 
 from engine.core import (
     allowances,
+    chain_flow,
     dutch_auto,
     dutch_flow,
     halt,
@@ -20,7 +21,9 @@ from engine.core.state import Desk
 from engine.domain.commands import (
     AskApprove,
     AskCancel,
+    AskMerge,
     AskReconcile,
+    AskRedeem,
     AskResume,
     AskReview,
     AskWhy,
@@ -44,6 +47,7 @@ PRESSES: dict[TicketKind, Callable[[Desk, Asked, Press, Ticket], list[Effect]]] 
     TicketKind.REVIEW: review_flow.press_review,
     TicketKind.ORDER: order_flow.press_order,
     TicketKind.AUTO: dutch_auto.press_auto,
+    TicketKind.CHAIN: chain_flow.press_act,
 }
 
 
@@ -80,6 +84,8 @@ COMMANDS: dict[type, Callable[[Desk, Asked, Any], list[Effect]]] = {
     AskCancel: order_flow.ask_cancel,
     AskReconcile: lambda desk, event, _reconcile: reconcile.ask_reconcile(desk, event),
     AskApprove: allowances.ask_approve,
+    AskMerge: chain_flow.ask_act,
+    AskRedeem: chain_flow.ask_act,
     AskWhy: why.ask_why,
 }
 """One row for each command of `engine.domain.commands`."""

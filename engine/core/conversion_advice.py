@@ -1,13 +1,17 @@
-"""Which pairs held could be merged, and where a split would pay, for the dashboard. Advice only. Pure.
+"""Which pairs held could be merged, what redeemed, where a split would pay: the dashboard's advice. Pure.
 
-Nobody acts on it by itself. Shares count that are settled and that no sale may still take; books count while
-they are proven. An act on chain costs `dutch.fixed_cost_usdc` and must bring `dutch.min_profit_usdc`.
+`/merge` and `/redeem` act on it (`engine.core.chain_flow`), a split is advice only. Shares count that are
+settled and that no sale may still take; books count while they are proven. An act on chain costs
+`dutch.fixed_cost_usdc` and a merge or split must bring `dutch.min_profit_usdc`.
 """
 
+from engine.core.act_proof import words
+from engine.core.chain_flow import possible_acts
 from engine.core.conversions import ConversionCosts, Merge, Split, should_merge, should_split
 from engine.core.inventory import sellable
 from engine.core.state import Desk
 from engine.domain.book import LiveBook
+from engine.domain.chain_act import ActKind
 from engine.domain.market import EventGroup, Market
 from engine.domain.units import Ms, Rounding, Usdc, format_cents, format_size
 
@@ -27,6 +31,8 @@ def conversion_advice(desk: Desk, at_ms: Ms) -> tuple[str, ...]:
             split = _split(desk, market, costs, at_ms)
             if split is not None:
                 found.append((split.gain, _split_line(group, market, split)))
+    redeemable = possible_acts(desk, ActKind.REDEEM, at_ms)
+    found += [(act.payout, f"redeem {act.code} {act.name}: {words(act)}") for act in redeemable]
     found.sort(key=lambda advice: (-advice[0], advice[1]))
     return tuple(line for _, line in found[:ADVICE_MAX])
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, assert_never
 
 from engine.core import (
+    act_proof,
     allowances,
     asking,
     booking,
@@ -38,6 +39,7 @@ from engine.core.inventory import shares
 from engine.core.read_back import reach_back, read_account
 from engine.core.settling import review_flight, settle_timer, take_up
 from engine.core.state import Desk, Flight, live_orders
+from engine.domain.chain_events import ActEnded, AllowancesRead
 from engine.domain.effects import (
     CancelEverything,
     Count,
@@ -49,7 +51,6 @@ from engine.domain.effects import (
 from engine.domain.events import (
     AccountRead,
     AccountReadFailed,
-    AllowancesRead,
     Asked,
     BatchCommitted,
     BatchRefused,
@@ -116,6 +117,7 @@ def restored(desk: Desk, event: Restored) -> list[Effect]:
     desk.past = event.past
     desk.positions.enter_past(event.past, event.past_spent, event.at_ms)
     fills = booking.take_up_fills(desk, event.fills, event.at_ms)
+    fills += act_proof.take_up(desk, event.acts, event.at_ms)
     desk.frozen = dict(event.frozen_events)
     desk.rules_frozen = {freeze.event_id: freeze for freeze in event.rules_freezes}
     reviewed = rules_watch.restore_reviews(desk, event.reviews, event.last_rules, event.at_ms)
@@ -291,6 +293,7 @@ TIMERS: dict[str, Callable[[Desk, str, Ms], list[Effect]]] = {
     gate_watch.TELL_TIMER: lambda _desk, _key, _at_ms: [],  # every step tells what is due
     dutch_auto.AUTO_TIMER: lambda desk, key, at_ms: dutch_auto.auto_timer(desk, TicketId(key), at_ms),
     recheck.TIMER: lambda desk, key, at_ms: dutch_flow.recheck_timer(desk, TicketId(key), at_ms),
+    act_proof.ACT_TIMER: lambda desk, _key, at_ms: act_proof.look_timer(desk, at_ms),
     "settle": lambda desk, key, at_ms: settle_timer(desk, TicketId(key), at_ms),
     repeats.CANCEL_ALL_TIMER: lambda _desk, _key, _at_ms: [CancelEverything()],
     history.ROUND_TIMER: lambda desk, _key, at_ms: history.go_on(desk, at_ms),
@@ -325,6 +328,7 @@ HANDLERS: dict[type, Callable[[Desk, Any], list[Effect]]] = {
     HeartbeatFailed: heartbeat.failed,
     HostTold: breakers.host_told,
     AllowancesRead: allowances.allowances_read,
+    ActEnded: act_proof.act_ended,
     StoreFailed: store_failed,
     SnapshotsKept: history.snapshots_kept,
     SnapshotsLost: history.snapshots_lost,

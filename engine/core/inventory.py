@@ -1,9 +1,11 @@
-"""What is held, from fills alone: shares per outcome, complete sets and cost per event.
+"""What is held, from fills and acts on chain: shares per outcome, complete sets and cost per event.
 
 Fills count as held here from their match on, whatever their settlement; failed ones do not.
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from engine.core.state import Desk, fills_of, unfinished
 from engine.domain.ids import EventId, TokenId
@@ -22,15 +24,16 @@ def shares(desk: Desk) -> dict[TokenId, Size]:
 
 
 def confirmed(desk: Desk, token: TokenId) -> Size:
-    """Return the settled shares of one outcome minus all that were sold, settled or not; never negative."""
+    """Return the settled shares of one outcome minus all that were sold or converted; never negative."""
     holding = desk.positions.holdings.get(token)
-    return Size(0) if holding is None else Size(max(0, holding.confirmed - holding.sold))
+    return Size(0) if holding is None else holding.settled
 
 
 def sellable(desk: Desk, token: TokenId) -> Size:
     """Return the shares of one outcome that a new order may sell: settled ones that no sale has taken.
 
-    A sale that may still execute, is being committed, or is not ours has taken all it may sell.
+    A sale that may still execute, is being committed, or is not ours has taken all it may sell; an act on
+    chain whose end is not read back has taken what it converts.
     """
     ours = sum(_may_sell(desk, order) for order in unfinished(desk) if order.intent.token_id == token)
     theirs = sum(
@@ -44,7 +47,8 @@ def sellable(desk: Desk, token: TokenId) -> Size:
         for leg in pending.plan.legs
         if leg.token_id == token and leg.side is Side.SELL
     )
-    return Size(max(0, confirmed(desk, token) - ours - theirs - committing))
+    leaving = sum(act.taken(token) for act in desk.acts.values())
+    return Size(max(0, confirmed(desk, token) - ours - theirs - committing - leaving))
 
 
 def _may_sell(desk: Desk, order: OrderRecord) -> int:
@@ -55,8 +59,20 @@ def _may_sell(desk: Desk, order: OrderRecord) -> int:
     return (0 if order.state.is_final else order.remaining) + max(0, order.filled - booked)
 
 
-def holdings(desk: Desk) -> tuple[str, ...]:
-    """Return one line per event with fills: code, complete sets, shares beyond them, cost with fees."""
+@dataclass(frozen=True, slots=True)
+class HeldEvent:
+    """What is held through the tickets of one event."""
+
+    event_id: EventId
+    code: str
+    sizes: tuple[Size, ...]
+    """Shares of every outcome that a plan of it named."""
+    cost: Usdc
+    """Cash and fees paid minus what sales, merges and redemptions brought."""
+
+
+def held_events(desk: Desk) -> list[HeldEvent]:
+    """Return every event with fills of which something is held, or nothing was converted yet."""
     legs: defaultdict[EventId, set[TokenId]] = defaultdict(set)
     cost: defaultdict[EventId, int] = defaultdict(int)
     codes: dict[EventId, str] = {}
@@ -73,13 +89,21 @@ def holdings(desk: Desk) -> tuple[str, ...]:
     for fill in desk.fills.values():
         event_id = next((e for e, tokens in legs.items() if fill.token_id in tokens), None)
         if event_id is not None and fill.settlement is not Settlement.FAILED:
-            cost[event_id] += fill.cash + fill.fee
-    return tuple(
-        _line(codes[e], [held.get(t, Size(0)) for t in legs[e]], Usdc(cost[e])) for e in sorted(cost)
+            cost[event_id] += fill.fee + (fill.cash if fill.side is Side.BUY else -fill.cash)
+    returned = desk.positions.returned
+    found = (
+        HeldEvent(e, codes[e], tuple(held.get(t, Size(0)) for t in legs[e]), Usdc(paid - returned.get(e, 0)))
+        for e, paid in sorted(cost.items())
     )
+    return [event for event in found if any(event.sizes) or event.event_id not in returned]
 
 
-def _line(code: str, sizes: list[Size], cost: Usdc) -> str:
+def holdings(desk: Desk) -> tuple[str, ...]:
+    """Return one line per event held: code, complete sets, shares beyond them, cost with fees."""
+    return tuple(_line(held.code, held.sizes, held.cost) for held in held_events(desk))
+
+
+def _line(code: str, sizes: Sequence[Size], cost: Usdc) -> str:
     sets = Size(max(0, min(sizes)))
     loose = sum(sizes) - sets * len(sizes)
     beyond = f" + {format_size(Size(loose))} single shares" if loose else ""

@@ -1,4 +1,4 @@
-"""Sums over fills, kept as they come: shares per outcome, outlay per market and per day. Decides nothing.
+"""Sums over fills and acts on chain: shares per outcome, outlay per market and per day. Decides nothing.
 
 A fill that the venue has undone is in no sum.
 """
@@ -7,8 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from engine.domain.chain_act import ChainAct
 from engine.domain.events import PastFills
-from engine.domain.ids import ConditionId, TokenId
+from engine.domain.ids import ConditionId, EventId, TokenId
 from engine.domain.market import Side
 from engine.domain.order import Fill, Settlement
 from engine.domain.units import Ms, Size, Usdc
@@ -25,11 +26,18 @@ class Holding:
     """Of those bought, what the venue has settled: only this may be sold."""
     sold: int = 0
     """Settled or not: what has left may not be sold again."""
+    converted: int = 0
+    """Merged or redeemed, as the wallet was read to show."""
 
     @property
     def held(self) -> Size:
         """Shares held, unsettled ones included."""
-        return Size(self.bought - self.sold)
+        return Size(self.bought - self.sold - self.converted)
+
+    @property
+    def settled(self) -> Size:
+        """Settled shares minus all that have left or may have; never negative."""
+        return Size(max(0, self.confirmed - self.sold - self.converted))
 
 
 @dataclass(slots=True)
@@ -39,6 +47,8 @@ class Positions:
     holdings: defaultdict[TokenId, Holding] = field(default_factory=lambda: defaultdict(Holding))
     outlays: defaultdict[ConditionId, int] = field(default_factory=lambda: defaultdict(int))
     """Cash and fees paid minus cash received, per market."""
+    returned: defaultdict[EventId, int] = field(default_factory=lambda: defaultdict(int))
+    """What merges and redemptions have paid, per event."""
     spent: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
     """Purchases and every fee per UTC day."""
 
@@ -71,6 +81,13 @@ class Positions:
             holding.sold += fills.sold
             self.outlays[fills.condition_id] += fills.cost
         self.spent[_day(at_ms)] += spent
+
+    def enter_act(self, act: ChainAct) -> None:
+        """Count an act on chain that the wallet was read to show: its shares are gone, its payout is here."""
+        for token in act.tokens:
+            self.holdings[token].converted += act.taken(token)
+        self.outlays[act.condition_id] -= act.payout
+        self.returned[act.event_id] += act.payout
 
     def spent_on(self, at_ms: Ms) -> Usdc:
         """Return purchases and fees of the UTC day that holds `at_ms`."""

@@ -5,6 +5,7 @@ Fills first, then order states, then the account's sums. A partial read never ar
 
 from collections.abc import Iterable
 
+from engine.core.act_proof import see_wallet
 from engine.core.booking import see_trades
 from engine.core.breakers import judge_unknown
 from engine.core.differences import compare
@@ -47,6 +48,7 @@ def account_read(desk: Desk, event: AccountRead) -> list[Effect]:
     effects += see_foreign(desk, strangers, at_ms)
     view = _counted(desk, event, effects)
     effects += review_touched(desk, effects, at_ms)
+    effects += see_wallet(desk, account, event.asked_ms, at_ms)
     effects += compare(desk, account, event.asked_ms, at_ms)
     if view.orders_changed or view.fills_changed or foreign_before != set(desk.foreign):
         effects.append(Audit(at_ms, None, "reconcile", "", _line(view)))

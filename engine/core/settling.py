@@ -62,9 +62,12 @@ def view_of(desk: Desk, ticket: Ticket) -> TicketView:
     flight = desk.flights.get(ticket.ticket_id)
     if flight is None:
         rules, grant = desk.readings.get(ticket.ticket_id), desk.runner.grants.get(ticket.ticket_id)
+        act = desk.acts_asked.get(ticket.ticket_id)
         revision = 0 if grant is None else grant.revision
+        if act is not None:
+            revision = 0 if act.ended_ms is None else 1
         standing = grant_view(desk, ticket)
-        return TicketView(ticket, None, desk.balance, revision=revision, rules=rules, grant=standing)
+        return TicketView(ticket, None, desk.balance, revision=revision, rules=rules, grant=standing, act=act)
     return TicketView(ticket, result_of(desk, flight), desk.balance, flight.risk, flight.revision)
 
 

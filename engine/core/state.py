@@ -15,6 +15,7 @@ from engine.core.positions import Positions
 from engine.core.rate_governor import RateGovernor
 from engine.core.watches import Cancels, Heart, Runner, Tally, VenueWatch
 from engine.domain.account import OpenOrder, VenueTrade
+from engine.domain.chain_act import ChainAct
 from engine.domain.events import Asked, PastFills
 from engine.domain.history import KeptSnapshot
 from engine.domain.ids import EventId, OrderId, TicketId, TokenId, TradeId, UserId
@@ -216,6 +217,10 @@ class Desk:
     """Event id to the rules hash that a person last read: the newest review's, without one the TOML's."""
     config_taken: dict[EventId, str] = field(default_factory=dict)
     """Entries of the TOML that were stored as a review; each counts once."""
+    acts: dict[str, ChainAct] = field(default_factory=dict)
+    """Acts on chain of which more may be learned, by id; the wallet takes one at a time."""
+    acts_asked: dict[TicketId, ChainAct] = field(default_factory=dict)
+    """What the card of each ticket of an act on chain shows."""
     readings: dict[TicketId, RulesView] = field(default_factory=dict)
     """What the card of a review ticket shows."""
     announced: dict[EventId, Announced] = field(default_factory=dict)

@@ -1,5 +1,6 @@
 """What is watched: the catalogue taken in, its books tracked, the Dutch scan, the dashboard's facts."""
 
+from engine.core.capital import locked_capital, locked_lines
 from engine.core.conversion_advice import conversion_advice
 from engine.core.dutch import scan_row
 from engine.core.dutch_flow import plan_now
@@ -15,7 +16,7 @@ from engine.domain.frames import NewMarket
 from engine.domain.ids import ConditionId, EventId
 from engine.domain.market import Market
 from engine.domain.order import OrderState
-from engine.domain.units import Ms, format_scaled, format_size
+from engine.domain.units import Ms, Usdc, format_scaled, format_size
 from engine.domain.views import ScanRow, ScanView, StatusView
 
 
@@ -118,6 +119,7 @@ def status(desk: Desk, at_ms: Ms) -> StatusView:
     """Return the dashboard's facts."""
     feeds = desk.feeds.status(at_ms)
     live = list(live_orders(desk))
+    locked = locked_capital(desk, at_ms)
     return StatusView(
         gate=desk.gate,
         gate_reason=desk.gate_reason,
@@ -137,6 +139,8 @@ def status(desk: Desk, at_ms: Ms) -> StatusView:
         frozen=tuple(f"{_code(desk, event_id)}: {why}" for event_id, why in _frozen(desk)),
         advice=conversion_advice(desk, at_ms),
         grants=grant_lines(desk),
+        locked=locked_lines(locked),
+        capital_locked=Usdc(sum(row.cost for row in locked)),
     )
 
 

@@ -131,6 +131,20 @@ class AskWhy:
     what: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class AskMerge:
+    """Open the ticket that turns settled pairs of one market into collateral; of any event, or of one."""
+
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AskRedeem:
+    """Open the ticket that redeems the shares of one resolved market; of any event, or of one."""
+
+    code: str = ""
+
+
 Command = (
     ScanDutch
     | OpenDutch
@@ -146,4 +160,6 @@ Command = (
     | AskCancel
     | AskApprove
     | AskWhy
+    | AskMerge
+    | AskRedeem
 )

@@ -6,6 +6,7 @@ are started and answer with an event.
 
 from dataclasses import dataclass
 
+from engine.domain.chain_act import ChainAct
 from engine.domain.commands import AskApprove
 from engine.domain.frames import MarketResolved, NewMarket
 from engine.domain.history import KeptSnapshot
@@ -144,6 +145,20 @@ class ReadAllowances:
 
 
 @dataclass(frozen=True, slots=True)
+class CarryOut:
+    """Store an act on chain as intended, then carry it out once; its end comes back as `ActEnded`."""
+
+    act: ChainAct
+
+
+@dataclass(frozen=True, slots=True)
+class SaveAct:
+    """Store what became of an act on chain."""
+
+    act: ChainAct
+
+
+@dataclass(frozen=True, slots=True)
 class SaveProgress:
     """Store what was learned about orders and fills, in one commit."""
 
@@ -255,6 +270,8 @@ Effect = (
     | LookUpOrder
     | ReadAccount
     | ReadAllowances
+    | CarryOut
+    | SaveAct
     | SaveProgress
     | SaveHalt
     | SaveFreeze

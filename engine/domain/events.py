@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from engine.domain.account import AccountState, CancelReply, OpenOrder, UserOrder, VenueTrade
-from engine.domain.chain import Allowance
-from engine.domain.commands import AskApprove, Command
+from engine.domain.chain_act import ChainAct
+from engine.domain.chain_events import ActEnded, AllowancesRead
+from engine.domain.commands import Command
 from engine.domain.failure import LegAnswer
 from engine.domain.frames import BookSnapshot, MarketResolved, NewMarket
 from engine.domain.history import Pruned
@@ -71,6 +72,8 @@ class Restored:
     """Everything held through tickets that are not among `tickets`."""
     past_spent: Usdc = field(default=Usdc(0))
     """Purchases and fees of this UTC day through those tickets, failed fills left out."""
+    acts: tuple[ChainAct, ...] = ()
+    """Every act on chain but those that had no effect, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,17 +298,6 @@ class AccountReadFailed:
 
 
 @dataclass(frozen=True, slots=True)
-class AllowancesRead:
-    """Answer to ReadAllowances: the allowances, or why they could not be read."""
-
-    at_ms: Ms
-    request: int
-    asked: AskApprove
-    allowances: tuple[Allowance, ...]
-    failure: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class StoreFailed:
     """The ledger refused a commit: what it was to hold is not durable."""
 
@@ -390,6 +382,7 @@ Event = (
     | AccountRead
     | AccountReadFailed
     | AllowancesRead
+    | ActEnded
     | StoreFailed
     | SnapshotsKept
     | SnapshotsLost

@@ -37,6 +37,8 @@ class Terms:
     taker_delay: bool
     resolution_status: str
     """Empty while nothing was proposed; otherwise the oracle's word ("proposed", "disputed", ...)."""
+    winner: str = ""
+    """YES or NO once the market is closed and resolved to one of them; empty otherwise."""
 
     @property
     def tradable(self) -> bool:

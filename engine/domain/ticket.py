@@ -44,11 +44,13 @@ class TicketKind(Enum):
     """One order, asked for and confirmed on the command line."""
     AUTO = "auto"
     """A standing grant: while it is in force (SENDING) the desk sends Dutch plans, each as its own ticket."""
+    CHAIN = "chain"
+    """One act on chain: a merge or a redemption. The act itself is stored, not its card."""
 
     @property
     def is_stored(self) -> bool:
-        """Tell whether the ledger holds its row; of a review only what was read is stored, not the card."""
-        return self is not TicketKind.REVIEW
+        """Tell whether the ledger holds its row; of a review or an act on chain only that, not the card."""
+        return self not in (TicketKind.REVIEW, TicketKind.CHAIN)
 
     @property
     def role(self) -> Role:
@@ -166,8 +168,8 @@ class Ticket:
     message_id: int | None
     """The message that carries the card; a press from any other message is refused."""
     subject: str = ""
-    """Code of the event whose freeze a resume lifts, whose rules a review reads, or to which a standing grant
-    is limited; of a Dutch ticket the id of the standing grant that sent it. Empty otherwise."""
+    """Code of the event whose freeze a resume lifts, whose rules a review reads, whose shares are merged, or
+    to which a standing grant is limited; of a Dutch ticket the id of the grant that sent it. Else empty."""
     auto: AutoTerms | None = None
     """The terms of a standing grant; None for every other kind."""
 

@@ -6,6 +6,7 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
+from engine.domain.chain_act import ChainAct
 from engine.domain.ids import OrderId, TicketId
 from engine.domain.order import OrderState
 from engine.domain.plan import LegRisk
@@ -148,6 +149,8 @@ class TicketView:
     """What a review ticket is about; None for every other kind."""
     grant: GrantView | None = None
     """How far a standing grant has come; None before its Send, after its end, and for every other kind."""
+    act: ChainAct | None = None
+    """What a ticket of an act on chain would do, does, or did; None for every other kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,9 +211,13 @@ class StatusView:
     frozen: tuple[str, ...] = ()
     """One line per event that takes no new plans: code and why."""
     advice: tuple[str, ...] = ()
-    """One line per merge of held pairs, or split, that would pay; nothing does it by itself."""
+    """One line per merge of held pairs, redemption or split that would pay; nothing does it by itself."""
     grants: tuple[str, ...] = ()
     """One line per standing grant in force: ticket, scope, budget left, end."""
+    locked: tuple[str, ...] = ()
+    """One line per event held to its resolution: what it has cost, until when, and the carry of that."""
+    capital_locked: Usdc = Usdc(0)  # noqa: RUF009 - a number
+    """Their sum."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from engine.domain.effects import (
     Audit,
     CancelEverything,
     CancelOrders,
+    CarryOut,
     Count,
     Effect,
     FetchBooks,
@@ -29,6 +30,7 @@ from engine.domain.effects import (
     Reconnect,
     Reply,
     ResendOrders,
+    SaveAct,
     SaveFreeze,
     SaveHalt,
     SaveProgress,
@@ -46,6 +48,7 @@ from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.views import KillView, RefusalView, View
 from engine.metrics import Metrics
 from engine.ports import Chat, MarketFeed, Store, StoreError
+from engine.runtime.chain_desk import ChainDesk
 from engine.runtime.history import History
 from engine.runtime.host_watch import CommitTimes
 from engine.runtime.order_desk import OrderDesk
@@ -65,6 +68,7 @@ class Hands:
     chat: Chat
     timers: Timers
     orders: OrderDesk
+    chain: ChainDesk
     reads: Reads
     history: History
     answer: Callable[[int, View], None]
@@ -83,17 +87,7 @@ async def perform(hands: Hands, effects: Iterable[Effect]) -> None:
     await hands.unsaved.catch_up(hands.store)
     for effect in effects:
         if broken is not None and not isinstance(effect, RISK_LOWERING):
-            if isinstance(effect, Reply):
-                # A kill is true without the ledger: the gate is closed and cancel-all is on its way.
-                kept = isinstance(effect.view, KillView)
-                hands.answer(effect.request, effect.view if kept else _not_stored(broken))
-            if isinstance(effect, SaveTicket):
-                hands.unstored.add(effect.ticket.ticket_id)
-            if isinstance(effect, SaveProgress):
-                hands.unsaved.keep(effect)
-            if isinstance(effect, SendBatch):
-                # Two Sends can end their last look in one step; this one's reserve must not be held for ever.
-                hands.post(BatchRefused(hands.clock.now_ms(), effect.ticket, str(broken)))
+            _dropped(hands, effect, broken)
             continue
         durable = DURABLE.get(type(effect))
         if durable is None:
@@ -109,6 +103,23 @@ async def perform(hands: Hands, effects: Iterable[Effect]) -> None:
                 hands.unsaved.keep(effect)
             hands.metrics.count("engine_errors", "store")
             hands.post(StoreFailed(hands.clock.now_ms(), str(error)))
+
+
+def _dropped(hands: Hands, effect: Effect, broken: StoreError) -> None:
+    """Tell what is not done because the ledger refused a commit before it in the same step."""
+    if isinstance(effect, Reply):
+        # A kill is true without the ledger: the gate is closed and cancel-all is on its way.
+        kept = isinstance(effect.view, KillView)
+        hands.answer(effect.request, effect.view if kept else _not_stored(broken))
+    if isinstance(effect, SaveTicket):
+        hands.unstored.add(effect.ticket.ticket_id)
+    if isinstance(effect, SaveProgress):
+        hands.unsaved.keep(effect)
+    if isinstance(effect, CarryOut):
+        hands.chain.refuse(effect, str(broken))
+    if isinstance(effect, SendBatch):
+        # Two Sends can end their last look in one step; this one's reserve must not be held for ever.
+        hands.post(BatchRefused(hands.clock.now_ms(), effect.ticket, str(broken)))
 
 
 def start(hands: Hands, effect: Effect) -> None:
@@ -158,6 +169,8 @@ DURABLE: dict[type, Callable[[Hands, Any], Awaitable[None]]] = {
     SaveFreeze: lambda hands, effect: hands.store.save_freeze(effect.event_id, effect.reason),
     FreezeRules: lambda hands, effect: hands.store.save_rules_freeze(effect.freeze),
     SaveReview: lambda hands, effect: hands.store.save_review(effect.review),
+    CarryOut: lambda hands, effect: hands.chain.carry_out(effect),
+    SaveAct: lambda hands, effect: hands.store.save_act(effect.act),
     Audit: lambda hands, effect: hands.store.append_audit(effect),
 }
 

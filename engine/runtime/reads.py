@@ -5,11 +5,11 @@ import secrets
 from collections.abc import Callable
 
 from engine.clock import Clock
+from engine.domain.chain_events import AllowancesRead
 from engine.domain.effects import FetchBooks, LookUpOrder, ReadAccount, ReadAllowances
 from engine.domain.events import (
     AccountRead,
     AccountReadFailed,
-    AllowancesRead,
     BooksRead,
     BooksReadFailed,
     CatalogueFailed,

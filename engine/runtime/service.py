@@ -26,7 +26,8 @@ from engine.domain.rates import Bucket
 from engine.domain.ticket import Operator, Role
 from engine.domain.views import Alert, Gate, Severity, View
 from engine.metrics import Metrics
-from engine.ports import Chat, MarketFeed, MarketReads, Relayer, Store, UserFeed
+from engine.ports import Chat, MarketFeed, MarketReads, OpenChain, Relayer, Store, UserFeed
+from engine.runtime.chain_desk import ChainDesk
 from engine.runtime.history import History
 from engine.runtime.host_watch import HostWatch
 from engine.runtime.kill_file import watch_kill_file
@@ -63,12 +64,14 @@ class Service:
         feed: MarketFeed,
         user: UserFeed | None = None,
         folder: Path | None = None,
+        open_chain: OpenChain | None = None,
         connect_chat: Callable[["Service"], Chat],
     ) -> None:
         """Take the ports; `connect_chat` makes the chat, which in turn asks this service.
 
         Without `user` the account is known from reads and answers alone. With `folder`, the data folder,
         its KILL file and this machine are watched.
+        Without `open_chain` acts on chain are refused.
         """
         self.desk = desk
         self._clock = clock
@@ -98,6 +101,7 @@ class Service:
             chat=self._chat,
             timers=self._timers,
             orders=self._orders(relayer, unsaved),
+            chain=self._chain(open_chain),
             reads=self._reads(market),
             history=self._history(),
             answer=self._answer,
@@ -109,6 +113,16 @@ class Service:
         return Reads(
             relayer=self._relayer,
             market=market,
+            store=self._store,
+            clock=self._clock,
+            metrics=self._metrics,
+            tasks=self._tasks,
+            post=self.post,
+        )
+
+    def _chain(self, open_chain: OpenChain | None) -> ChainDesk:
+        return ChainDesk(
+            open_chain=open_chain,
             store=self._store,
             clock=self._clock,
             metrics=self._metrics,

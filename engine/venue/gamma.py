@@ -14,7 +14,7 @@ from engine.domain.ids import EventId
 from engine.domain.market import Market, Terms
 from engine.domain.units import Size
 from engine.venue.clob_rows import ClobRow
-from engine.venue.gamma_rows import EventRow, Identity, MarketRow, SkipError, identity_of, title_of
+from engine.venue.gamma_rows import EventRow, Identity, MarketRow, SkipError, identity_of, title_of, winner_of
 from engine.venue.strict_json import OddAnswer, decode, positive_tick, scaled_number
 
 
@@ -144,6 +144,7 @@ def _child(row: MarketRow, event: EventRow) -> GammaMarket | Lacking:
             accepting=bool(row.accepting_orders) and bool(row.enable_order_book),
             taker_delay=bool(row.seconds_delay),
             resolution_status=row.uma_resolution_status or "",
+            winner=winner_of(row),
         ),
     )
     return GammaMarket(market, charges_fee=bool(row.fees_enabled))

@@ -5,7 +5,7 @@ told alike. What is absent stays absent: nothing here is made up.
 """
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 import msgspec
 
@@ -61,6 +61,7 @@ class MarketRow(msgspec.Struct, frozen=True, rename="camel"):
     market: str | int | None = None
     outcomes: Texts = None
     clob_token_ids: Texts = None
+    outcome_prices: Texts = None
     tokens: list[TokenRow] | None = None
     question: str | None = None
     name: str | None = None
@@ -111,6 +112,22 @@ def identity_of(row: MarketRow) -> Identity:
         outcomes=outcomes,
         tokens=None if tokens is None else tuple(token_id(token) for token in tokens),
     )
+
+
+def winner_of(row: MarketRow) -> str:
+    """Return YES or NO if the market is closed and resolved to that outcome, else nothing.
+
+    A resolved market is listed with the prices that its outcomes pay; anything but a whole dollar for one of
+    them, as a 50-50 answer, has no winner.
+    """
+    if not row.closed or row.uma_resolution_status != "resolved":
+        return ""
+    try:
+        paid = tuple(Decimal(price) for price in _texts(row.outcome_prices) or ())
+    except InvalidOperation:
+        return ""
+    one, nothing = Decimal(1), Decimal(0)
+    return "YES" if paid == (one, nothing) else "NO" if paid == (nothing, one) else ""
 
 
 def title_of(row: MarketRow) -> str:

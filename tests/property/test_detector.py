@@ -10,8 +10,7 @@ from dataclasses import replace
 import pytest
 
 from engine.core.detector import Detector
-from engine.core.draft import tokens_of
-from engine.core.dutch import plan_dutch
+from engine.core.dutch import plan_dutch, tokens_of
 from engine.core.dutch_params import DutchParams
 from engine.core.feed_market import Touch
 from engine.core.sheet import Room

@@ -8,6 +8,7 @@ from typing import Any
 from engine.domain.account import AccountState, CancelReply
 from engine.domain.catalogue import Catalogue, SkippedEvent
 from engine.domain.chain import Allowance
+from engine.domain.chain_act import ChainAct
 from engine.domain.effects import Audit
 from engine.domain.events import Restored
 from engine.domain.failure import LegAnswer, VenueFailure
@@ -142,6 +143,7 @@ class FakeStore:
         self.bodies: dict[OrderId, PreparedOrder] = {}
         self.halted: str | None = None
         self.reports: list[SubmitReport] = []
+        self.acts: list[ChainAct] = []
         self.requests: list[RequestMade] = []
         """The exec audit beside `reports`."""
 
@@ -198,6 +200,10 @@ class FakeStore:
 
     async def save_review(self, review: Review) -> None:
         self._begin("save_review", review.event_id)
+
+    async def save_act(self, act: ChainAct) -> None:
+        self._begin("save_act", act)
+        self.acts.append(act)
 
     async def append_request(self, request: RequestMade) -> None:
         if "append_request" in self.fail or "all" in self.fail:

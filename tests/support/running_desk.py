@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from bot.agent import BotAgent
 from bot.app import open_admin_port, socket_rules
 from bot.auth import Allowlist
 from bot.card import Card, MoveAct
+from bot.chain_opening import opened
 from bot.payload import Sealer
 from config.desk_settings import desk_settings, operators_of
 from config.settings import Settings, parse
@@ -208,6 +210,7 @@ async def running_desk(
             feed=MarketSockets(
                 hosts.market_ws, clock, random.Random(1).random, metrics, socket_rules(settings.feed)
             ),
+            open_chain=partial(opened, settings, hosts, private_key=HARDHAT_KEY, wallet=key.address),
             connect_chat=lambda _service: chat,
         )
         agent = BotAgent(

@@ -20,7 +20,9 @@ from engine.clock import Clock, ManualClock
 from engine.domain.commands import (
     AskApprove,
     AskCancel,
+    AskMerge,
     AskReconcile,
+    AskRedeem,
     AskResume,
     AskReview,
     AskWhy,
@@ -99,7 +101,7 @@ class FakeDesk:
                 return self._keep(replace(opened, subject=command.code))
             case StopAuto():
                 return GrantsEndedView((), ())
-            case PlaceOrder() | AskCancel() | AskWhy():
+            case PlaceOrder() | AskCancel() | AskWhy() | AskMerge() | AskRedeem():
                 raise AssertionError(f"expected a command of the chat, was {command}")
 
     async def _wait(self, command: Command) -> None:

@@ -20,11 +20,12 @@ from bot.operations import NoAnswer
 from config.settings import Mode
 from engine.core.allowances import judged
 from engine.domain.chain import CONTRACTS, UNLIMITED, Allowance, approval_bound
+from engine.domain.chain_act import ActKind, ActStage
 from engine.domain.ids import TicketId
 from engine.domain.order import OrderState
 from engine.domain.plan import LegRisk
 from engine.domain.refusal import Refusal, RefusalKind
-from engine.domain.ticket import TicketState
+from engine.domain.ticket import TicketKind, TicketState
 from engine.domain.units import Ms, Price, Size, Usdc
 from engine.domain.views import (
     Alert,
@@ -74,6 +75,7 @@ from tests.unit.bot.builders import (
     review_ticket,
 )
 from tests.unit.bot.html_subset import first_line, judge
+from tests.unit.storage.builders import act
 
 GOLDEN = Path(__file__).parent / "golden"
 S = TicketState
@@ -97,6 +99,8 @@ STATUS = StatusView(
     resyncs=1,
     rejects=2,
     holdings=("fed4 200 sets, cost 192.38",),
+    locked=("fed4 192.38 until 2026-12-10, 18 days, carry 0.48",),
+    capital_locked=Usdc(192_380_000),
 )
 KILL = KillView(ANA, Ms(NOW - 900), asked=3, open_now=None, still_held=("fed4 200 sets, cost 192.38",))
 SCAN = ScanView(
@@ -251,7 +255,32 @@ WHY_TICKET = WhyTicket(
 WHY_REFUSED = replace(WHY_EVENT, guards=guards(3), plan=None)
 
 
+def act_ticket(
+    state: S = S.DRY,
+    *,
+    stage: ActStage = ActStage.INTENDED,
+    note: str = "",
+    kind: ActKind = ActKind.MERGE,
+    reason: str = "",
+) -> Card:
+    """Return the card of a ticket of an act on chain."""
+    told = stage in (ActStage.CONFIRMED, ActStage.DONE)
+    sent = replace(act(kind), stage=stage, reference="0x" + "fe" * 32 if told else "", reason=reason)
+    ticket = replace(resume_ticket(state, note=note, subject="btc"), kind=TicketKind.CHAIN)
+    return cards.render(replace(make_view(ticket), act=sent), LOOK)
+
+
 CARDS: dict[str, Callable[[], Card]] = {
+    "act_dry": lambda: act_ticket(note="1 more of your events can follow"),
+    "act_dry_redeem": lambda: act_ticket(kind=ActKind.REDEEM),
+    "act_confirm": lambda: act_ticket(S.ARMED),
+    "act_sending": lambda: act_ticket(S.SENDING),
+    "act_confirmed": lambda: act_ticket(S.SENDING, stage=ActStage.CONFIRMED),
+    "act_unknown": lambda: act_ticket(S.SENDING, stage=ActStage.UNKNOWN, reason="Timeout: <still MINED>"),
+    "act_done": lambda: act_ticket(S.DONE, stage=ActStage.DONE),
+    "act_failed": lambda: act_ticket(S.REFUSED, stage=ActStage.FAILED, note="wallet busy"),
+    "act_dropped": lambda: act_ticket(S.DROPPED, note="dropped by Ana, nothing was sent"),
+    "act_expired": lambda: act_ticket(S.EXPIRED),
     "why_pays": lambda: cards.render(WhyView("fed4", NOW, event=WHY_EVENT), LOOK),
     "why_refused": lambda: cards.render(WhyView("fed4", NOW, event=WHY_REFUSED), LOOK),
     "why_books_down": lambda: cards.render(

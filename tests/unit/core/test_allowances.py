@@ -3,9 +3,9 @@
 import pytest
 
 from engine.domain.chain import CONTRACTS, UNLIMITED, Allowance, approval_bound
+from engine.domain.chain_events import AllowancesRead
 from engine.domain.commands import AskApprove
 from engine.domain.effects import ReadAllowances, Reply
-from engine.domain.events import AllowancesRead
 from engine.domain.refusal import RefusalKind
 from engine.domain.units import Usdc
 from engine.domain.views import AllowancesView, Permission, RefusalView

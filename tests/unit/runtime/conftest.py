@@ -9,6 +9,7 @@ from engine.domain.events import Event
 from engine.domain.venue_state import VenueState
 from engine.domain.views import Gate, View
 from engine.metrics import Metrics
+from engine.runtime.chain_desk import ChainDesk
 from engine.runtime.history import History
 from engine.runtime.last_gate import LastGate, Outlook
 from engine.runtime.order_desk import OrderDesk
@@ -18,6 +19,7 @@ from engine.runtime.supervise import TaskSet
 from engine.runtime.timers import Timers
 from engine.runtime.unsaved import Unsaved
 from tests.support.builders import usdc
+from tests.support.fake_chain import FakeChain
 from tests.support.fake_ports import FakeChat, FakeFeed, FakeReads, FakeRelayer, FakeStore, Log
 
 
@@ -60,15 +62,9 @@ class Shell:
             last_gate=self.last_gate,
             unsaved=self.unsaved,
         )
-        self.reads = Reads(
-            relayer=self.relayer,
-            market=self.market,
-            store=self.store,
-            clock=self.clock,
-            metrics=self.metrics,
-            tasks=self.tasks,
-            post=self.mail.append,
-        )
+        self.chain = FakeChain(self.log)
+        self.acts = self._acts()
+        self.reads = self._reads()
         self.history = History(
             store=self.store,
             clock=self.clock,
@@ -84,11 +80,33 @@ class Shell:
             chat=self.chat,
             timers=self.timers,
             orders=self.orders,
+            chain=self.acts,
             reads=self.reads,
             history=self.history,
             answer=self.answered.__setitem__,
             post=self.mail.append,
             unsaved=self.unsaved,
+        )
+
+    def _acts(self) -> ChainDesk:
+        return ChainDesk(
+            open_chain=self.chain.opened,
+            store=self.store,
+            clock=self.clock,
+            metrics=self.metrics,
+            tasks=self.tasks,
+            post=self.mail.append,
+        )
+
+    def _reads(self) -> Reads:
+        return Reads(
+            relayer=self.relayer,
+            market=self.market,
+            store=self.store,
+            clock=self.clock,
+            metrics=self.metrics,
+            tasks=self.tasks,
+            post=self.mail.append,
         )
 
     def told(self, kind: type[Event]) -> list[Event]:

@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import replace
 
 from engine.domain.book import Level
+from engine.domain.chain_act import ActKind, ActStage, ChainAct
 from engine.domain.fees import FeeCurve
 from engine.domain.history import KeptSnapshot
 from engine.domain.ids import ConditionId, EventId, OrderId, PlanId, TicketId, TokenId, TradeId, UserId
@@ -237,3 +238,28 @@ def review(rules: str = '["rules/1","35090"]', *, who: str = "ben", user_id: int
 
 def rules_freeze(rules_hash: str = "ab" * 32, event_id: str = "35090") -> RulesFreeze:
     return RulesFreeze(EventId(event_id), rules_hash, "rules changed: title")
+
+
+def act(kind: ActKind = ActKind.MERGE) -> ChainAct:
+    """An act on chain as it is intended, under no ticket."""
+    return ChainAct(
+        act_id=f"{kind.value}-{NOW}-00000001",
+        kind=kind,
+        ticket_id=None,
+        event_id=EventId("77"),
+        code="btc",
+        name="BTC above <100k>?",
+        condition_id=ConditionId("0x" + "01" * 32),
+        yes=TokenId("11"),
+        no=TokenId("12"),
+        yes_size=Size(40_000_000),
+        no_size=Size(40_000_000),
+        payout=Usdc(40_000_000),
+        yes_beyond=-3,
+        no_beyond=0,
+        stage=ActStage.INTENDED,
+        reference="",
+        reason="",
+        created_ms=NOW,
+        ended_ms=None,
+    )

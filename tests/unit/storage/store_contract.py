@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from engine.domain.chain_act import ActKind, ActStage
 from engine.domain.effects import Audit
 from engine.domain.failure import LegAnswer, Placed, PostClass
 from engine.domain.ids import EventId, TradeId
@@ -441,6 +442,43 @@ class StoreContract:
         await store.save_progress([replace(pairs[0][0], reason="bad \ud800 words")], [])
 
         assert (await store.load(NOW)).orders[0].reason == "bad ? words"
+
+    @pytest.mark.parametrize("kind", ActKind)
+    async def test_act_comes_back_equal_after_a_restart(self, store, reopen, kind):
+        act = builders.act(kind)
+        await store.save_act(act)
+
+        assert (await (await reopen()).load(NOW)).acts == (act,)
+
+    @pytest.mark.parametrize("stage", [stage for stage in ActStage if stage is not ActStage.FAILED])
+    async def test_act_saved_again_stands_where_it_has_come_to(self, store, stage):
+        await store.save_act(builders.act())
+        after = replace(builders.act(), stage=stage, reference="0xfeed", reason="late", ended_ms=Ms(NOW + 9))
+
+        await store.save_act(after)
+
+        assert (await store.load(NOW)).acts == (after,)
+
+    async def test_act_without_effect_is_not_taken_up_again(self, store):
+        await store.save_act(builders.act())
+        await store.save_act(replace(builders.act(), stage=ActStage.FAILED, reason="reverted"))
+
+        assert (await store.load(NOW)).acts == ()
+
+    @pytest.mark.parametrize("end", [ActStage.DONE, ActStage.FAILED])
+    async def test_act_ends_once(self, store, end):
+        await store.save_act(replace(builders.act(), stage=end))
+
+        for other in set(ActStage) - {end}:
+            with pytest.raises(StoreError):
+                await store.save_act(replace(builders.act(), stage=other))
+
+    async def test_what_was_intended_is_not_rewritten_by_a_later_save(self, store):
+        await store.save_act(builders.act())
+
+        await store.save_act(replace(builders.act(), yes_size=Size(1), no_size=Size(1), payout=Usdc(1)))
+
+        assert (await store.load(NOW)).acts == (builders.act(),)
 
     async def test_audit_lines_are_accepted_with_and_without_a_person(self, store):
         await store.append_audit(Audit(NOW, builders.BEN, "send", "T-ABCDEF", "3 legs"))

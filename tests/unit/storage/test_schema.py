@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from engine.domain.chain_act import ActStage
 from engine.domain.effects import Audit
 from engine.domain.failure import Placed, PostClass
 from engine.domain.market import Side
@@ -27,7 +28,7 @@ SELECT NULL, 't-2', order_id, token_id, {side}, {size}, {cash}, fee, settlement,
 
 @pytest.fixture
 async def path(storage, lock):
-    """A ledger with one sent ticket, an answered attempt, a settled fill and an audit line."""
+    """A ledger with one sent ticket, an answered attempt, a settled fill, an act and an audit line."""
     store = storage.store
     _, pairs = await send(store, legs=2)
     record = replace(pairs[0][0], state=OrderState.FILLED, filled=Size(200_000_000))
@@ -36,6 +37,7 @@ async def path(storage, lock):
     await store.append_audit(Audit(NOW, builders.BEN, "send", "T-ABCDEF", ""))
     await store.save_review(builders.review())
     await store.save_rules_freeze(builders.rules_freeze())
+    await store.save_act(replace(builders.act(), stage=ActStage.DONE))
     return lock.folder / "ledger.db"
 
 
@@ -78,6 +80,9 @@ async def path(storage, lock):
         ("DELETE FROM audit WHERE seq = 1", "a line is never deleted"),
         ("UPDATE reviews SET who = 'ana'", "a review is never changed"),
         ("DELETE FROM reviews", "a review is never deleted"),
+        ("UPDATE chain_acts SET yes_size = 1, no_size = 1, payout = 1", "what was intended is never changed"),
+        ("UPDATE chain_acts SET stage = 'failed'", "an act ends once"),
+        ("DELETE FROM chain_acts", "an act is never deleted"),
         ("DELETE FROM rules_freezes", "only a newer review lifts this freeze"),
     ],
 )

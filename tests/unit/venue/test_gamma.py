@@ -120,6 +120,25 @@ def test_resolution_status_and_delay_are_kept():
 
 
 @pytest.mark.parametrize(
+    ("told", "winner"),
+    [
+        ({"outcomePrices": '["1", "0"]'}, "YES"),
+        ({"outcomePrices": '["0", "1.0"]'}, "NO"),
+        ({"outcomePrices": '["0.5", "0.5"]'}, ""),
+        ({"outcomePrices": '["0.9995", "0.0005"]'}, ""),
+        ({"outcomePrices": '["one", "0"]'}, ""),
+        ({}, ""),
+        ({"outcomePrices": '["1", "0"]', "closed": False}, ""),
+        ({"outcomePrices": '["1", "0"]', "umaResolutionStatus": "proposed"}, ""),
+    ],
+)
+def test_winner_is_known_only_of_a_closed_market_that_is_resolved_to_one_outcome(told, winner):
+    row = {"closed": True, "umaResolutionStatus": "resolved", **told}
+
+    assert only_market(**row).terms.winner == winner
+
+
+@pytest.mark.parametrize(
     ("change", "reason"),
     [
         ({"conditionId": "0x12"}, SkipReason.MALFORMED_MARKET),
