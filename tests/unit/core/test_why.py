@@ -1,6 +1,7 @@
 """`/why` names the guard that refuses in the planner, and shows what a plan is made of."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -9,10 +10,11 @@ from engine.core.eligibility import GUARDS
 from engine.domain.book import NotLive
 from engine.domain.commands import AskWhy, OpenDutch
 from engine.domain.effects import Count
-from engine.domain.fees import taker_fee
+from engine.domain.fees import FeeCurve, taker_fee
+from engine.domain.market import Market
 from engine.domain.plan import Plan
 from engine.domain.refusal import Refusal, RefusalKind
-from engine.domain.ticket import Move
+from engine.domain.ticket import Move, Operator
 from engine.domain.units import USDC_ONE, Price, Rounding, Size, Usdc
 from engine.domain.why import GuardState, WhyView
 from tests.support.builders import ANA, BEN, accepted, event, shares, terms, usdc
@@ -21,8 +23,8 @@ from tests.support.desk_run import DeskRun, dutch_params, refusal_of
 FIRST = 0
 
 
-def explained(run, what="fed3"):
-    view = run.told(AskWhy(what))
+def explained(run: DeskRun, what: str = "fed3", by: Operator = BEN) -> Any:
+    view = run.told(AskWhy(what), by)
     assert isinstance(view, WhyView), f"expected an explanation, was {view}"
     return view
 
@@ -34,6 +36,11 @@ def with_terms(**changes):
     return replace(group, markets=(first, *group.markets[1:]))
 
 
+def fee_of(market: Market) -> FeeCurve:
+    assert market.terms.fee is not None, f"expected a fee of {market.name}"
+    return market.terms.fee
+
+
 def other_leg():
     group = event()
     return replace(group, markets=(replace(group.markets[FIRST], is_other=True), *group.markets[1:]))
@@ -43,10 +50,10 @@ REFUSED = {
     "structure": (lambda: event(neg_risk=False), RefusalKind.STRUCTURE),
     "augmented": (lambda: event(augmented=True), RefusalKind.AUGMENTED),
     "placeholder": (lambda: with_terms(active=False), RefusalKind.PLACEHOLDER),
-    "other": (other_leg, RefusalKind.PLACEHOLDER),
+    "other": (other_leg, RefusalKind.OTHER_OUTCOME),
     "tradable": (lambda: with_terms(accepting=False), RefusalKind.NOT_TRADABLE),
     "taker delay": (lambda: with_terms(taker_delay=True), RefusalKind.TAKER_DELAY),
-    "unresolved": (lambda: with_terms(resolution_status="proposed"), RefusalKind.NOT_TRADABLE),
+    "unresolved": (lambda: with_terms(resolution_status="proposed"), RefusalKind.RESOLVING),
     "fee known": (lambda: with_terms(fee=None), RefusalKind.FEE_UNKNOWN),
 }
 
@@ -113,7 +120,7 @@ def test_a_crossed_book_is_refused_by_the_books_guard():
     book = run.books.shown[market.yes]
     run.books.shown[market.yes] = replace(book, tick=Price(100))
 
-    assert explained(run).event.refused.name == "books in step"
+    assert explained(run).event.refused.name == "books, edge and caps"
 
 
 @pytest.mark.parametrize(
@@ -130,7 +137,7 @@ def test_what_the_planner_refuses_is_told_in_its_own_words(asks, params, kind):
 
     refused = explained(run).event.refused
 
-    assert refused.name == "edge and caps"
+    assert refused.name == "books, edge and caps"
     assert refused.refusal.kind is kind
     assert refused.refusal == plan_now(run.desk, run.events[0], None, run.at_ms)
 
@@ -163,7 +170,7 @@ def test_the_cost_of_one_set_is_the_sum_of_the_touch_and_its_fees():
     cost = explained(run).event.cost
 
     fees = sum(
-        taker_fee(market.terms.fee, Price(ask), Size(USDC_ONE), Rounding.UP)
+        taker_fee(fee_of(market), Price(ask), Size(USDC_ONE), Rounding.UP)
         for market, ask in zip(run.events[0].markets, (3_000, 2_500, 2_000), strict=True)
     )
     ticks = sum(market.terms.tick for market in run.events[0].markets)
@@ -185,6 +192,7 @@ def test_room_is_what_the_caps_leave():
 def test_a_ticket_is_explained_by_its_id_and_by_its_plan_in_any_case():
     run = DeskRun().start()
     ticket = run.dry()
+    assert ticket.plan is not None
 
     by_id = explained(run, ticket.ticket_id.lower()).ticket
     by_plan = explained(run, ticket.plan.plan_id[:8]).ticket
@@ -209,13 +217,12 @@ def test_bare_why_explains_the_askers_own_last_refusal():
     refused = refusal_of(run.told(OpenDutch("fed3", None), by=BEN))
     run.later(61_000)
 
-    view = run.told(AskWhy(), by=BEN)
+    view = explained(run, "", BEN)
 
-    assert isinstance(view, WhyView)
     assert view.last.refusal == refused.refusal
     assert view.event.refused.name == "augmented"
     assert view.at_ms - view.last.at_ms == 61_000
-    assert refusal_of(run.told(AskWhy(), by=ANA)).refusal.kind is RefusalKind.UNKNOWN_CODE
+    assert refusal_of(run.told(AskWhy(), ANA)).refusal.kind is RefusalKind.UNKNOWN_CODE
 
 
 def test_bare_why_after_a_refused_press_explains_the_ticket():
@@ -224,7 +231,7 @@ def test_bare_why_after_a_refused_press_explains_the_ticket():
     run.desk.standing.halted = "killed by Ana"
     run.press(ticket, Move.SEND)
 
-    view = run.told(AskWhy(), by=ticket.owner)
+    view = explained(run, "", ticket.owner)
 
     assert view.ticket.ticket_id == ticket.ticket_id
     assert view.last.refusal.kind is RefusalKind.HALTED
@@ -236,7 +243,7 @@ def test_an_unknown_name_is_refused_and_leaves_the_last_refusal_alone():
     refusal = refusal_of(run.told(AskWhy("nope")))
 
     assert refusal.refusal.kind is RefusalKind.UNKNOWN_CODE
-    assert run.told(AskWhy()).last.refusal.kind is RefusalKind.AUGMENTED
+    assert explained(run, "").last.refusal.kind is RefusalKind.AUGMENTED
 
 
 def test_explaining_changes_nothing():
