@@ -38,7 +38,7 @@ class Books(Protocol):
 
 
 class Costs(dict[Price | None, int]):
-    """What a share costs all-in at each ask, worked out when first asked for; without one it is `NEVER`."""
+    """What a share costs all-in at each ask, worked out when first asked for; `NEVER` without an ask."""
 
     def __init__(self, fee: FeeCurve, tick: Price, params: DutchParams) -> None:
         super().__init__({None: NEVER})

@@ -1,10 +1,11 @@
 """Every window that the exchange opens in an hour is found and sent, or refused with its guard.
 
-`python -m tests.campaigns.windows_found --seconds 3600 --seed 1`, in virtual time. A whole desk under a standing
-grant for all events; the exchange's books move and its windows open by their own schedule. What opened is the
-exchange's word; what was sent is the desk's tickets; what was not is explained by the desk's own refusals while
-the window stood. The scan runs beside the detector and counts what that would have hidden. At the end the
-independent checker reads both ledgers.
+`python -m tests.campaigns.windows_found --seconds 3600 --seed 1`, in virtual time.
+
+A whole desk under a standing grant for all events; the exchange's books move and its windows open by their
+own schedule. What opened is the exchange's word; what was sent is the desk's tickets; what was not is
+explained by the desk's own refusals while the window stood. The scan runs beside the detector and counts what
+that would have hidden. At the end the independent checker reads both ledgers.
 """
 
 import argparse
@@ -17,13 +18,14 @@ from engine.core.dutch_flow import plan_now
 from engine.core.grants import covering
 from engine.core.risk import event_busy
 from engine.core.state import Desk
-from engine.domain.commands import OpenAuto, Press
+from engine.domain.commands import AskResume, OpenAuto, Press, StopAuto
 from engine.domain.events import Event
 from engine.domain.market import EventGroup
 from engine.domain.plan import Plan
 from engine.domain.ticket import Move, Ticket, TicketKind, TicketState
 from engine.domain.units import Ms, Rounding, Usdc, format_cents
 from engine.domain.views import Gate, TicketView
+from engine.simulator.faults import Fault, FaultKind
 from tests.campaigns.stage import Result, Stage, percentile, played, staged
 
 FRAMES_PER_S = 20
@@ -31,6 +33,9 @@ BUDGET = Usdc(1_000_000 * 1_000_000)
 LONGEST = Ms(12 * 3_600_000)
 LOOK_EVERY_MS = 500
 """So often the desk is asked why it does not send a window that stands open."""
+LOOKED_EVERY_S = 180
+"""So often somebody looks at a broken event and lets it take plans again."""
+REFUSED = "the market is not yet ready to process new orders"
 CARD = 77
 NAMED_LAST = (TicketState.DROPPED, TicketState.EXPIRED)
 
@@ -137,21 +142,34 @@ def begin_grant(stage: Stage) -> None:
         stage.ask(Press(name, move, stage.desk.tickets[name].version, CARD))
 
 
-def hour(seconds: int, seed: int) -> Result:
-    """Let the exchange live for so long; every window must be sent or explained."""
+def person(stage: Stage) -> None:
+    """Lift what a breaker closed, and now and then what a broken plan froze: somebody has looked."""
+    stage.resume()
+    if stage.agenda.now_us // 1_000_000 % LOOKED_EVERY_S < 10:
+        frozen = [group.code for group in stage.desk.events.values() if group.event_id in stage.desk.frozen]
+        for code in frozen:
+            stage.ask(AskResume(code, confirmed=True))
+
+
+def hour(seconds: int, seed: int, refuse_every_s: int = 0) -> Result:
+    """Let the exchange live for so long, refusing a leg now and then; no window may be unexplained."""
     with staged(seed, frames_per_s=FRAMES_PER_S) as stage:
         log = Log(stage)
         stage.watchers.append(log.watch)
-        grants = 0
+        grants = refused = 0
         began_us = stage.agenda.now_us
         while stage.agenda.now_us - began_us < seconds * 1_000_000:
             if not stage.desk.runner.grants and stage.desk.gate is Gate.RUN:
                 begin_grant(stage)
                 grants += 1
+            if refuse_every_s and (stage.agenda.now_us - began_us) // 1_000_000 // refuse_every_s > refused:
+                refused += 1
+                stage.venue.faults.arm(Fault(FaultKind.REJECT_LEG, leg=1, text=REFUSED))
             stage.run_for(10)
-            # A person looks at what broke, so that an event is not out for the rest of the hour.
-            stage.resume()
+            person(stage)
+        stage.ask(StopAuto())
         stage.until(lambda: all(flight.settled for flight in stage.desk.flights.values()), 300)
+        stage.run_for(25)
         ends = Counter(stage.desk.tickets[w.ticket_id].state.value for v in log.windows for w in v.tickets)
         assert stage.process is not None, "expected a process"
         counted = stage.process.metrics
@@ -163,33 +181,31 @@ def hour(seconds: int, seed: int) -> Result:
 
 
 def told(
-    windows: list[Window], outcomes: dict[str, float], ends: Counter[str], grants: int, broken: list[str]
+    windows: list[Window], outcomes: dict[str, int], ends: Counter[str], grants: int, broken: list[str]
 ) -> Result:
     """Print the table: by event what opened, what was sent, how fast, and what explains the rest."""
-    lines = [
-        f"{'event':28} {'opened':>6} {'sent':>6} {'refused':>8} {'unexplained':>12} {'p50 ms':>7} {'max ms':>7}"
-    ]
+    head = ("opened", "sent", "refused", "unexplained", "p50 ms", "max ms")
+    lines = [f"{'event':28}" + "".join(f"{word:>12}" for word in head)]
     for slug in sorted({window.slug for window in windows}):
         mine = [window for window in windows if window.slug == slug]
         found = [float(window.found_ms) for window in mine if window.found_ms is not None]
         lost = [window for window in mine if window.found_ms is None]
         silent = [w for w in lost if not w.explanation and w.closed_ms is not None]
-        speed = f"{percentile(found, 50):7.0f} {max(found):7.0f}" if found else f"{'-':>7} {'-':>7}"
-        lines.append(
-            f"{slug:28} {len(mine):6} {len(found):6} {len(lost) - len(silent):8} {len(silent):12} {speed}"
-        )
+        figures = [len(mine), len(found), len(lost) - len(silent), len(silent)]
+        figures += [round(percentile(found, 50)), round(max(found))] if found else []
+        lines.append(f"{slug:28}" + "".join(f"{figure:12}" for figure in figures))
         broken += [f"a window of {slug} at {w.opened_ms} was neither sent nor explained" for w in silent]
         why = Counter(w.explanation[:110] for w in lost if w.explanation)
         lines += [f"    {count:3} x {words}" for words, count in why.most_common(5)]
-    margin = sum(t.plan.margin.net for w in windows for t in w.tickets if t.plan is not None)
+    margin = Usdc(sum(t.plan.margin.net for w in windows for t in w.tickets if t.plan is not None))
     sent = sum(len(window.tickets) for window in windows)
+    planned = format_cents(margin, Rounding.DOWN)
     lines.append(
-        f"{sent} plans sent under {grants} grants, planned margin {format_cents(Usdc(margin), Rounding.DOWN)} "
-        f"USDC, their ends: {dict(ends)}"
+        f"{sent} plans sent under {grants} grants, planned margin {planned} USDC, ends: {dict(ends)}"
     )
     lines.append(f"detector: {outcomes}")
     if outcomes["missed"]:
-        broken.append(f"the scan found {outcomes['missed']:.0f} plans that the detector had hidden")
+        broken.append(f"the scan found {outcomes['missed']} plans that the detector had hidden")
     return Result("\n".join(lines), broken)
 
 
@@ -198,8 +214,9 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.campaigns.windows_found")
     parser.add_argument("--seconds", type=int, default=3_600)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--refuse-every", type=int, default=0, help="seconds between two refused legs")
     asked = parser.parse_args(arguments)
-    return played([lambda: hour(asked.seconds, asked.seed)], asked.seed)
+    return played([lambda: hour(asked.seconds, asked.seed, asked.refuse_every)], asked.seed)
 
 
 if __name__ == "__main__":

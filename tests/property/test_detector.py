@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from engine.core.detector import Detector
-from engine.core.dutch import plan_dutch, tokens_of
+from engine.core.dutch import plan_dutch
 from engine.core.dutch_params import DutchParams
 from engine.core.feed_market import Touch
 from engine.core.sheet import Room
@@ -99,8 +99,7 @@ def change(rng: random.Random, shelf: Shelf, group: EventGroup) -> int:
 
 
 def planned(group: EventGroup, shelf: Shelf, params: DutchParams) -> Plan | None:
-    books = {token: shelf.books[token] for token in tokens_of(group) if token in shelf.books}
-    found = plan_dutch(group, books, wanted=None, params=params, room=RICH, now_ms=NOW)
+    found = plan_dutch(group, shelf.books, wanted=None, params=params, room=RICH, now_ms=NOW)
     return found if isinstance(found, Plan) else None
 
 
