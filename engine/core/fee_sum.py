@@ -43,6 +43,9 @@ def fee_sums(steps: Sequence[Step], last: int) -> Callable[[int], int]:
     for step in steps:
         by_weight.setdefault(step.weight, []).append(step)
     packs = [(weight, _packed(group, last)) for weight, group in by_weight.items()]
+    if len(packs) == 1:
+        (weight, count), *_ = packs
+        return lambda lots: weight * count(lots)
     return lambda lots: sum([weight * count(lots) for weight, count in packs])
 
 

@@ -145,15 +145,22 @@ def fill_at(leg: LegInput, lots: int, rounding: Rounding, grain: int = 1) -> Leg
     for rung in rungs(leg, rounding, grain):
         touch = rung.price if touch is None else touch
         if rung.end >= lots:
-            taken = lots - rung.start
-            fee = rung.fee + FEE_STEP * divide(taken * rung.fee_steps, rung.fee_per, rounding)
-            raw = rung.raw + taken * rung.price
-            return LegFill(touch=Price(touch), worst=Price(rung.price), raw=Usdc(raw), fee=Usdc(fee))
+            return fill_on(rung, lots, rounding, touch=Price(touch))
     return None
+
+
+def fill_on(rung: Rung, lots: int, rounding: Rounding, *, touch: Price) -> LegFill:
+    """Return what `lots` come to when the last of them is on `rung`; `touch` is the ladder's best price."""
+    taken = lots - rung.start
+    fee = rung.fee + FEE_STEP * divide(taken * rung.fee_steps, rung.fee_per, rounding)
+    raw = rung.raw + taken * rung.price
+    return LegFill(touch=touch, worst=Price(rung.price), raw=Usdc(raw), fee=Usdc(fee))
 
 
 def lots_to_reach(leg: LegInput, notional: Usdc) -> int | None:
     """Return the fewest lots whose raw notional is at least `notional`, or None beyond the ladder's end."""
+    if notional <= 0 and leg.levels:
+        return 0
     for rung in rungs(leg, Rounding.UP):
         missing = notional - rung.raw
         if missing <= (rung.end - rung.start) * rung.price:

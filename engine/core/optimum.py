@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from enum import Enum
 
 from engine.core.formula import Formula, is_steep
-from engine.core.ladder import LegFill, LegInput, fill_at, lots_to_reach
+from engine.core.ladder import LegFill, LegInput, fill_at, fill_on, lots_to_reach
 from engine.core.search import Bound, Search, hopeless, round_up
-from engine.core.segments import LOTS_PER_SET, Objective, formula_of, segments
+from engine.core.segments import LOTS_PER_SET, Objective, Segment, formula_of, segments
 from engine.core.touch import touch_slope
-from engine.domain.units import LOT, Rounding, Size, Usdc, divide
+from engine.domain.units import LOT, Price, Rounding, Size, Usdc, divide
 
 
 class Reason(Enum):
@@ -129,27 +129,28 @@ def optimise(legs: Sequence[LegInput], formula: Formula) -> Optimum | NoTrade:
     cap, bound, bound_leg = size_cap(legs, formula)
     search = Search(formula.lot, slack, steep, formula.max_outlay, lots_min, cap, bound, bound_leg)
     search.walk(first, walk)
-    search.cut()
+    search.gather()
     search.settle()
-    return _verdict(search, legs, formula, touch)
+    return _verdict(search, first, formula, touch)
 
 
-def _verdict(search: Search, legs: Sequence[LegInput], formula: Formula, touch: Usdc) -> Optimum | NoTrade:
+def _verdict(search: Search, first: Segment, formula: Formula, touch: Usdc) -> Optimum | NoTrade:
     if search.lots == 0:
-        if search.kept or search.bound is Bound.EDGE:
+        if search.has_room or search.bound is Bound.EDGE:
             return NoTrade(Reason.NO_EDGE, None, search.lots_min, touch)
         reason = Reason.CAPS if search.cap is not None and search.cap < search.lot else Reason.MIN_SIZE
         return NoTrade(reason, search.bound_leg, search.lots_min, touch)
     if search.best < formula.min_profit:
         return NoTrade(Reason.MIN_PROFIT, None, search.lots_min, Usdc(search.best // formula.scale))
     segment = next(kept.segment for kept in search.kept if kept.first <= search.lots <= kept.last)
-    fills = [fill_at(leg, search.lots, formula.rounding, formula.grain) for leg in legs]
+    walked = zip(segment.active, first.active, strict=True)
+    fills = [fill_on(rung, search.lots, formula.rounding, touch=Price(best.price)) for rung, best in walked]
     return Optimum(
         lots=search.lots,
         objective=search.best,
         outlay=search.detail(segment).outlay(search.lots),
         scale=formula.scale,
-        fills=tuple(fill for fill in fills if fill is not None),
+        fills=tuple(fills),
         bound=search.bound,
         bound_leg=search.bound_leg,
     )

@@ -73,7 +73,11 @@ class Search:
     lots: int = 0
     best: int = 0
     """Objective of `lots`: no trade at all is worth 0."""
+    rising: list[Segment] = field(default_factory=list)
+    """Those passed on the way up, in order; later ones and those of steep legs go to `kept` at once."""
     kept: list[_Stretch] = field(default_factory=list)
+    has_room: bool = False
+    """Minimums and caps leave a size."""
     details: dict[int, Detail] = field(default_factory=dict)
     """Of the segments looked at, by their `lo`."""
 
@@ -88,16 +92,27 @@ class Search:
             if segment.slope <= 0 and not self.steep:
                 if self.bound is not Bound.EDGE:
                     self.bound, self.bound_leg = Bound.EDGE, ending
-                    if self.kept and not self._try(self.kept[-1].segment, self.kept[-1].last):
+                    if not self._try_peak():
                         return
                 if hopeless(segment, slack=self.slack, best=self.best):
                     return
-            stretch = self._keep(segment)
-            if stretch is not None and segment.slope <= 0 and not self._try(segment, stretch.first):
+            if not self._take(segment):
                 return
             ending = segment.ending
         if self.bound is not Bound.EDGE and (self.cap is None or self.cap >= segment.hi):
             self.bound, self.bound_leg = Bound.DEPTH, ending
+
+    def _take(self, segment: Segment) -> bool:
+        """Note one segment for later; False where there is no capital for it."""
+        if segment.slope > 0 and not self.steep:
+            self.rising.append(segment)
+            return True
+        stretch = self._allowed(segment)
+        if stretch is None:
+            return True
+        self.kept.append(stretch)
+        is_worth_a_look = segment.slope <= 0 and stretch.ceiling + self.slack > self.best
+        return not is_worth_a_look or self._try(segment, stretch.first)
 
     def _lower_cap(self, lots: int, bound: Bound, leg: int | None) -> None:
         if self.cap is None or lots < self.cap:
@@ -105,14 +120,19 @@ class Search:
             if self.bound is not Bound.EDGE:
                 self.bound, self.bound_leg = bound, leg
 
-    def _keep(self, segment: Segment) -> _Stretch | None:
+    def _try_peak(self) -> bool:
+        """Evaluate the last size on the way up, and tell whether there is capital for it."""
+        for segment in reversed(self.rising):
+            if (stretch := self._allowed(segment)) is not None:
+                return self._try(segment, stretch.last)
+        return True
+
+    def _allowed(self, segment: Segment) -> _Stretch | None:
         first = max(round_up(segment.lo + 1, self.lot), self.lots_min)
         last = _down(segment.hi if self.cap is None else min(segment.hi, self.cap), self.lot)
         if first > last:
             return None
-        stretch = _stretch(segment, first, last)
-        self.kept.append(stretch)
-        return stretch
+        return _stretch(segment, first, last)
 
     def detail(self, segment: Segment) -> Detail:
         """Return the segment's exact amounts, added up once."""
@@ -134,14 +154,29 @@ class Search:
         if value > self.best or (value == self.best and lots < self.lots):
             self.best, self.lots = value, lots
 
-    def cut(self) -> None:
+    def gather(self) -> None:
+        """Keep what can hold the best size, and note whether minimums and caps leave any size at all."""
+        self._try_peak()
+        if self.outlay_max is None:
+            # On the way up only ceilings that reach the best size tried are of interest.
+            least = self.best - self.slack
+            near = [segment for segment in self.rising if segment.ceiling(segment.hi) >= least]
+            self.has_room = bool(self.kept) or any(
+                self._allowed(s) is not None for s in reversed(self.rising)
+            )
+        else:
+            near = self.rising
+        self.kept[:0] = [stretch for segment in near if (stretch := self._allowed(segment)) is not None]
+        if self.outlay_max is not None:
+            self._cut(self.outlay_max)
+            self.has_room = bool(self.kept)
+
+    def _cut(self, outlay_max: int) -> None:
         """Drop the sizes that there is no capital for (point 6); outlay never falls with the size."""
-        if self.outlay_max is None or not self.kept:
-            return
         low, high = 0, len(self.kept)
         while low < high:
             middle = (low + high) // 2
-            if self.detail(self.kept[middle].segment).outlay(self.kept[middle].last) <= self.outlay_max:
+            if self.detail(self.kept[middle].segment).outlay(self.kept[middle].last) <= outlay_max:
                 low = middle + 1
             else:
                 high = middle
@@ -149,9 +184,7 @@ class Search:
             return
         _, first, last, segment = self.kept[low]
         last = (
-            first
-            + affordable(self.detail(segment), first, last, self.lot, self.outlay_max) * self.lot
-            - self.lot
+            first + affordable(self.detail(segment), first, last, self.lot, outlay_max) * self.lot - self.lot
         )
         del self.kept[low:]
         if first <= last:
@@ -174,12 +207,15 @@ class Search:
         if detail.ceiling(stretch.last if rising else stretch.first) < self.best:
             return
         sizes = _one_period(detail, range(stretch.first, stretch.last + 1, self.lot))
-        fees, line = fee_sums(detail.steps, stretch.last), detail.line
+        fees = fee_sums(detail.steps, stretch.last)
+        base, slope, ceiling_base, ceiling_slope, _, _ = detail.line
         for lots in reversed(sizes) if rising else sizes:
-            ceiling = detail.ceiling(lots)
-            if ceiling < self.best or (ceiling == self.best and lots >= self.lots):
+            ceiling = ceiling_base + ceiling_slope * lots
+            if ceiling <= self.best and (ceiling < self.best or lots >= self.lots):
                 return
-            self._consider(line.base + line.slope * lots - fees(lots), lots)
+            value = base + slope * lots - fees(lots)
+            if value >= self.best:
+                self._consider(value, lots)
 
 
 def _stretch(segment: Segment, first: int, last: int) -> _Stretch:
