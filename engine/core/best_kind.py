@@ -1,6 +1,6 @@
 """Which of several plans of one event is taken, and which of several refusals says most. Decides no size."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from engine.core.order_terms import BATCH_LEGS_MAX
@@ -59,15 +59,23 @@ def best_of(found: Mapping[PlanKind, Plan | Refusal]) -> Plan | Refusal:
     plans = sorted((one for one in found.values() if isinstance(one, Plan)), key=_order)
     sendable = [plan for plan in plans if unsendable(plan) is None]
     if not plans:
-        refusals = [one for kind, one in found.items() if kind is not PlanKind.CONVERT]
-        assert refusals, "expected a kind that can be sent"
-        return max((one for one in refusals if isinstance(one, Refusal)), key=_nearness)
+        return _nearest([one for kind, one in found.items() if kind is not PlanKind.CONVERT])
     if not sendable:
         return plans[0]
     best = sendable[0]
     if plans[0].margin.net <= best.margin.net:
         return best
     return replace(best, advice=_advice(plans[0]))
+
+
+def _nearest(found: Sequence[Plan | Refusal]) -> Refusal:
+    """Return the refusal nearest to trading; where it is not the first kind's, that one's reason follows."""
+    refusals = [one for one in found if isinstance(one, Refusal)]
+    assert refusals, "expected a kind that can be sent"
+    nearest = max(refusals, key=_nearness)
+    if nearest is refusals[0]:
+        return nearest
+    return replace(nearest, text=f"{nearest.text}. As a set of YES: {refusals[0].text}")
 
 
 def _order(plan: Plan) -> tuple[int, int]:

@@ -7,12 +7,14 @@ both witnesses, the same commit (`engine.core.dutch_flow`). One is in flight per
 import hashlib
 
 from engine.core import recheck
+from engine.core.best_kind import unsendable
 from engine.core.dutch_auto import rest
 from engine.core.dutch_flow import plan_now
 from engine.core.grants import covering, left, sent_before
 from engine.core.risk import closed, event_busy, no_tokens, review
 from engine.core.state import Desk
 from engine.core.ticket import moved, new_ticket
+from engine.core.verdicts import note_verdict
 from engine.core.watches import StandingGrant
 from engine.domain.commands import OpenDutch
 from engine.domain.effects import Count, Effect, RaiseAlert
@@ -61,6 +63,7 @@ def scan_job(desk: Desk, at_ms: Ms) -> list[Effect]:
     effects = look(desk, at_ms)
     for group in desk.events.values():
         found = _planned(desk, group, at_ms)
+        effects += note_verdict(desk, group.event_id, found)
         if isinstance(found, Plan):
             if group.event_id not in desk.runner.detector.hot:
                 effects.append(Count(DETECTOR, "missed"))
@@ -80,11 +83,12 @@ def _consider(desk: Desk, group: EventGroup, at_ms: Ms) -> list[Effect]:
 
 
 def _planned(desk: Desk, group: EventGroup, at_ms: Ms) -> Plan | Refusal:
-    """Return the event's best plan, under a grant within what that has left."""
+    """Return the event's best plan that can be sent, under a grant within what that has left."""
     grant = covering(desk, group.event_id)
     most = None if grant is None else Usdc(min(grant.per_plan, left(desk, grant)))
     busy = event_busy(desk, group.event_id, group.code)
-    return busy or plan_now(desk, group, None, at_ms, most=most)
+    found = busy or plan_now(desk, group, None, at_ms, most=most)
+    return found if isinstance(found, Refusal) else unsendable(found) or found
 
 
 def _act(desk: Desk, group: EventGroup, plan: Plan, at_ms: Ms) -> list[Effect]:
