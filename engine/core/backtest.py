@@ -167,6 +167,7 @@ class Backtest:
 
     def _track(self, entry: Tracked) -> None:
         ticks = {token.token_id: token.tick for token in entry.tokens}
+        self._touches.stream(ticks)
         self._events = {}
         for event in self._stored.values():
             markets = []

@@ -22,6 +22,11 @@ class Touches:
         self._events: dict[EventId, EventGroup] = {}
         self._of: dict[ConditionId, EventId] = {}
         self._touch: dict[TokenId, Touch] = {}
+        self._streamed: frozenset[TokenId] = frozenset()
+
+    def stream(self, tokens: Iterable[TokenId]) -> None:
+        """Expect prices of exactly these tokens from now on; nobody offers or bids for others."""
+        self._streamed = frozenset(tokens)
 
     def watch(self, event: EventGroup) -> None:
         """Take in frames about this event, too."""
@@ -68,6 +73,8 @@ class Touches:
 
     def _prices(self, market: Market) -> tuple[int, int, int] | None:
         """Return the best bid for YES (or the mirror of NO's ask), YES's ask and NO's; 0 for none."""
+        if market.yes not in self._streamed:
+            return 0, 0, 0
         yes, no = self._touch.get(market.yes), self._touch.get(market.no)
         if yes is None or no is None:
             return None

@@ -288,3 +288,16 @@ def test_prices_that_cannot_pay_cost_no_planning():
 
     assert course.looks >= 50
     assert course.planned <= 5
+
+
+def test_outcome_that_was_not_recorded_makes_no_set_and_costs_no_planning():
+    event = group()
+    recording = RecordedEvent(WORKED_ASKS[:2], replace(event, markets=event.markets[:2]))
+    recording.event = event
+    recording.wait(3_000)
+
+    result = backtested(recording)
+
+    assert result.episodes == ()
+    (course,) = result.events
+    assert course.planned <= 2
