@@ -115,7 +115,8 @@ def _legs(plan: Plan) -> str:
     if all(sells):
         total = ("sum", price(Price(-plan.touch_sum)), "", proceeds(Usdc(-plan.margin.raw)))
     else:
-        total = ("sum", price(plan.touch_sum), "", cost(plan.margin.raw))
+        raw = plan.margin.raw
+        total = ("sum", price(plan.touch_sum), "", cost(raw) if raw >= 0 else f"-{proceeds(Usdc(-raw))}")
     # The sum stays in sight however many legs there are.
     rows.insert(min(len(rows), 20), total)
     return table(rows, (_LEG, _PRICE, _DEPTH, _COST))

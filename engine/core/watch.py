@@ -1,5 +1,6 @@
 """What is watched: the catalogue taken in, its books tracked, the Dutch scan, the dashboard's facts."""
 
+from engine.core.best_kind import unsendable
 from engine.core.conversion_advice import conversion_advice
 from engine.core.dutch import scan_row
 from engine.core.dutch_flow import plan_now
@@ -8,6 +9,7 @@ from engine.core.inventory import holdings
 from engine.core.risk import event_busy, spent_today
 from engine.core.rules_watch import compare_rules
 from engine.core.state import Announced, Desk, live_orders
+from engine.core.verdicts import note_verdict
 from engine.domain.effects import Audit, Count, Effect, RaiseAlert, ReadCatalogue, Reply
 from engine.domain.events import Asked, CatalogueRead, VenueNotice
 from engine.domain.frames import NewMarket
@@ -117,7 +119,8 @@ def scan_job(desk: Desk, at_ms: Ms) -> list[Effect]:
     paying: set[EventId] = set()
     for group in desk.events.values():
         planned = event_busy(desk, group.event_id, group.code) or plan_now(desk, group, None, at_ms)
-        if isinstance(planned, Plan):
+        effects += note_verdict(desk, group.event_id, planned)
+        if isinstance(planned, Plan) and unsendable(planned) is None:
             paying.add(group.event_id)
             if group.event_id not in desk.paying:
                 effects.append(_window(planned))

@@ -19,8 +19,9 @@ from bot.operations import NoAnswer
 from config.settings import Mode
 from engine.core.allowances import judged
 from engine.domain.chain import CONTRACTS, UNLIMITED, Allowance, approval_bound
+from engine.domain.market import Side
 from engine.domain.order import OrderState
-from engine.domain.plan import LegRisk
+from engine.domain.plan import LegRisk, Plan, PlanKind
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import TicketState
 from engine.domain.units import Ms, Price, Size, Usdc
@@ -37,6 +38,7 @@ from engine.domain.views import (
     ScanView,
     Severity,
     StatusView,
+    TicketResult,
     TicketView,
     WaitingRow,
 )
@@ -117,6 +119,59 @@ ALERT = Alert(
     'the venue said "not enough balance / allowance"',
     "check the wallet's allowance, then dry-run again",
 )
+
+
+def no_set() -> Plan:
+    """NO of four outcomes at 60, 70, 81 and 85 cents: 200 sets cost 592 and pay 600."""
+    prices = (6_000, 7_000, 8_100, 8_500)
+    legs = tuple(
+        replace(
+            leg,
+            name=f"NO {leg.name}",
+            touch=Price(at),
+            worst=Price(at),
+            limit=Price(at + 10),
+            raw=Usdc(at * 20_000),
+        )
+        for leg, at in zip(make_plan().legs, prices, strict=True)
+    )
+    margin = replace(make_plan().margin, payout=Usdc(600_000_000), raw=Usdc(592_000_000), net=Usdc(1_020_000))
+    return replace(make_plan(), kind=PlanKind.NO_SET, legs=legs, margin=margin, spend_max=Usdc(598_000_000))
+
+
+def sell_set() -> Plan:
+    """YES of four outcomes at bids of 1.06: 200 sets bring 212."""
+    prices = (5_000, 3_000, 2_000, 600)
+    legs = tuple(
+        replace(
+            leg,
+            side=Side.SELL,
+            touch=Price(at),
+            worst=Price(at),
+            limit=Price(at - 10),
+            raw=Usdc(at * 20_000),
+            outlay_max=Usdc(0),
+            proceeds_min=Usdc(at * 20_000 - 1_500_000),
+        )
+        for leg, at in zip(make_plan().legs, prices, strict=True)
+    )
+    margin = replace(
+        make_plan().margin, payout=Usdc(-200_000_000), raw=Usdc(-212_000_000), net=Usdc(5_020_000)
+    )
+    return replace(make_plan(), kind=PlanKind.SELL_SET, legs=legs, margin=margin, spend_max=Usdc(0))
+
+
+def convert() -> Plan:
+    """NO of the first outcome at 50 cents, YES of the others sold at 56."""
+    first = replace(make_plan().legs[0], name="NO No change", touch=Price(5_000), raw=Usdc(100_000_000))
+    legs = (first, *sell_set().legs[1:])
+    margin = replace(make_plan().margin, payout=Usdc(0), raw=Usdc(-12_000_000), net=Usdc(5_020_000))
+    return replace(make_plan(), kind=PlanKind.CONVERT, legs=legs, margin=margin, spend_max=Usdc(101_500_000))
+
+
+def sold_result() -> TicketResult:
+    """200 sets sold for 212 less fees."""
+    return replace(make_result(settled=True), cash=Usdc(-212_000_000), per_set=Usdc(-1_000_000))
 
 
 def thaw(state: S, *, version: int = 1, note: str = "") -> Card:
@@ -217,6 +272,15 @@ CARDS: dict[str, Callable[[], Card]] = {
             )
         ),
         LOOK,
+    ),
+    "dry_no_set": lambda: cards.render(make_view(make_ticket(plan=no_set())), LOOK),
+    "dry_sell_set": lambda: cards.render(make_view(make_ticket(plan=sell_set())), LOOK),
+    "dry_convert": lambda: cards.render(make_view(make_ticket(plan=convert())), LOOK),
+    "confirm_sell_set": lambda: cards.render(
+        make_view(make_ticket(S.ARMED, plan=sell_set(), version=2)), LOOK
+    ),
+    "done_sell_set": lambda: cards.render(
+        make_view(make_ticket(S.DONE, plan=sell_set(), version=4), sold_result()), LOOK
     ),
     "confirm": lambda: cards.render(
         make_view(

@@ -301,3 +301,18 @@ def test_outcome_that_was_not_recorded_makes_no_set_and_costs_no_planning():
     assert result.episodes == ()
     (course,) = result.events
     assert course.planned <= 2
+
+
+@pytest.mark.parametrize("augmented", [False, True])
+def test_bids_that_bring_more_than_a_set_open_a_window_of_no_baskets(augmented):
+    asks = [(("0.50", "500"),), (("0.40", "500"),), (("0.40", "500"),)]
+    recording = RecordedEvent(asks, group(augmented=augmented))
+    recording.wait(2_000)
+
+    result = backtested(recording)
+
+    (episode,) = result.episodes
+    assert episode.best.kind is PlanKind.NO_SET
+    (attempt,) = episode.attempts[:1]
+    assert not attempt.broken
+    assert attempt.result == episode.available > 0

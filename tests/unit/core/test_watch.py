@@ -176,7 +176,8 @@ def test_a_window_is_proposed_once_when_it_opens_and_never_sent(run):
 def test_a_window_that_closes_and_opens_again_is_proposed_again(run):
     scan_job(run)
     run.books.shown |= set_books(run.events[0], 3_500, 3_500, 3_500)
-    assert scan_job(run) == ()
+    assert scan_job(run) == (Count("dutch_refused_total", "no_edge"),)
+    assert scan_job(run) == (), "an unchanged verdict is not counted again"
 
     run.books.shown |= set_books(run.events[0], 3_000, 3_000, 3_000)
 
