@@ -167,6 +167,7 @@ class Backtest:
 
     def _track(self, entry: Tracked) -> None:
         ticks = {token.token_id: token.tick for token in entry.tokens}
+        self._touches.stream(ticks)
         self._events = {}
         for event in self._stored.values():
             markets = []
@@ -202,10 +203,11 @@ class Backtest:
         if len(course.barred) == len(course.kinds):
             return
         window = self._open.get(event_id)
-        if window is None and not self._touches.may_pay(event_id):
+        paying = self._touches.may_pay(event_id)
+        if window is None and not paying:
             return
         course.planned += 1
-        planned = self._plan(event)
+        planned = self._plan(event, paying)
         if isinstance(planned, Refusal):
             course.refusals[planned.kind] += 1
             if window is not None:
@@ -217,11 +219,11 @@ class Backtest:
             self._windows.append(window)
         elif planned.margin.net > window.best.margin.net:
             window.best = planned
-        self._fire(window, planned)
+        self._fire(window, planned, paying)
 
-    def _plan(self, event: EventGroup) -> Plan | Refusal:
+    def _plan(self, event: EventGroup, paying: frozenset[PlanKind]) -> Plan | Refusal:
         """Plan on the books as they are shown, with every cap free."""
-        return self._best(event, taken=None)
+        return self._best(event, paying, taken=None)
 
     def _room(self, event: EventGroup, *, free: bool) -> Room:
         """Return what a plan may cost under each cap: all of it, or what earlier fills have left.
@@ -242,13 +244,16 @@ class Backtest:
             total=Usdc(max(0, terms.params.max_total - used[2])),
         )
 
-    def _best(self, event: EventGroup, *, taken: Taken | None) -> Plan | Refusal:
-        """Return the best plan of all kinds that are not barred, as the desk chooses it."""
+    def _best(self, event: EventGroup, paying: frozenset[PlanKind], *, taken: Taken | None) -> Plan | Refusal:
+        """Return the best plan of all kinds that are not barred, as the desk chooses it.
+
+        Kinds that cannot pay at the best prices are not asked; the first one is, if none can, for its words.
+        """
         assert self._inlet is not None, "a run is begun before it is looked at"
         terms, course = self._terms, self._courses[event.event_id]
         room = self._room(event, free=taken is None)
         found: dict[PlanKind, Plan | Refusal] = {}
-        for kind in course.kinds:
+        for kind in [kind for kind in course.kinds if kind in paying] or course.kinds[:1]:
             tokens, whole = tokens_of(event, kind), kind in NEED_EVERY_BOOK
             books = course.barred.get(kind) or proven_books(
                 self._inlet.feeds, event, self._at_ms, tokens, whole=whole
@@ -262,7 +267,7 @@ class Backtest:
             )
         return best_of(found)
 
-    def _fire(self, window: _Window, shown: Plan) -> None:
+    def _fire(self, window: _Window, shown: Plan, paying: frozenset[PlanKind]) -> None:
         """Send what is left of a plan after our own fills, one plan per event at a time.
 
         A plan that broke is the last one of its window: a desk asks a person then.
@@ -270,7 +275,7 @@ class Backtest:
         event_id = window.event.event_id
         if event_id in self._pending or any(attempt.broken for attempt in window.attempts):
             return
-        plan = self._left_of(window.event, shown)
+        plan = self._left_of(window.event, shown, paying)
         if isinstance(plan, Refusal):
             window.not_sent = window.not_sent or f"left of it after earlier fills: {plan.text}"
             return
@@ -281,10 +286,10 @@ class Backtest:
         due_ms = Ms(self._at_ms + self._terms.latency_ms)
         self._pending[event_id] = _Pending(window, plan, self._at_ms, due_ms)
 
-    def _left_of(self, event: EventGroup, shown: Plan) -> Plan | Refusal:
+    def _left_of(self, event: EventGroup, shown: Plan, paying: frozenset[PlanKind]) -> Plan | Refusal:
         if not self._taken and not self._outlays:
             return shown
-        return self._best(event, taken=self._taken)
+        return self._best(event, paying, taken=self._taken)
 
     def _settle(self, before_ms: Ms) -> None:
         """Let every order arrive that was due before an input: on the books as they stood until then."""

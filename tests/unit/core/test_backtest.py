@@ -288,3 +288,31 @@ def test_prices_that_cannot_pay_cost_no_planning():
 
     assert course.looks >= 50
     assert course.planned <= 5
+
+
+def test_outcome_that_was_not_recorded_makes_no_set_and_costs_no_planning():
+    event = group()
+    recording = RecordedEvent(WORKED_ASKS[:2], replace(event, markets=event.markets[:2]))
+    recording.event = event
+    recording.wait(3_000)
+
+    result = backtested(recording)
+
+    assert result.episodes == ()
+    (course,) = result.events
+    assert course.planned <= 2
+
+
+@pytest.mark.parametrize("augmented", [False, True])
+def test_bids_that_bring_more_than_a_set_open_a_window_of_no_baskets(augmented):
+    asks = [(("0.50", "500"),), (("0.40", "500"),), (("0.40", "500"),)]
+    recording = RecordedEvent(asks, group(augmented=augmented))
+    recording.wait(2_000)
+
+    result = backtested(recording)
+
+    (episode,) = result.episodes
+    assert episode.best.kind is PlanKind.NO_SET
+    (attempt,) = episode.attempts[:1]
+    assert not attempt.broken
+    assert attempt.result == episode.available > 0
