@@ -1,6 +1,7 @@
 """`/why` names the guard that refuses in the planner, and shows what a plan is made of."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -21,8 +22,8 @@ from tests.support.desk_run import DeskRun, dutch_params, refusal_of
 FIRST = 0
 
 
-def explained(run, what="fed3"):
-    view = run.told(AskWhy(what))
+def explained(run, what="fed3", by=BEN) -> Any:
+    view = run.told(AskWhy(what), by=by)
     assert isinstance(view, WhyView), f"expected an explanation, was {view}"
     return view
 
@@ -162,10 +163,10 @@ def test_the_cost_of_one_set_is_the_sum_of_the_touch_and_its_fees():
 
     cost = explained(run).event.cost
 
-    fees = sum(
-        taker_fee(market.terms.fee, Price(ask), Size(USDC_ONE), Rounding.UP)
-        for market, ask in zip(run.events[0].markets, (3_000, 2_500, 2_000), strict=True)
-    )
+    fees = 0
+    for market, ask in zip(run.events[0].markets, (3_000, 2_500, 2_000), strict=True):
+        assert market.terms.fee is not None
+        fees += taker_fee(market.terms.fee, Price(ask), Size(USDC_ONE), Rounding.UP)
     ticks = sum(market.terms.tick for market in run.events[0].markets)
     assert (cost.asks, cost.fees, cost.slippage) == (750_000, fees, ticks * 100)
     assert (cost.buffer, cost.safety) == (750, 4_000)
@@ -187,6 +188,7 @@ def test_a_ticket_is_explained_by_its_id_and_by_its_plan_in_any_case():
     ticket = run.dry()
 
     by_id = explained(run, ticket.ticket_id.lower()).ticket
+    assert ticket.plan is not None
     by_plan = explained(run, ticket.plan.plan_id[:8]).ticket
 
     assert by_id == by_plan
@@ -209,9 +211,8 @@ def test_bare_why_explains_the_askers_own_last_refusal():
     refused = refusal_of(run.told(OpenDutch("fed3", None), by=BEN))
     run.later(61_000)
 
-    view = run.told(AskWhy(), by=BEN)
+    view = explained(run, "", by=BEN)
 
-    assert isinstance(view, WhyView)
     assert view.last.refusal == refused.refusal
     assert view.event.refused.name == "augmented"
     assert view.at_ms - view.last.at_ms == 61_000
@@ -224,7 +225,7 @@ def test_bare_why_after_a_refused_press_explains_the_ticket():
     run.desk.standing.halted = "killed by Ana"
     run.press(ticket, Move.SEND)
 
-    view = run.told(AskWhy(), by=ticket.owner)
+    view = explained(run, "", by=ticket.owner)
 
     assert view.ticket.ticket_id == ticket.ticket_id
     assert view.last.refusal.kind is RefusalKind.HALTED
@@ -236,7 +237,7 @@ def test_an_unknown_name_is_refused_and_leaves_the_last_refusal_alone():
     refusal = refusal_of(run.told(AskWhy("nope")))
 
     assert refusal.refusal.kind is RefusalKind.UNKNOWN_CODE
-    assert run.told(AskWhy()).last.refusal.kind is RefusalKind.AUGMENTED
+    assert explained(run, "").last.refusal.kind is RefusalKind.AUGMENTED
 
 
 def test_explaining_changes_nothing():
