@@ -17,7 +17,7 @@ from engine.domain.chain_act import ActKind, ActStage, ChainAct
 from engine.domain.commands import AskMerge, AskRedeem, Press
 from engine.domain.effects import Audit, CarryOut, Effect, ReadAccount, Reply
 from engine.domain.events import Asked
-from engine.domain.ids import TicketId
+from engine.domain.ids import TicketId, TokenId
 from engine.domain.market import EventGroup, Market
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import Move, Ticket, TicketKind
@@ -30,7 +30,8 @@ LEAST = Usdc(1)
 def possible_acts(desk: Desk, kind: ActKind, at_ms: Ms) -> list[ChainAct]:
     """Return every act of a kind that would pay for itself now, the one that brings most first."""
     make = _merge if kind is ActKind.MERGE else _redemption
-    found = (make(desk, group, market, at_ms) for group in desk.events.values() for market in group.markets)
+    groups = (*desk.events.values(), *desk.unlisted.values())
+    found = (make(desk, group, market, at_ms) for group in groups for market in group.markets)
     acts = [act for act in found if act is not None]
     return sorted(acts, key=lambda act: (-act.payout, act.code, act.condition_id))
 
@@ -45,16 +46,26 @@ def _merge(desk: Desk, group: EventGroup, market: Market, at_ms: Ms) -> ChainAct
 
 def _redemption(desk: Desk, group: EventGroup, market: Market, at_ms: Ms) -> ChainAct | None:
     """Return what redeems all that is held of a resolved market, worthless shares with it."""
-    if not market.terms.winner:
+    winner = _winner(desk, market)
+    if winner is None:
         return None
     yes, no = sellable(desk, market.yes), sellable(desk, market.no)
     held = shares(desk)
     if (yes, no) != (held.get(market.yes, 0), held.get(market.no, 0)):
         return None  # something of it is not settled yet, or still on sale
-    payout = Usdc(yes if market.terms.winner == "YES" else no)
+    payout = Usdc(yes if winner == market.yes else no)
     if payout < desk.settings.dutch.fixed_cost + LEAST:
         return None
     return _act(desk, (ActKind.REDEEM, group, market), (yes, no), payout, at_ms)
+
+
+def _winner(desk: Desk, market: Market) -> TokenId | None:
+    """Return the token that pays: by the catalogue, or once it lists the market no more by the stream."""
+    if market.terms.winner:
+        return market.yes if market.terms.winner == "YES" else market.no
+    told = desk.answers.get(market.condition_id)
+    still_trades = any(market in group.markets for group in desk.events.values()) and not market.terms.closed
+    return None if still_trades or told not in (market.yes, market.no) else told
 
 
 def _act(
@@ -105,7 +116,7 @@ def ask_act(desk: Desk, asked: Asked, command: AskMerge | AskRedeem) -> list[Eff
 
 
 def _unknown(desk: Desk, code: str) -> Refusal | None:
-    if not code or code in desk.codes:
+    if not code or code in desk.codes or any(group.code == code for group in desk.unlisted.values()):
         return None
     text = f"expected the code of a watched event, found {code!r}; /dutch lists them"
     return Refusal(RefusalKind.UNKNOWN_CODE, text)
@@ -127,7 +138,7 @@ def _nothing(kind: ActKind, code: str) -> Refusal:
     if kind is ActKind.MERGE:
         what = "settled pairs (YES and NO of one market) that no order may still sell"
     else:
-        what = "settled shares of a resolved market whose answer the catalogue tells"
+        what = "settled shares of a resolved market whose answer this desk was told"
     text = f"expected {what} in {where}, found none; /status tells what is held"
     return Refusal(RefusalKind.INVENTORY, text)
 

@@ -18,7 +18,7 @@ from engine.domain.account import OpenOrder, VenueTrade
 from engine.domain.chain_act import ChainAct
 from engine.domain.events import Asked, PastFills
 from engine.domain.history import KeptSnapshot
-from engine.domain.ids import EventId, OrderId, TicketId, TokenId, TradeId, UserId
+from engine.domain.ids import ConditionId, EventId, OrderId, TicketId, TokenId, TradeId, UserId
 from engine.domain.market import EventGroup
 from engine.domain.order import Fill, OrderRecord, Settlement
 from engine.domain.plan import LegRisk, Plan
@@ -217,6 +217,11 @@ class Desk:
     """Event id to the rules hash that a person last read: the newest review's, without one the TOML's."""
     config_taken: dict[EventId, str] = field(default_factory=dict)
     """Entries of the TOML that were stored as a review; each counts once."""
+    unlisted: dict[EventId, EventGroup] = field(default_factory=dict)
+    """Events that left the listing while shares of theirs were held: the venue lists no resolved ones."""
+    answers: dict[ConditionId, TokenId] = field(default_factory=dict)
+    """Winning tokens of watched markets, as the market channel told. Good for a redemption, which the chain
+    refuses before the answer stands, and for nothing else."""
     acts: dict[str, ChainAct] = field(default_factory=dict)
     """Acts on chain of which more may be learned, by id; the wallet takes one at a time."""
     acts_asked: dict[TicketId, ChainAct] = field(default_factory=dict)

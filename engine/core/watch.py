@@ -1,12 +1,14 @@
 """What is watched: the catalogue taken in, its books tracked, the Dutch scan, the dashboard's facts."""
 
+from collections.abc import Mapping
+
 from engine.core.capital import locked_capital, locked_lines
 from engine.core.conversion_advice import conversion_advice
 from engine.core.dutch import scan_row
 from engine.core.dutch_flow import plan_now
 from engine.core.feed import TrackedToken
 from engine.core.grants import grant_lines
-from engine.core.inventory import holdings
+from engine.core.inventory import holdings, shares
 from engine.core.risk import event_busy, spent_today
 from engine.core.rules_watch import compare_rules
 from engine.core.state import Announced, Desk, live_orders
@@ -14,7 +16,7 @@ from engine.domain.effects import Audit, Count, Effect, ReadCatalogue, Reply
 from engine.domain.events import Asked, CatalogueRead, VenueNotice
 from engine.domain.frames import NewMarket
 from engine.domain.ids import ConditionId, EventId
-from engine.domain.market import Market
+from engine.domain.market import EventGroup, Market
 from engine.domain.order import OrderState
 from engine.domain.units import Ms, Usdc, format_scaled, format_size
 from engine.domain.views import ScanRow, ScanView, StatusView
@@ -24,7 +26,9 @@ def catalogue_read(desk: Desk, event: CatalogueRead) -> list[Effect]:
     """Take in a whole catalogue: codes, tracked books, and rules that are not the reviewed ones any more."""
     # Each event is compared with the last read before that is replaced, and told of after what books need.
     rules = [effect for group in event.events for effect in compare_rules(desk, group, event.at_ms)]
-    desk.events = {group.event_id: group for group in event.events}
+    listed = {group.event_id: group for group in event.events}
+    desk.unlisted = _held_and_gone(desk, listed)
+    desk.events = listed
     desk.codes = {group.code: group.event_id for group in event.events}
     desk.venue_offset_ms = event.venue_offset_ms
     desk.catalogue_failures = 0
@@ -36,19 +40,33 @@ def catalogue_read(desk: Desk, event: CatalogueRead) -> list[Effect]:
     return effects
 
 
+def _held_and_gone(desk: Desk, listed: Mapping[EventId, EventGroup]) -> dict[EventId, EventGroup]:
+    """Return the events that the listing has dropped while something of them is held."""
+    held = shares(desk)
+    known = {**desk.unlisted, **desk.events}
+    return {
+        event_id: group
+        for event_id, group in known.items()
+        if event_id not in listed and any(held.get(t) for m in group.markets for t in (m.yes, m.no))
+    }
+
+
 def venue_notice(desk: Desk, event: VenueNotice) -> list[Effect]:
     """Ask the catalogue what a listing or an answer means: the stream's word alone moves nothing."""
     notice = event.notice
     if isinstance(notice, NewMarket):
         event_id, text = notice.event_id, f"a new outcome was listed: {notice.question}"
     else:
-        event_id, text = _event_of(desk, notice.condition_id), "one of its markets has an answer"
+        event_id, text = _event_in(desk.events, notice.condition_id), "one of its markets has an answer"
+        known = event_id is not None or _event_in(desk.unlisted, notice.condition_id) is not None
+        if known and notice.winner is not None:
+            desk.answers[notice.condition_id] = notice.winner
     held = [] if event_id is None else announced(desk, event_id, text, event.at_ms)
     return held or [ReadCatalogue()]
 
 
-def _event_of(desk: Desk, condition_id: ConditionId) -> EventId | None:
-    for event_id, group in desk.events.items():
+def _event_in(events: Mapping[EventId, EventGroup], condition_id: ConditionId) -> EventId | None:
+    for event_id, group in events.items():
         if any(market.condition_id == condition_id for market in group.markets):
             return event_id
     return None

@@ -7,6 +7,7 @@ import pytest
 
 from engine.clock import SystemClock
 from engine.core.inventory import shares
+from engine.core.watch import status
 from engine.domain.commands import OutcomeRef, PlaceOrder
 from engine.domain.events import Job, JobDue
 from engine.domain.market import Side
@@ -15,7 +16,8 @@ from engine.domain.ticket import Move, TicketState
 from engine.domain.units import Price, Size
 from engine.domain.views import Gate, TicketView
 from engine.simulator.server import LocalExchange
-from tests.support.local_exchange import running_exchange
+from engine.simulator.upheaval import resolve
+from tests.support.local_exchange import COIN, running_exchange
 from tests.support.running_desk import ANA, SEED, RunningDesk, running_desk, settings_with, ticket_of
 
 PAIRS = 20_000_000
@@ -90,3 +92,30 @@ async def test_a_bought_pair_is_merged_and_both_ledgers_agree(
         assert shares(again.service.desk) == {}
         assert again.service.desk.balance == before + PAIRS
         assert len(again.ledger()["acts"]) == 1
+
+
+async def test_a_resolved_market_is_redeemed_and_both_ledgers_agree(
+    tmp_path: Path, exchange: LocalExchange
+) -> None:
+    async with running_desk(tmp_path, exchange, settings_with(jobs={"reconcile_s": 1})) as desk:
+        await bought(desk)
+        await compared(desk)
+        core, event = desk.service.desk, exchange.venue.catalogue.event(COIN)
+        assert event is not None
+        before = wallet(desk)
+
+        resolve(exchange.venue, event, event.markets[0], winner=1)
+        desk.service.post(JobDue(SystemClock().now_ms(), Job.CATALOGUE_REFRESH))
+
+        def is_advised() -> bool:
+            return any("redeem" in line for line in status(core, SystemClock().now_ms()).advice)
+
+        await desk.until(is_advised)
+        dry = await desk.say("/redeem coin")
+        await desk.press(await desk.press(dry, Move.CONFIRM), Move.SEND)
+        await desk.until(lambda: desk.ticket(ticket_of(dry)).state is TicketState.DONE)
+
+        assert wallet(desk) == before + PAIRS == core.balance
+        assert shares(core) == {}
+        assert core.gate is Gate.RUN
+        assert not core.doubts

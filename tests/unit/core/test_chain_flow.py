@@ -16,7 +16,8 @@ from engine.domain.chain_act import ActKind, ActStage
 from engine.domain.chain_events import ActEnded
 from engine.domain.commands import AskMerge, AskRedeem
 from engine.domain.effects import CarryOut, ReadAccount, Reply, SaveAct
-from engine.domain.events import CardShown, Restored
+from engine.domain.events import CardShown, CatalogueRead, Restored, VenueNotice
+from engine.domain.frames import MarketResolved
 from engine.domain.ids import OrderId
 from engine.domain.market import Side
 from engine.domain.order import Settlement
@@ -410,6 +411,34 @@ def test_a_redemption_takes_both_sides_and_is_booked_when_the_wallet_shows_it(wi
     assert held_shares(resolved.desk) == {}
     assert resolved.desk.balance == resolved.cash
     assert resolved.ticket().state is TicketState.DONE
+
+
+@pytest.mark.parametrize("first", ["answer", "listing"])
+def test_a_held_market_that_left_the_listing_is_redeemed_by_the_answer_the_stream_told(first):
+    pairs = Pairs()
+    answer = VenueNotice(pairs.run.at_ms, MarketResolved(pairs.market.condition_id, pairs.market.no))
+    listing = CatalogueRead(pairs.run.at_ms, pairs.run.at_ms, (), 0)
+    for happened in (answer, listing) if first == "answer" else (listing, answer):
+        pairs.run.step(happened)
+
+    act = pairs.send(AskRedeem("btc"))
+
+    assert (act.yes_size, act.no_size, act.payout) == (shares(40), shares(50), usdc(50))
+
+
+def test_a_market_that_left_the_listing_without_an_answer_is_not_redeemed():
+    pairs = Pairs()
+    pairs.run.step(CatalogueRead(pairs.run.at_ms, pairs.run.at_ms, (), 0))
+
+    assert refusal_of(pairs.run.told(AskRedeem("btc"))).refusal.kind is RefusalKind.INVENTORY
+
+
+def test_the_streams_word_alone_redeems_nothing_that_is_still_open_for_trade():
+    pairs = Pairs()
+    pairs.run.step(VenueNotice(pairs.run.at_ms, MarketResolved(pairs.market.condition_id, pairs.market.no)))
+    pairs.run.read_catalogue()
+
+    assert refusal_of(pairs.run.told(AskRedeem("btc"))).refusal.kind is RefusalKind.INVENTORY
 
 
 def test_an_answer_that_pays_is_advised():
