@@ -13,7 +13,9 @@ from engine.core.legs import candidate_of, wants_of
 from engine.core.order_terms import lot_of
 from engine.core.sheet import Sheet, limits_of
 from engine.core.sizing import size_plan
+from engine.domain.book import LiveBook
 from engine.domain.fees import FREE, FeeCurve
+from engine.domain.ids import TokenId
 from engine.domain.market import Side, rules_hash
 from engine.domain.order import TimeInForce
 from engine.domain.plan import Plan, PlanKind
@@ -31,7 +33,7 @@ def scene(rng: Random, count: int, *, fee: FeeCurve):
     """
     event = group(*(market(f"Outcome {number}", fee=fee) for number in range(count)))
     far = rng.choice((None, 0, count - 1))
-    books = {}
+    books: dict[TokenId, LiveBook] = {}
     for number, child in enumerate(event.markets):
         top = max(3, 108 // count + rng.randint(-4, 4)) if number != far else rng.randint(1, 6)
         top += 6 * (far is not None and number != far)
