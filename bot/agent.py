@@ -22,6 +22,7 @@ from engine.domain.commands import (
     AskApprove,
     AskCancel,
     AskReconcile,
+    AskRepair,
     AskResume,
     AskReview,
     Command,
@@ -130,6 +131,7 @@ class BotAgent:
             case (
                 ScanDutch()
                 | OpenDutch()
+                | AskRepair()
                 | Press()
                 | ShowStatus()
                 | Kill()

@@ -10,6 +10,7 @@ from typing import assert_never
 from bot.card import Button, Card, CommandAct, Look, headline
 from bot.cards_approve import allowances_card
 from bot.cards_order import cancel_card, order_card
+from bot.cards_repair import repair_card
 from bot.cards_result import broken_card, done_card, sending_card
 from bot.cards_resume import resume_card
 from bot.cards_review import review_card, reviews_card, rules_card
@@ -81,7 +82,7 @@ def render(view: View, look: Look) -> Card:  # noqa: C901 - one row for each vie
             assert_never(view)
 
 
-def ticket_card(view: TicketView, look: Look) -> Card:
+def ticket_card(view: TicketView, look: Look) -> Card:  # noqa: C901 - one row for each kind and state
     """Return the card of a ticket in its present state."""
     ticket, result = view.ticket, view.result
     if ticket.kind is TicketKind.RESUME:
@@ -90,6 +91,8 @@ def ticket_card(view: TicketView, look: Look) -> Card:
         return review_card(view, look)
     if ticket.kind is TicketKind.ORDER:
         return order_card(view, look)
+    if ticket.kind is TicketKind.REPAIR:
+        return repair_card(view, look)
     match ticket.state:
         case TicketState.DRY | TicketState.ARMED:
             assert ticket.plan is not None, (

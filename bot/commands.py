@@ -5,12 +5,14 @@ nearest command that does; nothing is ever guessed and run.
 """
 
 import difflib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from engine.domain.chain import CONTRACTS, contract
 from engine.domain.commands import (
     AskApprove,
+    AskRepair,
     AskResume,
     AskReview,
     Command,
@@ -19,6 +21,8 @@ from engine.domain.commands import (
     ScanDutch,
     ShowStatus,
 )
+from engine.domain.ids import TicketId
+from engine.domain.repair import RepairWay
 from engine.domain.ticket import Role
 from engine.domain.units import LOT, Size, format_size, parse_size, parse_usdc
 
@@ -26,6 +30,7 @@ TEXT_MAX = 200
 """Characters of a message that are looked at."""
 CODE_MAX = 16
 """Longer than any code the catalogue makes (`engine.domain.ids.event_code`)."""
+TICKET_ID = re.compile(r"T-[0-9A-Z]{4,8}", re.ASCII)
 LIKENESS_MIN = 0.55
 """Below this a typed word is like no command at all."""
 SUGGESTION_MAX = 48
@@ -147,6 +152,20 @@ def _dutch_sets(code: str, typed: str) -> Ask | Usage:
     return OpenDutch(code, size)
 
 
+def _repair(words: tuple[str, ...]) -> Ask | Usage:
+    typed = words[0].upper() if words else "T-"
+    ways = ", ".join(way.value for way in RepairWay)
+    if not TICKET_ID.fullmatch(typed) or len(words) > 2:
+        return Usage("", f"expected a broken ticket's id, and perhaps one of {ways}", "/help repair")
+    ticket_id = TicketId(typed)
+    if len(words) == 1:
+        return AskRepair(ticket_id, None)
+    try:
+        return AskRepair(ticket_id, RepairWay(words[1].lower()))
+    except ValueError:
+        return Usage("", f"expected one of {ways} behind the ticket", f"/repair {ticket_id}")
+
+
 def _approve(words: tuple[str, ...]) -> Ask | Usage:
     if not words:
         return AskApprove()
@@ -165,6 +184,11 @@ COMMANDS: tuple[Spec, ...] = (
     Spec(
         "dutch", (), "[code] [sets]", Role.TRADER,
         "what every event's set costs now; with a code, a dry ticket", "/dutch fed5 200", _dutch,
+    ),
+    Spec(
+        "repair", (), "ticket [way]", Role.TRADER,
+        "a dry ticket that completes or unwinds a broken one; the best way unless one is named",
+        "/repair T-7K2F", _repair,
     ),
     Spec(
         "kill", ("k",), "", Role.VIEWER,

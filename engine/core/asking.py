@@ -9,6 +9,7 @@ from engine.core import (
     halt,
     order_flow,
     reconcile,
+    repair_flow,
     resume_flow,
     review_flow,
     ticket,
@@ -19,6 +20,7 @@ from engine.domain.commands import (
     AskApprove,
     AskCancel,
     AskReconcile,
+    AskRepair,
     AskResume,
     AskReview,
     Kill,
@@ -38,16 +40,19 @@ PRESSES: dict[TicketKind, Callable[[Desk, Asked, Press, Ticket], list[Effect]]] 
     TicketKind.RESUME: resume_flow.press_resume,
     TicketKind.REVIEW: review_flow.press_review,
     TicketKind.ORDER: order_flow.press_order,
+    TicketKind.REPAIR: dutch_flow.press_dutch,
 }
 
 
-def asked(desk: Desk, event: Asked) -> list[Effect]:
+def asked(desk: Desk, event: Asked) -> list[Effect]:  # noqa: C901 - one row for each command
     """Carry out an operator's command."""
     match event.command:
         case ScanDutch():
             return watch.scan_asked(desk, event)
         case OpenDutch():
             return dutch_flow.open_dutch(desk, event, event.command)
+        case AskRepair():
+            return repair_flow.ask_repair(desk, event, event.command)
         case Press():
             return _press(desk, event, event.command)
         case ShowStatus():

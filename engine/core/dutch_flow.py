@@ -1,4 +1,4 @@
-"""The Dutch ticket, press by press: dry, confirm, send. Planned anew each time, never worse than the card.
+"""The Dutch ticket and its repair, press by press: dry, confirm, send. Never worse than the card.
 
 Every press plans anew on the present books. Terms worse than the card's do not go through: the card is shown
 again with the difference.
@@ -11,8 +11,10 @@ from engine.core import recheck
 from engine.core.dutch import plan_dutch, replan_within, tokens_of
 from engine.core.eligibility import ineligible
 from engine.core.order_terms import GTD_LEAD_MS
+from engine.core.repair_case import enter_flight
+from engine.core.repair_plan import forgotten, plan_repair, worse_than
 from engine.core.resend import TOTAL_MS
-from engine.core.risk import closed, event_busy, no_tokens, review, room
+from engine.core.risk import closed, event_busy, no_tokens, only_sells, review, room
 from engine.core.rules_watch import rules_hold
 from engine.core.settling import view_of
 from engine.core.state import Desk, Flight, PendingSend
@@ -22,10 +24,11 @@ from engine.domain.commands import OpenDutch, Press
 from engine.domain.effects import Audit, Count, Effect, Reply, SaveTicket, SendBatch
 from engine.domain.events import Asked, BatchCommitted, BatchRefused
 from engine.domain.ids import TicketId, TokenId
-from engine.domain.market import EventGroup
+from engine.domain.market import EventGroup, Side
 from engine.domain.order import OrderIntent, TimeInForce
 from engine.domain.plan import Plan, PlanLeg, intent_of
 from engine.domain.refusal import Refusal, RefusalKind
+from engine.domain.repair import repaired_by
 from engine.domain.ticket import MOVES, Claim, Move, Ticket, TicketKind, TicketState
 from engine.domain.units import Ms, Size
 
@@ -43,7 +46,7 @@ def open_dutch(desk: Desk, asked: Asked, command: OpenDutch) -> list[Effect]:
             f"expected the code of a watched event, found {command.code!r}; known: {known}. /dutch lists them"
         )
         return refuse(asked, subject, Refusal(RefusalKind.UNKNOWN_CODE, text))
-    busy = event_busy(desk, event_id, command.code)
+    busy = event_busy(desk, event_id, command.code, asked.at_ms)
     planned = busy or plan_now(desk, desk.events[event_id], command.sets, asked.at_ms)
     if isinstance(planned, Refusal):
         return refuse(asked, subject, planned)
@@ -118,6 +121,8 @@ def _requote(desk: Desk, asked: Asked, ticket: Ticket, move: Move) -> list[Effec
 def _plan_again(desk: Desk, ticket: Ticket, at_ms: Ms) -> Plan | Refusal:
     plan = ticket.plan
     assert plan is not None, f"expected a Dutch ticket to carry its plan: {ticket.ticket_id}"
+    if ticket.kind is TicketKind.REPAIR:
+        return _repair_again(desk, ticket, at_ms)
     event = desk.events.get(plan.event_id)
     if event is None:
         return Refusal(
@@ -125,6 +130,13 @@ def _plan_again(desk: Desk, ticket: Ticket, at_ms: Ms) -> Plan | Refusal:
         )
     wanted = None if ticket.wanted_sets is None else Size(ticket.wanted_sets)
     return plan_now(desk, event, wanted, at_ms)
+
+
+def _repair_again(desk: Desk, ticket: Ticket, at_ms: Ms) -> Plan | Refusal:
+    """Plan the same way out of the same broken ticket on the present books."""
+    way, broken = repaired_by(ticket)
+    flight = desk.flights.get(broken)
+    return forgotten(broken) if flight is None else plan_repair(desk, flight, way, at_ms)
 
 
 def _press_send(desk: Desk, asked: Asked, ticket: Ticket) -> list[Effect]:
@@ -163,10 +175,10 @@ def _send(desk: Desk, asked: Asked, ticket: Ticket, *, looked: bool) -> list[Eff
     """
     plan = ticket.plan
     assert plan is not None, f"expected a Dutch ticket to carry its plan: {ticket.ticket_id}"
-    refusal = closed(desk) or no_tokens(desk, len(plan.legs), asked.at_ms)
+    refusal = closed(desk, reduces=only_sells(plan)) or no_tokens(desk, len(plan.legs), asked.at_ms)
     if refusal is not None:
         return refuse(asked, ticket.ticket_id, refusal)
-    worse = _worse_than(desk, plan, asked.at_ms)
+    worse = _worse_than(desk, ticket, plan, asked.at_ms)
     if worse is not None:
         return _back_to_dry(desk, asked, ticket, worse)
     approved = review(desk, plan, asked.at_ms)
@@ -196,8 +208,12 @@ def _back_to_dry(desk: Desk, asked: Asked, ticket: Ticket, refusal: Refusal) -> 
     ]
 
 
-def _worse_than(desk: Desk, plan: Plan, at_ms: Ms) -> Refusal | None:
+def _worse_than(desk: Desk, ticket: Ticket, plan: Plan, at_ms: Ms) -> Refusal | None:
     """Return what is worse now than on the card, None if the card's plan can be sent as it is."""
+    if ticket.kind is TicketKind.REPAIR:
+        broken = repaired_by(ticket)[1]
+        flight = desk.flights.get(broken)
+        return forgotten(broken) if flight is None else worse_than(desk, flight, plan, at_ms)
     event = desk.events.get(plan.event_id)
     if event is None:
         return Refusal(RefusalKind.STRUCTURE, f"{plan.code} is not in the catalogue any more")
@@ -211,15 +227,17 @@ def _worse_than(desk: Desk, plan: Plan, at_ms: Ms) -> Refusal | None:
 
 
 def _intent(desk: Desk, ticket: Ticket, plan: Plan, leg: PlanLeg, at_ms: Ms) -> OrderIntent:
+    """Return a leg's order: a BUY marketable GTD for its shares, a SELL FAK (design, section 7)."""
     ends_ms = (at_ms + GTD_LEAD_MS + desk.settings.orders.gtd_margin_ms) // 1_000 * 1_000
+    buys = leg.side is Side.BUY
     return intent_of(
         plan,
         leg,
         ticket.ticket_id,
-        time_in_force=TimeInForce.GTD,
+        time_in_force=TimeInForce.GTD if buys else TimeInForce.FAK,
         post_only=False,
         created_ms=Ms(at_ms + desk.venue_offset_ms),
-        expiration_s=(ends_ms + desk.venue_offset_ms) // 1_000,
+        expiration_s=(ends_ms + desk.venue_offset_ms) // 1_000 if buys else 0,
         # Nor with less than the venue's minimum of expiration left (design, section 7).
         resend_until_ms=Ms(
             min(at_ms + min(desk.settings.dutch.max_book_age_ms, TOTAL_MS), ends_ms - GTD_LEAD_MS)
@@ -233,13 +251,14 @@ def committed(desk: Desk, event: BatchCommitted) -> list[Effect]:
     assert ticket.plan is not None, f"expected a sent ticket to carry its plan: {ticket.ticket_id}"
     for order in event.orders:
         desk.orders[order.order_id] = order
-    desk.flights[ticket.ticket_id] = Flight(
+    flight = Flight(
         ticket_id=ticket.ticket_id,
         event_id=ticket.plan.event_id,
         order_ids=tuple(order.order_id for order in event.orders),
         sent_ms=event.at_ms,
         witnesses=(event.approved, event.grant),
     )
+    enter_flight(desk, flight)
     ids = ", ".join(order.order_id for order in event.orders)
     return [
         Reply(desk.committing.pop(ticket.ticket_id).request, view_of(desk, ticket)),

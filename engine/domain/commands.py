@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from engine.domain.ids import OrderId, TicketId, TokenId
 from engine.domain.market import Side
 from engine.domain.order import TimeInForce
+from engine.domain.repair import RepairWay
 from engine.domain.ticket import Move
 from engine.domain.units import Ms, Price, Size, Usdc
 
@@ -22,6 +23,14 @@ class OpenDutch:
 
     code: str
     sets: Size | None
+
+
+@dataclass(frozen=True, slots=True)
+class AskRepair:
+    """Open a dry ticket that repairs a broken one; None takes the way that is best now."""
+
+    ticket_id: TicketId
+    way: RepairWay | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +122,7 @@ class AskApprove:
 Command = (
     ScanDutch
     | OpenDutch
+    | AskRepair
     | Press
     | ShowStatus
     | Kill

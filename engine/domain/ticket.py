@@ -42,6 +42,8 @@ class TicketKind(Enum):
     REVIEW = "review"
     ORDER = "order"
     """One order, asked for and confirmed on the command line."""
+    REPAIR = "repair"
+    """Completes or unwinds what a broken ticket holds (`engine.core.repair_flow`)."""
 
     @property
     def is_stored(self) -> bool:
@@ -152,7 +154,8 @@ class Ticket:
     message_id: int | None
     """The message that carries the card; a press from any other message is refused."""
     subject: str = ""
-    """Code of the event whose freeze a resume lifts, or whose rules a review reads; empty otherwise."""
+    """Code of the event whose freeze a resume lifts, or whose rules a review reads; of a repair its way and
+    the broken ticket (`engine.domain.repair`); empty otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

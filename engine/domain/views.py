@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from enum import Enum
 
 from engine.domain.ids import OrderId
+from engine.domain.market import Side
 from engine.domain.order import OrderState
 from engine.domain.plan import LegRisk
 from engine.domain.refusal import Refusal
+from engine.domain.repair import RepairOption
 from engine.domain.review import Review, RuleChange
 from engine.domain.ticket import Operator, Ticket
 from engine.domain.units import Ms, Price, Size, Usdc
+
+NO_SHARES = Size(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +31,18 @@ class LegResult:
     cash: Usdc
     fee: Usdc
     reason: str
+    side: Side = Side.BUY
 
 
 @dataclass(frozen=True, slots=True)
 class TicketResult:
-    """What a sent ticket has come to; sums are over the fills known, to the micro-dollar."""
+    """What a sent ticket has come to, its repairs included; sums over known fills, to the micro-dollar."""
 
     legs: tuple[LegResult, ...]
     sets: Size
-    """Complete sets held: the smallest filled size."""
+    """Complete sets held: the smallest leg."""
     cash: Usdc
+    """Paid minus received."""
     fees: Usdc
     unknown: int
     """Legs whose outcome is not proven."""
@@ -46,11 +52,17 @@ class TicketResult:
     """Every matched share has been read back as a trade, so cash and fees are final."""
     sent_ms: Ms
     ended_ms: Ms | None
+    repairs: tuple[LegResult, ...] = ()
+    """Orders of the tickets that repaired it."""
+    pairs: Size = NO_SHARES
+    """Shares that are paired with their complement: worth 1 each once merged."""
+    loose: tuple[tuple[str, Size], ...] = ()
+    """Shares beyond complete sets and pairs: name and size; in the worst case worth nothing."""
 
     @property
     def margin_if_held(self) -> Usdc:
-        """Sets at 1 USDC minus all cash paid; sets count at 1 only once merged or resolved."""
-        return Usdc(self.sets - self.cash - self.fees)
+        """Sets and pairs at 1 USDC minus all cash paid; they count at 1 only once merged or resolved."""
+        return Usdc(self.sets + self.pairs - self.cash - self.fees)
 
 
 class RulesStanding(Enum):
@@ -119,6 +131,8 @@ class TicketView:
     """Counts what the card was shown with; larger is newer."""
     rules: RulesView | None = None
     """What a review ticket is about; None for every other kind."""
+    repairs: tuple[RepairOption, ...] = ()
+    """Ways out of a broken ticket, the best first; empty while they cannot be priced."""
 
 
 @dataclass(frozen=True, slots=True)

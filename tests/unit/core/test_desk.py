@@ -125,7 +125,8 @@ def test_every_timer_the_desk_sets_has_a_handler(run, monkeypatch):
     run.step(CancelAnswered(run.at_ms, run.at_ms, (), note))
 
     kinds = {name.partition(":")[0] for name in timers(run.effects)}
-    assert kinds == set(TIMERS) - {"settle", "unsettled", "store", "catalogue", "gate", "cancel-all"}
+    unset = {"settle", "unsettled", "store", "catalogue", "gate", "cancel-all", "remind"}
+    assert kinds == set(TIMERS) - unset
 
 
 def test_a_cancel_that_failed_is_counted_and_asked_again_after_a_pause(run):
