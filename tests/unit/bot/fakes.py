@@ -21,6 +21,7 @@ from engine.domain.commands import (
     AskApprove,
     AskCancel,
     AskReconcile,
+    AskRepair,
     AskResume,
     AskReview,
     Command,
@@ -46,6 +47,7 @@ from tests.unit.bot.builders import (
     make_result,
     make_rules,
     make_ticket,
+    repair_ticket,
     resume_ticket,
     review_ticket,
 )
@@ -70,7 +72,9 @@ class FakeDesk:
         await self._wait(command)
         return self._answer(operator, chat_id, command)
 
-    def _answer(self, operator: Operator, chat_id: int, command: Command) -> View:
+    def _answer(  # noqa: C901 - one row for each command
+        self, operator: Operator, chat_id: int, command: Command
+    ) -> View:
         if isinstance(command, AskApprove):
             return AllowancesView((), Usdc(3_000_000_000))
         match command:
@@ -86,6 +90,8 @@ class FakeDesk:
                 return self._keep(replace(resume_ticket(TicketState.DRY), owner=operator, chat_id=chat_id))
             case AskReview():
                 return self._review(operator, chat_id, command.code)
+            case AskRepair():
+                return self._keep(replace(repair_ticket(), owner=operator, chat_id=chat_id))
             case Press():
                 return self._press(operator, command)
             case PlaceOrder() | AskCancel():
