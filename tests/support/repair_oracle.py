@@ -4,9 +4,11 @@ Shares no code with `engine.core.repair` beyond the values that go in. Prices ar
 micro-dollars; a fee is rounded up per level to 10 micro-dollars.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from random import Random
+from typing import Any
 
 from engine.core.repair import RepairCase, RepairLeg
 from engine.core.repair_walk import Costs
@@ -27,17 +29,28 @@ def _fee(curve: FeeCurve, price: int, lots: int) -> int:
     return -(-int(above) // int(below)) * 10
 
 
-def _walk(levels: Sequence[Level], curve: FeeCurve, lots: int) -> tuple[int, int, int] | None:
-    """Raw money, fees and worst price of so many lots; None if the ladder is shorter."""
-    raw = fees = worst = 0
-    for level in levels:
-        there = min(lots, level.size // LOT)
-        if there:
-            raw += there * level.price
-            fees += _fee(curve, level.price, there)
-            worst = level.price
-            lots -= there
-    return None if lots else (raw, fees, worst)
+class _Ladder:
+    """Raw money, fees and worst price of the first n lots of a ladder, counted up one lot after the other."""
+
+    def __init__(self, levels: Sequence[Level], curve: FeeCurve) -> None:
+        self.curve = curve
+        self.lots = iter([(level.price, n) for level in levels for n in range(1, level.size // LOT + 1)])
+        self.rows: list[tuple[int, int, int]] = [(0, 0, 0)]
+        self.full = 0
+        """Fees of the levels before the present one."""
+
+    def at(self, lots: int) -> tuple[int, int, int] | None:
+        """The row of so many lots; None if the ladder is shorter."""
+        while len(self.rows) <= lots:
+            following = next(self.lots, None)
+            if following is None:
+                return None
+            price, within = following
+            raw, fees, _ = self.rows[-1]
+            if within == 1:
+                self.full = fees
+            self.rows.append((raw + price, self.full + _fee(self.curve, price, within), price))
+        return self.rows[lots]
 
 
 def _outlay(curve: FeeCurve, limit: int, lots: int) -> int:
@@ -66,6 +79,21 @@ class Oracle:
     def __post_init__(self) -> None:
         self.held = [leg.held // LOT for leg in self.case.legs]
         self.gifts: list[list[int]] = [[0] for _ in self.case.legs]
+        self.asks = [_Ladder(leg.asks, leg.fee) for leg in self.case.legs]
+        self.bids = [_Ladder(leg.bids, leg.fee) for leg in self.case.legs]
+        self.others = [_Ladder(leg.other_asks, leg.fee) for leg in self.case.legs]
+        self.known: dict[tuple[str, int, int], Any] = {}
+        """What was worked out before, by what, leg and lots: the same walk is asked for at many sizes."""
+
+    def _once(self, what: str, number: int, lots: int, find: Callable[[], Any]) -> Any:
+        key = (what, number, lots)
+        if key not in self.known:
+            self.known[key] = find()
+        return self.known[key]
+
+    def _dumped(self, number: int, lots: int) -> int:
+        leg, skipped = self.case.legs[number], self.case.stress_levels
+        return int(self._once("dump", number, lots, lambda: _dump(leg, lots, skipped)))
 
     def _extra(self, leg: RepairLeg, raw: int, lots: int) -> int:
         bps = -(-raw * self.case.costs.fee_bps // 10_000)
@@ -74,19 +102,28 @@ class Oracle:
     def _limit(self, leg: RepairLeg, worst: int) -> int:
         return min(worst + self.case.costs.slippage_ticks * leg.tick, ONE - leg.tick)
 
-    def _buy(self, leg: RepairLeg, levels: Sequence[Level], missing: int) -> tuple[int, int, int] | None:
+    def _buy(self, number: int, missing: int) -> tuple[int, int, int] | None:
         """Lots, money and most money of the smallest purchase the venue takes that brings what is missing."""
-        lots = max(missing, -(-leg.min_size // LOT))
-        while True:
-            walked = _walk(levels, leg.fee, lots)
-            if walked is None:
-                return None
-            raw, fees, worst = walked
-            if raw >= 1_000_000:
-                break
-            lots += 1
+        leg = self.case.legs[number]
+        dollar = self._once("dollar", number, 0, partial(self._dollar, number))
+        if dollar is None:
+            return None
+        lots = max(missing, -(-leg.min_size // LOT), dollar)
+        walked = self.asks[number].at(lots)
+        if walked is None:
+            return None
+        raw, fees, worst = walked
         most = _outlay(leg.fee, self._limit(leg, worst), lots)
         return lots, raw + fees + self._extra(leg, raw, lots), most
+
+    def _dollar(self, number: int) -> int | None:
+        """The fewest lots that cost a dollar, counted up one by one."""
+        lots = 1
+        while (walked := self.asks[number].at(lots)) is not None:
+            if walked[0] >= 1_000_000:
+                return lots
+            lots += 1
+        return None
 
     def _gift(self, number: int, surplus: int) -> int:
         """The most that up to `surplus` lots bring, sold or paired, whatever the size."""
@@ -97,11 +134,11 @@ class Oracle:
             best = known[-1]
             # A FAK SELL needs price x size in hundredths of a cent; every price on the tick must allow it.
             if lots >= least and lots * leg.tick % 100 == 0 and lots <= leg.sellable // LOT:
-                walked = _walk(leg.bids, leg.fee, lots)
+                walked = self.bids[number].at(lots)
                 if walked is not None:
                     raw, fees, _ = walked
                     best = max(best, raw - fees - self._extra(leg, raw, lots))
-            paired = _walk(leg.other_asks, leg.fee, lots) if lots >= least else None
+            paired = self.others[number].at(lots) if lots >= least else None
             if paired is not None and paired[0] >= 1_000_000:
                 raw, fees, _ = paired
                 best = max(best, ONE * lots - raw - fees - self._extra(leg, raw, lots))
@@ -114,16 +151,16 @@ class Oracle:
         total = sets * ONE - case.paid
         outlays, losses = [], []
         least = min(self.held)
-        for number, leg in enumerate(case.legs):
-            held = self.held[number]
+        for number, held in enumerate(self.held):
             if held < sets:
-                bought = self._buy(leg, leg.asks, sets - held)
+                missing = sets - held
+                bought = self._once("buy", number, missing, partial(self._buy, number, missing))
                 if bought is None:
                     return None
                 lots, cost, most = bought
                 total -= cost
                 outlays.append(most)
-                losses.append(max(0, most - _dump(leg, lots, case.stress_levels)))
+                losses.append(max(0, most - self._dumped(number, lots)))
             elif give_back:
                 total += self._gift(number, held - sets)
         if outlays:
@@ -140,11 +177,7 @@ class Oracle:
 
     def _dumps(self, sets: int) -> int:
         """What everything beyond so many lots brings under stress."""
-        skipped = self.case.stress_levels
-        return sum(
-            _dump(leg, max(0, held - sets), skipped)
-            for leg, held in zip(self.case.legs, self.held, strict=True)
-        )
+        return sum(self._dumped(number, max(0, held - sets)) for number, held in enumerate(self.held))
 
     def best(self) -> int:
         """The highest worst case over everything that can be done."""
