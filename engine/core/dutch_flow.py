@@ -175,7 +175,9 @@ def _send(desk: Desk, asked: Asked, ticket: Ticket, *, looked: bool) -> list[Eff
     """
     plan = ticket.plan
     assert plan is not None, f"expected a Dutch ticket to carry its plan: {ticket.ticket_id}"
-    refusal = closed(desk, reduces=only_sells(plan)) or no_tokens(desk, len(plan.legs), asked.at_ms)
+    repairs = ticket.kind is TicketKind.REPAIR
+    refusal = closed(desk, reduces=only_sells(plan))
+    refusal = refusal or no_tokens(desk, len(plan.legs), asked.at_ms, repairs=repairs)
     if refusal is not None:
         return refuse(asked, ticket.ticket_id, refusal)
     worse = _worse_than(desk, ticket, plan, asked.at_ms)

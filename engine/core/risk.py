@@ -111,9 +111,13 @@ def review(desk: Desk, plan: Plan, now_ms: Ms) -> Approved | Refusal:
     return Approved(plan_id=plan.plan_id, spend_max=plan.spend_max, reviewed_ms=now_ms)
 
 
-def no_tokens(desk: Desk, legs: int, at_ms: Ms) -> Refusal | None:
-    """Return why the venue's rate limit does not admit the batch now: it takes all orders of one or none."""
-    waits = desk.rates.wait_ms(Bucket.ORDERS, legs, Purpose.PLAN, at_ms)
+def no_tokens(desk: Desk, legs: int, at_ms: Ms, *, repairs: bool = False) -> Refusal | None:
+    """Return why the venue's rate limit does not admit the batch now: it takes all orders of one or none.
+
+    A repair may use what is kept back for it.
+    """
+    purpose = Purpose.REPAIR if repairs else Purpose.PLAN
+    waits = desk.rates.wait_ms(Bucket.ORDERS, legs, purpose, at_ms)
     if waits == 0:
         return None
     left = desk.rates.remaining(Bucket.ORDERS, at_ms)

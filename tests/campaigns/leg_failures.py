@@ -2,8 +2,8 @@
 
 `python -m tests.campaigns.leg_failures --executions 1000 --seed 1`. The real core (tickets, planner,
 settling, repair) trades on the matching of the local exchange, without network and clock. At every send each
-leg fails with 30 %: its offers are gone, thinner or dearer by the time it arrives, a sale's bids are gone. What
-is left at the end is valued at worst and taken from the exchange's own books.
+leg fails with 30 %: its offers are gone, thinner or dearer by the time it arrives, a sale's bids are gone.
+What is left at the end is valued at worst and taken from the exchange's own books.
 """
 
 import argparse

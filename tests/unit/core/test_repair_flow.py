@@ -2,6 +2,7 @@
 
 import pytest
 
+from engine.core.rate_governor import Purpose
 from engine.core.repair_plan import choose
 from engine.domain.account import CancelReply
 from engine.domain.commands import AskRepair, AskResume, OpenDutch
@@ -11,6 +12,7 @@ from engine.domain.failure import PostClass
 from engine.domain.market import Side
 from engine.domain.order import Settlement, TimeInForce
 from engine.domain.plan import Plan, PlanKind
+from engine.domain.rates import Bucket
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.repair import RepairWay
 from engine.domain.ticket import Move, TicketKind, TicketState
@@ -385,3 +387,15 @@ def test_the_worst_case_on_the_card_is_never_beyond_the_bound_that_was_printed(b
 
     assert risk.hard <= printed.hard
     assert risk.bound <= printed.bound
+
+
+def test_a_repair_may_use_the_order_tokens_that_are_kept_back_for_it(broken):
+    run, ticket_id = broken
+    ticket = opened(run, ticket_id, W.COMPLETE)
+    run.press(ticket, Move.CONFIRM)
+    armed = run.later(1_000).desk.tickets[ticket.ticket_id]
+    rates = run.desk.rates
+    rates.take(Bucket.ORDERS, rates.remaining(Bucket.ORDERS, run.at_ms) - 1, run.at_ms)
+    assert rates.wait_ms(Bucket.ORDERS, 1, Purpose.PLAN, run.at_ms) != 0
+
+    assert only(run.press(armed, Move.SEND), SendBatch).ticket.ticket_id == ticket.ticket_id
