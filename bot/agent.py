@@ -24,6 +24,7 @@ from engine.domain.commands import (
     AskMerge,
     AskReconcile,
     AskRedeem,
+    AskRepair,
     AskResume,
     AskReview,
     AskWhy,
@@ -137,6 +138,7 @@ class BotAgent:
                 | OpenDutch()
                 | OpenAuto()
                 | StopAuto()
+                | AskRepair()
                 | Press()
                 | ShowStatus()
                 | Kill()

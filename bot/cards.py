@@ -12,6 +12,7 @@ from bot.cards_act import act_card
 from bot.cards_approve import allowances_card
 from bot.cards_auto import auto_card, grants_ended_card
 from bot.cards_order import cancel_card, order_card
+from bot.cards_repair import repair_card
 from bot.cards_result import broken_card, done_card, sending_card
 from bot.cards_resume import resume_card
 from bot.cards_review import review_card, reviews_card, rules_card
@@ -58,6 +59,7 @@ _BY_KIND: dict[TicketKind, Callable[[TicketView, Look], Card]] = {
     TicketKind.ORDER: order_card,
     TicketKind.AUTO: auto_card,
     TicketKind.CHAIN: act_card,
+    TicketKind.REPAIR: repair_card,
 }
 """Kinds of tickets whose cards have nothing in common with a Dutch one's."""
 _WORLDS = {

@@ -6,6 +6,7 @@ Nothing is claimed that the venue has not shown: an unproven leg is named so and
 from typing import assert_never
 
 from bot.card import Button, Card, CommandAct, CopyAct, Keyboard, Look, headline
+from bot.cards_repair import repaired_lines, ways_buttons, ways_lines
 from bot.cards_ticket import again_button, ids_line, mark_of, note_lines, subject
 from bot.figures import (
     average_price,
@@ -122,6 +123,7 @@ def done_card(view: TicketView, result: TicketResult, look: Look) -> Card:
         f"{_count(result)}{_took(result)}.{_plan_said(ticket, result) if result.accounted else ''}",
         _sums(result),
         *_not_final(result),
+        *repaired_lines(result),
         *note_lines(ticket),
         details(_exact_legs(result)),
         ids_line(ticket, esc(ticket.owner.name, 24), *_ended(result)),
@@ -194,7 +196,7 @@ def copy_ids(ticket: Ticket) -> Button:
 
 
 def broken_card(view: TicketView, result: TicketResult, look: Look) -> Card:
-    """Return the case that needs a person: some legs held, others not. It offers no repair it cannot do."""
+    """Return the case that needs a person: some legs held, others not, and what each way out comes to."""
     ticket = view.ticket
     missed = [leg for leg in result.legs if not is_filled(leg)]
     named = bold(
@@ -206,16 +208,23 @@ def broken_card(view: TicketView, result: TicketResult, look: Look) -> Card:
         headline("🟠", look, "broken", subject(ticket), f"{what}{_count(result)}, {named} missed"),
         *_leg_lines(result),
         f"Holding {shares(result.sets)} complete sets.",
-        f"All legs cost {bold(exact(paid))} USDC, fees {exact(result.fees)} among it.",
+        f"All {_what(result)} cost {bold(exact(paid))} USDC, fees {exact(result.fees)} among it.",
         *_not_final(result),
         *([_held_line(view.held_risk)] if view.held_risk else []),
+        *repaired_lines(result),
+        *([] if result.unknown else ways_lines(view.repairs)),
         *note_lines(ticket),
-        f"The event is frozen for new plans{_thaw(ticket)}. {_now(result)}",
+        f"The event is frozen for new plans until it is repaired{_thaw(ticket)}. {_now(view, result)}",
         details(_exact_legs(result)),
         ids_line(ticket, esc(ticket.owner.name, 24), *_ended(result)),
     ]
-    buttons = ((Button("📊 Status", CommandAct("/status")), copy_ids(ticket)),)
+    ways = () if result.unknown else ways_buttons(ticket, view.repairs)
+    buttons = (*ways, (Button("📊 Status", CommandAct("/status")), copy_ids(ticket)))
     return Card("\n".join(lines), buttons, Severity.CRIT, mark_of(view))
+
+
+def _what(result: TicketResult) -> str:
+    return "legs and repairs" if result.repairs else "legs"
 
 
 def _held_line(risk: LegRisk) -> str:
@@ -227,14 +236,12 @@ def _held_line(risk: LegRisk) -> str:
 
 
 def _thaw(ticket: Ticket) -> str:
-    return f" until /resume {esc(ticket.plan.code, 20)}" if ticket.plan else ""
+    return f", or /resume {esc(ticket.plan.code, 20)}" if ticket.plan else ""
 
 
-def _now(result: TicketResult) -> str:
+def _now(view: TicketView, result: TicketResult) -> str:
     """Return what an operator can do."""
     if result.unknown:
         return "Now: wait until the unknown leg is proven, this card follows it. /kill stops everything."
-    return (
-        "Now: nothing more is sent by itself. Keep the legs, or buy or sell by hand at the venue; "
-        "/status shows what is held."
-    )
+    choose = "Each button opens a dry ticket that sends nothing yet; " if view.repairs else ""
+    return f"Now: nothing more is sent by itself. {choose}/status shows what is held."

@@ -5,6 +5,7 @@ nearest command that does; nothing is ever guessed and run.
 """
 
 import difflib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,7 @@ from engine.domain.commands import (
     AskApprove,
     AskMerge,
     AskRedeem,
+    AskRepair,
     AskResume,
     AskReview,
     AskWhy,
@@ -24,6 +26,8 @@ from engine.domain.commands import (
     ShowStatus,
     StopAuto,
 )
+from engine.domain.ids import TicketId
+from engine.domain.repair import RepairWay
 from engine.domain.ticket import Role
 from engine.domain.units import LOT, Ms, Size, Usdc, format_size, parse_size, parse_usdc
 
@@ -33,6 +37,7 @@ PLAN_ID_MAX = 32
 """Characters of a plan's id (`engine.core.dutch`)."""
 CODE_MAX = 16
 """Longer than any code the catalogue makes (`engine.domain.ids.event_code`)."""
+TICKET_ID = re.compile(r"T-[0-9A-Z]{4,8}", re.ASCII)
 LIKENESS_MIN = 0.55
 """Below this a typed word is like no command at all."""
 BUDGET_MIN = Usdc(1_000_000)
@@ -200,6 +205,20 @@ def _dutch_sets(code: str, typed: str) -> Ask | Usage:
     return OpenDutch(code, size)
 
 
+def _repair(words: tuple[str, ...]) -> Ask | Usage:
+    typed = words[0].upper() if words else "T-"
+    ways = ", ".join(way.value for way in RepairWay)
+    if not TICKET_ID.fullmatch(typed) or len(words) > 2:
+        return Usage("", f"expected a broken ticket's id, and perhaps one of {ways}", "/help repair")
+    ticket_id = TicketId(typed)
+    if len(words) == 1:
+        return AskRepair(ticket_id, None)
+    try:
+        return AskRepair(ticket_id, RepairWay(words[1].lower()))
+    except ValueError:
+        return Usage("", f"expected one of {ways} behind the ticket", f"/repair {ticket_id}")
+
+
 def _approve(words: tuple[str, ...]) -> Ask | Usage:
     if not words:
         return AskApprove()
@@ -229,6 +248,11 @@ COMMANDS: tuple[Spec, ...] = (
         "dutch", (), "[code] [sets] | auto [code|all] <USDC> [30m|2h] | stop", Role.TRADER,
         "what each set costs; with a code, a dry ticket; auto lets the desk send",
         "/dutch fed5 200", _dutch,
+    ),
+    Spec(
+        "repair", (), "ticket [way]", Role.TRADER,
+        "a dry ticket that completes or unwinds a broken one; the best way unless one is named",
+        "/repair T-7K2F", _repair,
     ),
     Spec(
         "kill", ("k",), "", Role.VIEWER,

@@ -2,7 +2,7 @@
 
 from config.settings import Settings
 from engine.core.dutch import DutchParams
-from engine.core.state import Caps, DeskSettings, OrderRules, TicketRules
+from engine.core.state import Caps, DeskSettings, OrderRules, RepairRules, TicketRules
 from engine.domain.ids import EventId, UserId
 from engine.domain.ticket import Operator
 from engine.domain.units import SIZE_ONE, Ms, Size, Usdc
@@ -33,6 +33,9 @@ def desk_settings(settings: Settings) -> DeskSettings:
             retry_sleep_max_ms=Ms(settings.relayer.relayer_retry_sleep_ms),
         ),
         dutch=dutch_params(settings),
+        repair=RepairRules(
+            leg_timeout_ms=Ms(settings.dutch.leg_timeout_ms), cooldown_ms=Ms(settings.dutch.cooldown_ms)
+        ),
         reviewed={EventId(event): digest for event, digest in settings.rules.reviewed.items()},
     )
 

@@ -133,6 +133,8 @@ class DutchSection(Section):
     max_leg_loss_usdc: Money = 150_000_000
     max_residual_usdc: Money = 250_000_000
     stress_levels: Annotated[int, Field(ge=0, le=50)] = 1
+    leg_timeout_ms: Annotated[int, Field(gt=0, le=3_600_000)] = 30_000
+    cooldown_ms: Annotated[int, Field(ge=0, le=86_400_000)] = 60_000
 
 
 class RulesSection(Section):

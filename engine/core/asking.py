@@ -11,6 +11,7 @@ from engine.core import (
     halt,
     order_flow,
     reconcile,
+    repair_flow,
     resume_flow,
     review_flow,
     ticket,
@@ -24,6 +25,7 @@ from engine.domain.commands import (
     AskMerge,
     AskReconcile,
     AskRedeem,
+    AskRepair,
     AskResume,
     AskReview,
     AskWhy,
@@ -48,6 +50,7 @@ PRESSES: dict[TicketKind, Callable[[Desk, Asked, Press, Ticket], list[Effect]]] 
     TicketKind.ORDER: order_flow.press_order,
     TicketKind.AUTO: dutch_auto.press_auto,
     TicketKind.CHAIN: chain_flow.press_act,
+    TicketKind.REPAIR: dutch_flow.press_dutch,
 }
 
 
@@ -86,6 +89,7 @@ COMMANDS: dict[type, Callable[[Desk, Asked, Any], list[Effect]]] = {
     AskApprove: allowances.ask_approve,
     AskMerge: chain_flow.ask_act,
     AskRedeem: chain_flow.ask_act,
+    AskRepair: repair_flow.ask_repair,
     AskWhy: why.ask_why,
 }
 """One row for each command of `engine.domain.commands`."""

@@ -25,6 +25,7 @@ from engine.core import (
     proof,
     recheck,
     reconcile,
+    repair_flow,
     repeats,
     rules_watch,
     runner,
@@ -37,6 +38,7 @@ from engine.core import (
 from engine.core.grants import is_granted
 from engine.core.inventory import shares
 from engine.core.read_back import reach_back, read_account
+from engine.core.repair_case import enter_flight
 from engine.core.settling import review_flight, settle_timer, take_up
 from engine.core.state import Desk, Flight, live_orders
 from engine.domain.chain_events import ActEnded, AllowancesRead
@@ -89,6 +91,8 @@ from engine.domain.ticket import Ticket, TicketKind, TicketState
 from engine.domain.units import Ms
 from engine.domain.views import Gate
 
+FLYING = (TicketKind.DUTCH, TicketKind.ORDER, TicketKind.REPAIR)
+"""Kinds of tickets that lead to orders."""
 MOVES_ORDERS = (Restored, BatchCommitted, AccountRead, OrderLookedUp, UserTold)
 """Events after which an order may rest that did not rest before."""
 FEED_TIMER = "feed"
@@ -151,8 +155,8 @@ def _restore_flights(desk: Desk, event: Restored) -> None:
         mine = sorted(
             (o for o in event.orders if o.intent.ticket_id == sent.ticket_id), key=lambda o: o.intent.leg
         )
-        if sent.kind in (TicketKind.DUTCH, TicketKind.ORDER) and mine and sent.plan is not None:
-            desk.flights[sent.ticket_id] = Flight(
+        if sent.kind in FLYING and mine and sent.plan is not None:
+            flight = Flight(
                 ticket_id=sent.ticket_id,
                 event_id=sent.plan.event_id,
                 order_ids=tuple(o.order_id for o in mine),
@@ -160,8 +164,9 @@ def _restore_flights(desk: Desk, event: Restored) -> None:
                 witnesses=None,
                 ended_ms=_ended_before(sent, mine, event.fills),
             )
+            enter_flight(desk, flight)
             if sent.state is not TicketState.SENDING:
-                take_up(desk, desk.flights[sent.ticket_id])
+                take_up(desk, flight)
 
 
 def _ended_before(sent: Ticket, mine: list[OrderRecord], fills: tuple[Fill, ...]) -> Ms | None:
@@ -294,6 +299,7 @@ TIMERS: dict[str, Callable[[Desk, str, Ms], list[Effect]]] = {
     dutch_auto.AUTO_TIMER: lambda desk, key, at_ms: dutch_auto.auto_timer(desk, TicketId(key), at_ms),
     recheck.TIMER: lambda desk, key, at_ms: dutch_flow.recheck_timer(desk, TicketId(key), at_ms),
     act_proof.ACT_TIMER: lambda desk, _key, at_ms: act_proof.look_timer(desk, at_ms),
+    repair_flow.REMIND_TIMER: lambda desk, key, at_ms: repair_flow.remind(desk, TicketId(key), at_ms),
     "settle": lambda desk, key, at_ms: settle_timer(desk, TicketId(key), at_ms),
     repeats.CANCEL_ALL_TIMER: lambda _desk, _key, _at_ms: [CancelEverything()],
     history.ROUND_TIMER: lambda desk, _key, at_ms: history.go_on(desk, at_ms),

@@ -1,4 +1,4 @@
-"""The Dutch ticket, press by press: dry, confirm, send. Planned anew each time, never worse than the card.
+"""The Dutch ticket and its repair, press by press: dry, confirm, send. Never worse than the card.
 
 Every press plans anew on the present books. Terms worse than the card's do not go through: the card is shown
 again with the difference.
@@ -17,6 +17,8 @@ from engine.core.grants import grant_of, is_granted, not_granted
 from engine.core.inventory import confirmed, sellable
 from engine.core.order_terms import GTD_LEAD_MS
 from engine.core.proven_books import NEED_EVERY_BOOK, proven_books
+from engine.core.repair_case import enter_flight
+from engine.core.repair_plan import forgotten, plan_repair, worse_than
 from engine.core.resend import TOTAL_MS
 from engine.core.risk import closed, event_busy, no_tokens, review, room, success_pct
 from engine.core.rules_watch import rules_hold
@@ -31,6 +33,7 @@ from engine.domain.market import EventGroup
 from engine.domain.order import OrderIntent, TimeInForce
 from engine.domain.plan import Plan, PlanKind, PlanLeg, intent_of
 from engine.domain.refusal import Refusal, RefusalKind
+from engine.domain.repair import repaired_by
 from engine.domain.ticket import MOVES, Claim, Move, Ticket, TicketKind, TicketState
 from engine.domain.units import Ms, Size, Usdc
 
@@ -48,7 +51,7 @@ def open_dutch(desk: Desk, asked: Asked, command: OpenDutch) -> list[Effect]:
             f"expected the code of a watched event, found {command.code!r}; known: {known}. /dutch lists them"
         )
         return refuse(asked, subject, Refusal(RefusalKind.UNKNOWN_CODE, text))
-    busy = event_busy(desk, event_id, command.code)
+    busy = event_busy(desk, event_id, command.code, asked.at_ms)
     planned = busy or plan_now(desk, desk.events[event_id], command.sets, asked.at_ms)
     if isinstance(planned, Refusal):
         return refuse(asked, subject, planned)
@@ -146,6 +149,8 @@ def _requote(desk: Desk, asked: Asked, ticket: Ticket, move: Move) -> list[Effec
 def _plan_again(desk: Desk, ticket: Ticket, at_ms: Ms) -> Plan | Refusal:
     plan = ticket.plan
     assert plan is not None, f"expected a Dutch ticket to carry its plan: {ticket.ticket_id}"
+    if ticket.kind is TicketKind.REPAIR:
+        return _repair_again(desk, ticket, at_ms)
     event = desk.events.get(plan.event_id)
     if event is None:
         return Refusal(
@@ -153,6 +158,13 @@ def _plan_again(desk: Desk, ticket: Ticket, at_ms: Ms) -> Plan | Refusal:
         )
     wanted = None if ticket.wanted_sets is None else Size(ticket.wanted_sets)
     return plan_now(desk, event, wanted, at_ms)
+
+
+def _repair_again(desk: Desk, ticket: Ticket, at_ms: Ms) -> Plan | Refusal:
+    """Plan the same way out of the same broken ticket on the present books."""
+    way, broken = repaired_by(ticket)
+    flight = desk.flights.get(broken)
+    return forgotten(broken) if flight is None else plan_repair(desk, flight, way, at_ms)
 
 
 def _press_send(desk: Desk, asked: Asked, ticket: Ticket) -> list[Effect]:
@@ -191,14 +203,16 @@ def _send(desk: Desk, asked: Asked, ticket: Ticket, *, looked: bool) -> list[Eff
     """
     plan = ticket.plan
     assert plan is not None, f"expected a Dutch ticket to carry its plan: {ticket.ticket_id}"
-    refusal = closed(desk, reduces=plan.sells_only) or no_tokens(desk, len(plan.legs), asked.at_ms)
+    repairs = ticket.kind is TicketKind.REPAIR
+    refusal = closed(desk, reduces=plan.sells_only)
+    refusal = refusal or no_tokens(desk, len(plan.legs), asked.at_ms, repairs=repairs)
     if is_granted(ticket):
         refusal = refusal or not_granted(desk, ticket, plan, asked.at_ms)
         if refusal is not None:
             return given_up(desk, ticket, refusal, asked.at_ms)
     if refusal is not None:
         return refuse(asked, ticket.ticket_id, refusal)
-    worse = _worse_than(desk, plan, asked.at_ms)
+    worse = _worse_than(desk, ticket, plan, asked.at_ms)
     if worse is not None:
         return _back_to_dry(desk, asked, ticket, worse)
     approved = review(desk, plan, asked.at_ms)
@@ -230,8 +244,12 @@ def _back_to_dry(desk: Desk, asked: Asked, ticket: Ticket, refusal: Refusal) -> 
     ]
 
 
-def _worse_than(desk: Desk, plan: Plan, at_ms: Ms) -> Refusal | None:
+def _worse_than(desk: Desk, ticket: Ticket, plan: Plan, at_ms: Ms) -> Refusal | None:
     """Return what is worse now than on the card, None if the card's plan can be sent as it is."""
+    if ticket.kind is TicketKind.REPAIR:
+        broken = repaired_by(ticket)[1]
+        flight = desk.flights.get(broken)
+        return forgotten(broken) if flight is None else worse_than(desk, flight, plan, at_ms)
     event = desk.events.get(plan.event_id)
     if event is None:
         return Refusal(RefusalKind.STRUCTURE, f"{plan.code} is not in the catalogue any more")
@@ -284,13 +302,14 @@ def committed(desk: Desk, event: BatchCommitted) -> list[Effect]:
         standing.sent += 1
         standing.last = f"{ticket.ticket_id} {ticket.plan.code}: sent"
         standing.given_up.pop(ticket.plan.event_id, None)
-    desk.flights[ticket.ticket_id] = Flight(
+    flight = Flight(
         ticket_id=ticket.ticket_id,
         event_id=ticket.plan.event_id,
         order_ids=tuple(order.order_id for order in event.orders),
         sent_ms=event.at_ms,
         witnesses=(event.approved, event.grant),
     )
+    enter_flight(desk, flight)
     ids = ", ".join(order.order_id for order in event.orders)
     return [
         Reply(desk.committing.pop(ticket.ticket_id).request, view_of(desk, ticket)),

@@ -4,6 +4,7 @@ The end of a halt waits for a complete read of the account; a thawed event takes
 """
 
 from engine.core.read_back import read_account
+from engine.core.risk import dutch_stopped
 from engine.core.settling import view_of
 from engine.core.state import Desk
 from engine.core.ticket import may_open, moved, new_ticket, refuse
@@ -37,7 +38,8 @@ def _what_stands(desk: Desk) -> str:
     standing = desk.standing
     halted = [] if standing.halted is None else [f"halted: {standing.halted}"]
     tripped = [f"tripped: {breaker.value} ({detail})" for breaker, detail in standing.tripped.items()]
-    return "; ".join([*halted, *tripped])
+    stopped = [f"Dutch stopped: {desk.broken_in_a_row} broken in a row"] if dutch_stopped(desk) else []
+    return "; ".join([*halted, *tripped, *stopped])
 
 
 def _nothing_to_lift(desk: Desk, code: str) -> Refusal | None:
@@ -50,7 +52,7 @@ def _nothing_to_lift(desk: Desk, code: str) -> Refusal | None:
         if event_id not in desk.frozen:
             return Refusal(RefusalKind.NOT_HALTED, f"expected a frozen event, {code} takes plans")
         return None
-    if desk.standing.halted is None and not desk.standing.tripped:
+    if desk.standing.halted is None and not desk.standing.tripped and not dutch_stopped(desk):
         return Refusal(
             RefusalKind.NOT_HALTED, f"expected a halted desk, it is {desk.gate.value}: nothing to resume"
         )
@@ -86,6 +88,7 @@ def _lift(desk: Desk, asked: Asked, ticket: Ticket) -> list[Effect]:
     after, effects = moved(desk, ticket, Move.SEND, asked.at_ms, note="reconciling with the venue")
     desk.standing.rearm(f"resumed by {asked.operator.name}, reconciling with the venue", asked.at_ms)
     desk.tally = Tally()
+    desk.broken_in_a_row = 0
     desk.ended_trades.clear()
     return [
         *effects,
@@ -105,6 +108,7 @@ def _thaw(desk: Desk, asked: Asked, ticket: Ticket) -> list[Effect]:
     note = f"{ticket.subject} takes new plans again; what is held stays held"
     after, more = moved(desk, sent, Move.COMPLETE, asked.at_ms, note=note)
     if event_id is not None and desk.frozen.pop(event_id, None) is not None:
+        desk.cooling.pop(event_id, None)  # a person has looked
         effects.append(SaveFreeze(event_id, None))
     return [*effects, *more, Reply(asked.request, view_of(desk, after))]
 

@@ -30,6 +30,8 @@ LEARNED = (50, 95)
 """Whatever was learned, the odds stay within these percents."""
 TICKETS_LOOKED_AT = 200
 _ENDS = (TicketState.DONE, TicketState.BROKEN, TicketState.MISSED)
+BROKEN_MAX = 2
+"""So many broken tickets in a row stop Dutch (strategy 4.4)."""
 
 
 def reserved(desk: Desk) -> Usdc:
@@ -117,7 +119,7 @@ def success_pct(desk: Desk) -> int:
 
 def review(desk: Desk, plan: Plan, now_ms: Ms) -> Approved | Refusal:
     """Approve a plan for sending, or say which limit it breaks."""
-    refusal = closed(desk, reduces=plan.sells_only) or _held_back(desk, plan)
+    refusal = closed(desk, reduces=plan.sells_only) or _held_back(desk, plan, now_ms)
     if refusal is not None:
         return refusal
     form = unsendable(plan)
@@ -142,9 +144,13 @@ def review(desk: Desk, plan: Plan, now_ms: Ms) -> Approved | Refusal:
     return Approved(plan_id=plan.plan_id, spend_max=plan.spend_max, reviewed_ms=now_ms)
 
 
-def no_tokens(desk: Desk, legs: int, at_ms: Ms) -> Refusal | None:
-    """Return why the venue's rate limit does not admit the batch now: it takes all orders of one or none."""
-    waits = desk.rates.wait_ms(Bucket.ORDERS, legs, Purpose.PLAN, at_ms)
+def no_tokens(desk: Desk, legs: int, at_ms: Ms, *, repairs: bool = False) -> Refusal | None:
+    """Return why the venue's rate limit does not admit the batch now: it takes all orders of one or none.
+
+    A repair may use what is kept back for it.
+    """
+    purpose = Purpose.REPAIR if repairs else Purpose.PLAN
+    waits = desk.rates.wait_ms(Bucket.ORDERS, legs, purpose, at_ms)
     if waits == 0:
         return None
     left = desk.rates.remaining(Bucket.ORDERS, at_ms)
@@ -186,19 +192,22 @@ def closed(desk: Desk, *, reduces: bool = False) -> Refusal | None:
             )
 
 
-def _held_back(desk: Desk, plan: Plan) -> Refusal | None:
+def _held_back(desk: Desk, plan: Plan, at_ms: Ms) -> Refusal | None:
     """Return why the plan's event takes it not now. One order by itself may stand beside others like it.
 
-    What is frozen may still be sold: that is how the single shares of a broken ticket are got rid of.
+    What is frozen may still be sold, and repaired: that is how a broken ticket is got rid of. Whether a
+    repair may buy is its plan's affair (`engine.core.repair_case`).
     """
+    if plan.kind is PlanKind.REPAIR:
+        return event_flying(desk, plan.event_id, plan.code)
     if plan.kind is not PlanKind.ORDER:
-        return event_busy(desk, plan.event_id, plan.code)
+        return event_busy(desk, plan.event_id, plan.code, at_ms)
     sets = [
         flight.ticket_id
         for flight in desk.flights.values()
         if flight.event_id == plan.event_id
         and flight.ended_ms is None
-        and desk.tickets[flight.ticket_id].kind is TicketKind.DUTCH
+        and desk.tickets[flight.ticket_id].kind is not TicketKind.ORDER
     ]
     sets += [
         key
@@ -210,8 +219,14 @@ def _held_back(desk: Desk, plan: Plan) -> Refusal | None:
     return None
 
 
-def event_busy(desk: Desk, event_id: EventId, code: str) -> Refusal | None:
-    """Return why an event takes no new plan now: its rules, a freeze, or a plan of it still in flight."""
+def event_busy(desk: Desk, event_id: EventId, code: str, at_ms: Ms) -> Refusal | None:
+    """Return why an event takes no new plan now: a stop, its rules, a freeze, a pause, a plan in flight."""
+    if dutch_stopped(desk):
+        return Refusal(
+            RefusalKind.DUTCH_STOPPED,
+            f"{desk.broken_in_a_row} Dutch tickets in a row were filled only in part: no new plans; find out "
+            "why, then /resume",
+        )
     held = rules_hold(desk, event_id, code)
     if held is not None:
         return held
@@ -221,6 +236,22 @@ def event_busy(desk: Desk, event_id: EventId, code: str) -> Refusal | None:
             RefusalKind.FROZEN,
             f"{code} takes no new plans: {frozen}; look at what is held, then /resume {code}",
         )
+    pause_ms = desk.cooling.get(event_id, 0) - at_ms
+    if pause_ms > 0:
+        return Refusal(
+            RefusalKind.COOLING,
+            f"{code} takes no new plans for {-(-pause_ms // 1_000)} s: its last one broke; ask again then",
+        )
+    return event_flying(desk, event_id, code)
+
+
+def dutch_stopped(desk: Desk) -> bool:
+    """Tell whether too many tickets in a row have broken: no new plan until a resume."""
+    return desk.broken_in_a_row >= BROKEN_MAX
+
+
+def event_flying(desk: Desk, event_id: EventId, code: str) -> Refusal | None:
+    """Return which plan of an event is still in flight, None if there is none."""
     flying = [f.ticket_id for f in open_flights(desk) if f.event_id == event_id and f.ended_ms is None]
     flying += [key for key, pending in desk.committing.items() if pending.plan.event_id == event_id]
     if flying:

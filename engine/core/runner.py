@@ -86,7 +86,7 @@ def _planned(desk: Desk, group: EventGroup, at_ms: Ms) -> Plan | Refusal:
     """Return the event's best plan that can be sent, under a grant within what that has left."""
     grant = covering(desk, group.event_id)
     most = None if grant is None else Usdc(min(grant.per_plan, left(desk, grant)))
-    busy = event_busy(desk, group.event_id, group.code)
+    busy = event_busy(desk, group.event_id, group.code, at_ms)
     found = busy or plan_now(desk, group, None, at_ms, most=most)
     return found if isinstance(found, Refusal) else unsendable(found) or found
 

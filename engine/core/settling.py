@@ -6,16 +6,17 @@ fill. Sums are over fills read back as trades, so they equal the venue's ledger 
 
 from dataclasses import replace
 
+from engine.core.breaking import broken, healed, is_mended, short_repair, sum_line
 from engine.core.grants import grant_view
 from engine.core.leg_risk import dump_proceeds
+from engine.core.repair_case import REPAIRABLE, held_of, held_risk, plan_of, repairs_of, stock_of
+from engine.core.repair_plan import options_of
 from engine.core.state import POLL_SLACK_AFTER, Desk, Flight, fills_of, fills_of_order
 from engine.domain.book import LiveBook
 from engine.domain.effects import (
     Audit,
     Effect,
     LookUpOrder,
-    RaiseAlert,
-    SaveFreeze,
     SaveTicket,
     SetTimer,
     ShowTicket,
@@ -23,10 +24,11 @@ from engine.domain.effects import (
 from engine.domain.ids import TicketId
 from engine.domain.market import Side
 from engine.domain.order import OrderRecord, OrderState, Settlement
-from engine.domain.plan import LegRisk, PlanKind
+from engine.domain.plan import LegRisk
+from engine.domain.repair import repaired_by
 from engine.domain.ticket import MOVES, Claim, Move, Ticket, TicketKind, TicketState
-from engine.domain.units import LOT, USDC_ONE, Ms, Rounding, Size, Usdc, format_cents
-from engine.domain.views import Alert, LegResult, Severity, TicketResult, TicketView
+from engine.domain.units import LOT, USDC_ONE, Ms, Size, Usdc
+from engine.domain.views import LegResult, TicketResult, TicketView
 
 POLL_STEPS_MS = (0, 500, 1_000)
 """Pauses between reads of a ticket's trades until all are confirmed; the last one repeats."""
@@ -39,22 +41,50 @@ LOOK_BACK_MS = 600_000
 def result_of(desk: Desk, flight: Flight) -> TicketResult:
     """Return what the flight's orders and fills say now."""
     legs = tuple(_leg(desk, desk.orders[order_id]) for order_id in flight.order_ids)
-    fills = [f for order_id in flight.order_ids for f in fills_of_order(desk, order_id)]
-    plan = desk.tickets[flight.ticket_id].plan
-    assert plan is not None, f"expected a sent ticket to carry its plan: {flight.ticket_id}"
-    alone = plan.kind is PlanKind.ORDER
-    return TicketResult(
+    kind, plan = desk.tickets[flight.ticket_id].kind, plan_of(desk, flight)
+    by_itself = kind is TicketKind.ORDER
+    alone = TicketResult(
         legs=legs,
         sets=Size(min(leg.filled for leg in legs)),
-        cash=Usdc(sum(f.cash if alone or f.side is Side.BUY else -f.cash for f in fills)),
-        fees=Usdc(sum(f.fee for f in fills)),
-        per_set=Usdc(USDC_ONE) if alone else plan.per_set,
+        cash=Usdc(sum(leg.cash for leg in legs)) if by_itself else _paid(legs),
+        fees=Usdc(sum(leg.fee for leg in legs)),
+        per_set=Usdc(USDC_ONE) if by_itself else plan.per_set,
         unknown=sum(1 for leg in legs if leg.state is OrderState.UNKNOWN),
         settled=flight.settled,
         accounted=flight.accounted,
         sent_ms=flight.sent_ms,
         ended_ms=flight.ended_ms,
     )
+    match desk.tickets[flight.ticket_id].kind:
+        case TicketKind.ORDER:
+            return alone
+        case TicketKind.REPAIR:
+            return replace(alone, sets=Size(0), cash=_paid(legs))
+        case _:
+            return _with_repairs(desk, flight, alone)
+
+
+def _with_repairs(desk: Desk, flight: Flight, alone: TicketResult) -> TicketResult:
+    """Return the result of a ticket and its repairs together: what was paid, came back, and is still held."""
+    mended = list(repairs_of(desk, flight))
+    if not mended:
+        return alone
+    stock = stock_of(desk, flight)
+    return replace(
+        alone,
+        sets=stock.sets,
+        cash=stock.cash,
+        fees=stock.fees,
+        settled=alone.settled and all(repair.settled for repair in mended),
+        accounted=alone.accounted and all(repair.accounted for repair in mended),
+        repairs=tuple(_leg(desk, desk.orders[o]) for repair in mended for o in repair.order_ids),
+        pairs=stock.pairs,
+        loose=stock.loose,
+    )
+
+
+def _paid(legs: tuple[LegResult, ...]) -> Usdc:
+    return Usdc(sum(leg.cash if leg.side is Side.BUY else -leg.cash for leg in legs))
 
 
 def view_of(desk: Desk, ticket: Ticket) -> TicketView:
@@ -68,7 +98,8 @@ def view_of(desk: Desk, ticket: Ticket) -> TicketView:
             revision = 0 if act.ended_ms is None else 1
         standing = grant_view(desk, ticket)
         return TicketView(ticket, None, desk.balance, revision=revision, rules=rules, grant=standing, act=act)
-    return TicketView(ticket, result_of(desk, flight), desk.balance, flight.risk, flight.revision)
+    result = result_of(desk, flight)
+    return TicketView(ticket, result, desk.balance, flight.risk, flight.revision, repairs=flight.repairs)
 
 
 def _leg(desk: Desk, order: OrderRecord) -> LegResult:
@@ -82,6 +113,7 @@ def _leg(desk: Desk, order: OrderRecord) -> LegResult:
         cash=Usdc(sum(f.cash for f in fills)),
         fee=Usdc(sum(f.fee for f in fills)),
         reason=order.reason,
+        side=order.intent.side,
     )
 
 
@@ -94,7 +126,9 @@ def review_flight(desk: Desk, ticket_id: TicketId, at_ms: Ms) -> list[Effect]:
     if flight.accounted:
         effects += _end(desk, flight, orders, at_ms)
     state = desk.tickets[ticket_id].state
-    flight.risk = _held_risk(desk, flight, at_ms) if state is TicketState.BROKEN else None
+    is_broken = state is TicketState.BROKEN
+    flight.risk = _risk_of(desk, flight, at_ms) if is_broken else None
+    flight.repairs = options_of(desk, flight, at_ms) if is_broken else ()
     standing = _standing(desk, flight)
     if standing != flight.shown:
         aloud = state is TicketState.BROKEN and flight.shown[:1] != (state,)
@@ -103,6 +137,9 @@ def review_flight(desk: Desk, ticket_id: TicketId, at_ms: Ms) -> list[Effect]:
         effects.append(ShowTicket(view_of(desk, desk.tickets[ticket_id]), aloud=aloud))
     if all(order.state.is_final for order in orders) and not flight.settled:
         effects.append(_poll(flight, at_ms))
+    ticket = desk.tickets[ticket_id]
+    if ticket.kind is TicketKind.REPAIR and (broken := repaired_by(ticket)[1]) in desk.flights:
+        effects += review_flight(desk, broken, at_ms)
     return effects
 
 
@@ -127,13 +164,17 @@ def work_out_axes(desk: Desk, flight: Flight) -> None:
 
 def _standing(desk: Desk, flight: Flight) -> tuple[object, ...]:
     """Return what a sent ticket's card depends on, its state first."""
-    orders = [desk.orders[order_id] for order_id in flight.order_ids]
+    flights = (flight, *repairs_of(desk, flight))
+    orders = [desk.orders[order_id] for each in flights for order_id in each.order_ids]
     legs = tuple((order.state, held_of(desk, order), order.reason) for order in orders)
-    return desk.tickets[flight.ticket_id].state, flight.accounted, flight.settled, legs
+    axes = tuple((each.accounted, each.settled) for each in flights)
+    return desk.tickets[flight.ticket_id].state, axes, legs
 
 
-def _held_risk(desk: Desk, flight: Flight, at_ms: Ms) -> LegRisk:
+def _risk_of(desk: Desk, flight: Flight, at_ms: Ms) -> LegRisk:
     """Return what the held legs can lose: L0 if all single shares become worthless, L if dumped now."""
+    if plan_of(desk, flight).kind in REPAIRABLE:
+        return held_risk(desk, flight, at_ms)
     result = result_of(desk, flight)
     orders = [desk.orders[order_id] for order_id in flight.order_ids]
     # Of sets held, those of which any share was sold are broken up; what they were worth is at stake.
@@ -149,11 +190,6 @@ def _held_risk(desk: Desk, flight: Flight, at_ms: Ms) -> LegRisk:
             levels = desk.settings.dutch.stress_levels
             proceeds += dump_proceeds(book.bids, order.intent.fee, loose, stress_levels=levels)
     return LegRisk(bound=Usdc(max(0, hard - proceeds)), hard=Usdc(hard))
-
-
-def held_of(desk: Desk, order: OrderRecord) -> Size:
-    """Return what an order has filled and the venue has not undone."""
-    return Size(order.filled - _read_back(desk, order, Settlement.FAILED))
 
 
 def _read_back(desk: Desk, order: OrderRecord, *settlements: Settlement) -> int:
@@ -185,14 +221,15 @@ def settle_timer(desk: Desk, ticket_id: TicketId, at_ms: Ms) -> list[Effect]:
 
 
 def _end(desk: Desk, flight: Flight, orders: list[OrderRecord], at_ms: Ms) -> list[Effect]:
-    """Move the ticket to the end its legs have come to; late fills may move it again."""
+    """Move the ticket to the end its legs have come to; late fills and repairs may move it again."""
     ticket = desk.tickets[flight.ticket_id]
     held = [held_of(desk, order) for order in orders]
     whole = all(size >= order.intent.size for size, order in zip(held, orders, strict=True))
     some = any(held)
-    # An order by itself has no other legs to miss: whatever it got is what it came to.
-    alone = ticket.kind is TicketKind.ORDER
-    move = Move.COMPLETE if whole or (some and alone) else Move.SHORT if some else Move.NOTHING
+    # An order by itself has no other legs to miss, nor has a repair: whatever it got is what it came to.
+    alone = ticket.kind in (TicketKind.ORDER, TicketKind.REPAIR)
+    mended = not alone and is_mended(desk, flight)
+    move = Move.COMPLETE if whole or mended or (some and alone) else Move.SHORT if some else Move.NOTHING
     state = MOVES.get((ticket.state, move))
     if flight.ended_ms is None:
         flight.ended_ms = at_ms
@@ -200,34 +237,12 @@ def _end(desk: Desk, flight: Flight, orders: list[OrderRecord], at_ms: Ms) -> li
         return []
     ended = replace(ticket, state=state, version=ticket.version + 1)
     desk.tickets[ticket.ticket_id] = ended
-    # The freeze is stored first: after a crash in between the event must not be free.
-    return [
-        *(_broken(desk, flight, ended) if state is TicketState.BROKEN else []),
-        SaveTicket(ended, Claim(ticket.ticket_id, ticket.state, ticket.version)),
-        Audit(at_ms, ticket.owner, f"ticket {state.value}", ticket.ticket_id, _sum_line(desk, flight)),
-    ]
-
-
-def _broken(desk: Desk, flight: Flight, ticket: Ticket) -> list[Effect]:
-    plan = ticket.plan
-    assert plan is not None, f"expected a sent ticket to carry its plan: {ticket.ticket_id}"
-    reason = f"{ticket.ticket_id} was filled only in part"
-    desk.frozen[flight.event_id] = reason
-    missed = ", ".join(leg.name for leg in result_of(desk, flight).legs if leg.filled < leg.wanted)
-    alert = Alert(
-        key=f"broken:{ticket.ticket_id}",
-        severity=Severity.CRIT,
-        subject=f"broken {plan.code} {ticket.ticket_id}",
-        text=f"missed: {missed}. {_sum_line(desk, flight)}",
-        next_step=f"{plan.code} takes no new plans; see the card of {ticket.ticket_id} for what is held",
-    )
-    return [SaveFreeze(flight.event_id, reason), RaiseAlert(alert)]
-
-
-def _sum_line(desk: Desk, flight: Flight) -> str:
     result = result_of(desk, flight)
-    filled = sum(1 for leg in result.legs if leg.filled >= leg.wanted)
-    return (
-        f"{filled}/{len(result.legs)} legs filled, cash {format_cents(result.cash, Rounding.UP)} "
-        f"+ fees {format_cents(result.fees, Rounding.UP)} USDC"
-    )
+    # The freeze is stored first and lifted last: after a crash in between the event must not be free.
+    return [
+        *(broken(desk, flight, ended, result, at_ms) if state is TicketState.BROKEN else []),
+        SaveTicket(ended, Claim(ticket.ticket_id, ticket.state, ticket.version)),
+        Audit(at_ms, ticket.owner, f"ticket {state.value}", ticket.ticket_id, sum_line(result)),
+        *(healed(desk, flight) if state is TicketState.DONE and not alone else []),
+        *(short_repair(ended, result) if ticket.kind is TicketKind.REPAIR and not whole else []),
+    ]

@@ -22,6 +22,7 @@ from engine.domain.ids import ConditionId, EventId, OrderId, TicketId, TokenId, 
 from engine.domain.market import EventGroup
 from engine.domain.order import Fill, OrderRecord, Settlement
 from engine.domain.plan import LegRisk, Plan
+from engine.domain.repair import RepairOption
 from engine.domain.review import Review, RulesFreeze
 from engine.domain.ticket import Approved, Grant, Ticket
 from engine.domain.units import LOT, Ms, Usdc
@@ -70,6 +71,16 @@ class OrderRules:
 
 
 @dataclass(frozen=True, slots=True)
+class RepairRules:
+    """How a broken set is repaired (strategy 4.4)."""
+
+    leg_timeout_ms: Ms
+    """After so long without a whole repair only dumping is left."""
+    cooldown_ms: Ms
+    """An event takes no new plan for so long after a broken one, even when it is repaired."""
+
+
+@dataclass(frozen=True, slots=True)
 class DeskSettings:
     """All limits and parameters of the core."""
 
@@ -79,6 +90,7 @@ class DeskSettings:
     dutch: DutchParams
     reviewed: Mapping[EventId, str]
     """The TOML's entries: event id to the rules hash a person has read. Reviews in the ledger go before."""
+    repair: RepairRules = RepairRules(leg_timeout_ms=Ms(30_000), cooldown_ms=Ms(60_000))
 
 
 @dataclass(slots=True)
@@ -139,6 +151,8 @@ class Flight:
     """What the ticket's card was last shown with."""
     risk: LegRisk | None = None
     """What the legs held can lose now; only for a broken ticket."""
+    repairs: tuple[RepairOption, ...] = ()
+    """The ways out of a broken ticket when its card was last made."""
     revision: int = 0
     """Counts what the ticket's card was shown with, so that a late delivery cannot undo a newer one."""
 
@@ -206,9 +220,17 @@ class Desk:
     ended_trades: deque[EndedTrade] = field(default_factory=lambda: deque(maxlen=ENDED_TRADES_KEPT))
     """The newest trades that were confirmed or undone, oldest first."""
     flights: dict[TicketId, Flight] = field(default_factory=dict)
+    repairs: dict[TicketId, list[TicketId]] = field(default_factory=dict)
+    """Sent repairs by the broken ticket they are about, in the order they were sent."""
     proofs: dict[OrderId, Proof] = field(default_factory=dict)
     frozen: dict[EventId, str] = field(default_factory=dict)
-    """Events that a broken ticket froze, and why; a resume ticket lifts it."""
+    """Events that a broken ticket froze, and why; a resume lifts it, or a repair that leaves nothing."""
+    cooling: dict[EventId, Ms] = field(default_factory=dict)
+    """Until when an event takes no new plan after a broken one. Kept in memory."""
+    broken_in_a_row: int = 0
+    """Dutch tickets that broke since the last whole one; two stop Dutch until a resume. Kept in memory."""
+    left: set[TicketId] = field(default_factory=set)
+    """Broken tickets that somebody chose to leave: told again every ten minutes."""
     rules_frozen: dict[EventId, RulesFreeze] = field(default_factory=dict)
     """Events whose rules changed after a review; a review lifts it."""
     reviews: dict[EventId, Review] = field(default_factory=dict)

@@ -122,7 +122,7 @@ def scan(desk: Desk, at_ms: Ms) -> tuple[ScanRow, ...]:
     """Return every watched event with its best plan or its refusal, best first."""
     rows = []
     for group in desk.events.values():
-        planned = event_busy(desk, group.event_id, group.code) or plan_now(desk, group, None, at_ms)
+        planned = event_busy(desk, group.event_id, group.code, at_ms) or plan_now(desk, group, None, at_ms)
         books = {m.yes: desk.feeds.live(m.yes, at_ms) for m in group.markets}
         rows.append(scan_row(group, books, planned))
     return tuple(sorted(rows, key=lambda row: (-(row.margin or 0), row.ask_sum or 1 << 30, row.code)))

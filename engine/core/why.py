@@ -157,7 +157,7 @@ def _checks(
     desk: Desk, event: EventGroup, kind: PlanKind, best: Plan | Refusal, at_ms: Ms
 ) -> Iterator[Check]:
     """Yield what a plan must pass, in order; `best` is what the planner said."""
-    yield "event free", partial(event_busy, desk, event.event_id, event.code)
+    yield "event free", partial(event_busy, desk, event.event_id, event.code, at_ms)
     case = Case(event, kind, desk.reviewed, desk.settings.dutch.allow_other)
     for guard in GUARDS:
         yield guard.__name__.replace("_", " "), partial(guard, case)

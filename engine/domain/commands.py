@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from engine.domain.ids import OrderId, TicketId, TokenId
 from engine.domain.market import Side
 from engine.domain.order import TimeInForce
+from engine.domain.repair import RepairWay
 from engine.domain.ticket import Move
 from engine.domain.units import Ms, Price, Size, Usdc
 
@@ -36,6 +37,14 @@ class OpenAuto:
 @dataclass(frozen=True, slots=True)
 class StopAuto:
     """End every standing grant. Needs nothing and passes in every state; what was sent runs to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskRepair:
+    """Open a dry ticket that repairs a broken one; None takes the way that is best now."""
+
+    ticket_id: TicketId
+    way: RepairWay | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +159,7 @@ Command = (
     | OpenDutch
     | OpenAuto
     | StopAuto
+    | AskRepair
     | Press
     | ShowStatus
     | Kill

@@ -1,7 +1,7 @@
 """A plan: the legs to send, what they pay together, what can go wrong, under one fingerprint.
 
-All money in micro-dollars, sizes in micro-shares, prices in 1e-4. Plans are made by `engine.core.dutch`
-and, for one order by itself, by `engine.core.order_plan`.
+All money in micro-dollars, sizes in micro-shares, prices in 1e-4. Plans are made by `engine.core.dutch`, for
+one order by itself by `engine.core.order_plan`, and for what a broken set needs by `engine.core.repair_plan`.
 """
 
 from dataclasses import dataclass, field
@@ -29,6 +29,8 @@ class PlanKind(Enum):
     """NO bought of m outcomes, turned into m - 1 dollars and YES of the others, and these sold."""
     ORDER = "order"
     """One order by itself (`engine.core.order_flow`): no set, no margin, its limit is all it promises."""
+    REPAIR = "repair"
+    """What completes or unwinds a broken set (`engine.core.repair_plan`): legs of either side, any size."""
 
 
 class Sequencing(Enum):

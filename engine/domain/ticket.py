@@ -46,6 +46,8 @@ class TicketKind(Enum):
     """A standing grant: while it is in force (SENDING) the desk sends Dutch plans, each as its own ticket."""
     CHAIN = "chain"
     """One act on chain: a merge or a redemption. The act itself is stored, not its card."""
+    REPAIR = "repair"
+    """Completes or unwinds what a broken ticket holds (`engine.core.repair_flow`)."""
 
     @property
     def is_stored(self) -> bool:
@@ -169,7 +171,8 @@ class Ticket:
     """The message that carries the card; a press from any other message is refused."""
     subject: str = ""
     """Code of the event whose freeze a resume lifts, whose rules a review reads, whose shares are merged, or
-    to which a standing grant is limited; of a Dutch ticket the id of the grant that sent it. Else empty."""
+    to which a standing grant is limited; of a Dutch ticket the id of the grant that sent it; of a repair its
+    way and the broken ticket (`engine.domain.repair`). Else empty."""
     auto: AutoTerms | None = None
     """The terms of a standing grant; None for every other kind."""
 

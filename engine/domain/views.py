@@ -8,13 +8,17 @@ from enum import Enum
 
 from engine.domain.chain_act import ChainAct
 from engine.domain.ids import OrderId, TicketId
+from engine.domain.market import Side
 from engine.domain.order import OrderState
 from engine.domain.plan import LegRisk
 from engine.domain.refusal import Refusal
+from engine.domain.repair import RepairOption
 from engine.domain.review import Review, RuleChange
 from engine.domain.ticket import Operator, Ticket
 from engine.domain.units import USDC_ONE, Ms, Price, Size, Usdc
 from engine.domain.why import WhyView
+
+NO_SHARES = Size(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +33,12 @@ class LegResult:
     cash: Usdc
     fee: Usdc
     reason: str
+    side: Side = Side.BUY
 
 
 @dataclass(frozen=True, slots=True)
 class TicketResult:
-    """What a sent ticket has come to; sums are over the fills known, to the micro-dollar."""
+    """What a sent ticket has come to, its repairs included; sums over known fills, to the micro-dollar."""
 
     legs: tuple[LegResult, ...]
     sets: Size
@@ -51,15 +56,21 @@ class TicketResult:
     ended_ms: Ms | None
     per_set: Usdc = field(default=Usdc(USDC_ONE))
     """What a complete set pays (strategy 3.1); negative where sets are given up."""
+    repairs: tuple[LegResult, ...] = ()
+    """Orders of the tickets that repaired it."""
+    pairs: Size = NO_SHARES
+    """Shares that are paired with their complement: worth 1 each once merged."""
+    loose: tuple[tuple[str, Size], ...] = ()
+    """Shares beyond complete sets and pairs: name and size; in the worst case worth nothing."""
 
     @property
     def payout(self) -> Usdc:
-        """What the complete sets pay, once merged or resolved."""
-        return Usdc(self.sets * self.per_set // USDC_ONE)
+        """What the complete sets and pairs pay, once merged or resolved."""
+        return Usdc(self.sets * self.per_set // USDC_ONE + self.pairs)
 
     @property
     def margin_if_held(self) -> Usdc:
-        """What the complete sets pay minus all cash paid; they count only once merged or resolved."""
+        """What sets and pairs pay minus all cash paid; they count only once merged or resolved."""
         return Usdc(self.payout - self.cash - self.fees)
 
 
@@ -151,6 +162,8 @@ class TicketView:
     """How far a standing grant has come; None before its Send, after its end, and for every other kind."""
     act: ChainAct | None = None
     """What a ticket of an act on chain would do, does, or did; None for every other kind."""
+    repairs: tuple[RepairOption, ...] = ()
+    """Ways out of a broken ticket, the best first; empty while they cannot be priced."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ class Log:
         grant = covering(desk, group.event_id)
         if grant is None:
             return "no standing grant in force"
-        busy = event_busy(desk, group.event_id, group.code)
+        busy = event_busy(desk, group.event_id, group.code, now_ms)
         found = busy or plan_now(desk, group, None, now_ms, most=grant.per_plan)
         if not isinstance(found, Plan):
             return f"{found.kind.value}: {found.text}"

@@ -10,8 +10,8 @@ from engine.core.desk import step
 from engine.core.differences import LAG_MS
 from engine.core.inventory import sellable
 from engine.core.inventory import shares as shares_held
+from engine.core.repair_case import held_of
 from engine.core.risk import reserved, spent_today
-from engine.core.settling import held_of
 from engine.core.state import fills_of, live_orders, unfinished
 from engine.domain.commands import AskResume, Kill, OpenDutch, Press
 from engine.domain.effects import Audit, RaiseAlert, ReadAccount, Reply

@@ -10,6 +10,7 @@ from engine.domain.ids import ConditionId, EventId, OrderId, PlanId, TicketId, T
 from engine.domain.market import Side
 from engine.domain.order import OrderState
 from engine.domain.plan import LegRisk, Margin, Plan, PlanKind, PlanLeg
+from engine.domain.repair import RepairOption, RepairWay
 from engine.domain.review import Review, RuleChange
 from engine.domain.ticket import AutoTerms, Operator, Role, Ticket, TicketKind, TicketState
 from engine.domain.units import Ms, Price, Size, Usdc
@@ -132,6 +133,45 @@ def auto_ticket(state: TicketState, *, note: str = "", version: int = 1, subject
     terms = AutoTerms(Usdc(500_000_000), Usdc(250_000_000), Ms(2 * 3_600_000))
     plain = resume_ticket(state, version=version, note=note, subject=subject)
     return replace(plain, kind=TicketKind.AUTO, auto=terms)
+
+
+WAYS = (
+    RepairOption(RepairWay.COMPLETE, Usdc(6_802_000), "buy Hike @ 0.048", Price(490)),
+    RepairOption(RepairWay.UNWIND, Usdc(-11_660_001), "give back 3 legs", None),
+    RepairOption(RepairWay.LEAVE, Usdc(-183_030_000), "hold what is there", None),
+)
+REPAIR_WHY = "the best way out, at worst +6.80 USDC in all; unwind -11.67, leave -183.03"
+
+
+def repair_plan() -> Plan:
+    """Buys the missing leg and gives back a part of another, sold and as a pair."""
+    hike = plan_leg(0, "Hike", 480, 220, 9_600_000)
+    sold = replace(
+        plan_leg(1, "No change", 3_990, 800, 39_900_000),
+        side=Side.SELL,
+        size=Size(100_000_000),
+        limit=Price(3_980),
+        outlay_max=Usdc(0),
+    )
+    pair = replace(plan_leg(2, "NO Cut 25", 7_010, 500, 70_100_000), size=Size(100_000_000))
+    return replace(
+        make_plan(net=196_000_000),
+        plan_id=PlanId("r-77aa10"),
+        kind=PlanKind.REPAIR,
+        legs=(hike, sold, pair),
+        limited_by=REPAIR_WHY,
+        spend_max=Usdc(83_200_000),
+    )
+
+
+def repair_ticket(state: TicketState = TicketState.DRY, *, note: str = "", version: int = 1) -> Ticket:
+    return replace(
+        make_ticket(state, plan=repair_plan(), note=note, version=version),
+        ticket_id=TicketId("T-9R4Q"),
+        kind=TicketKind.REPAIR,
+        wanted_sets=None,
+        subject="both T-7K2F",
+    )
 
 
 REVIEWED_RULES = '["rules/1","9001"]'

@@ -23,6 +23,7 @@ from engine.domain.commands import (
     AskMerge,
     AskReconcile,
     AskRedeem,
+    AskRepair,
     AskResume,
     AskReview,
     AskWhy,
@@ -52,6 +53,7 @@ from tests.unit.bot.builders import (
     make_result,
     make_rules,
     make_ticket,
+    repair_ticket,
     resume_ticket,
     review_ticket,
 )
@@ -94,6 +96,8 @@ class FakeDesk:
                 return self._keep(replace(resume_ticket(TicketState.DRY), owner=operator, chat_id=chat_id))
             case AskReview():
                 return self._review(operator, chat_id, command.code)
+            case AskRepair():
+                return self._keep(replace(repair_ticket(), owner=operator, chat_id=chat_id))
             case Press():
                 return self._press(operator, command)
             case OpenAuto():

@@ -35,6 +35,7 @@ from engine.domain.views import (
     GrantsEndedView,
     GrantView,
     KillView,
+    LegResult,
     ReconcileView,
     RefusalView,
     ReviewsView,
@@ -66,6 +67,7 @@ from tests.unit.bot.builders import (
     FILLED,
     LOOK,
     NOW,
+    WAYS,
     auto_ticket,
     leg_result,
     make_plan,
@@ -73,6 +75,7 @@ from tests.unit.bot.builders import (
     make_rules,
     make_ticket,
     make_view,
+    repair_ticket,
     resume_ticket,
     review_ticket,
 )
@@ -199,6 +202,18 @@ def sold_result() -> TicketResult:
 def thaw(state: S, *, version: int = 1, note: str = "") -> Card:
     """Return the card of a ticket that lifts one event's freeze."""
     return cards.render(make_view(resume_ticket(state, version=version, note=note, subject="fed4")), LOOK)
+
+
+REPAIR_ORDERS = (
+    replace(leg_result("No change", cash=79_800_000), side=Side.SELL),
+    leg_result("Hike", OrderState.CANCELLED, filled=0, reason="cancelled: no liquidity"),
+)
+
+
+def repair(state: S = S.DRY, legs: tuple[LegResult, ...] = (), *, version: int = 1, note: str = "") -> Card:
+    """Return the card of a repair's ticket."""
+    result = replace(make_result(legs, settled=True), cash=Usdc(-79_800_000)) if legs else None
+    return cards.render(make_view(repair_ticket(state, version=version, note=note), result), LOOK)
 
 
 RULES_ALERT = Alert(
@@ -495,6 +510,54 @@ CARDS: dict[str, Callable[[], Card]] = {
         ),
         LOOK,
     ),
+    "broken_with_ways_out": lambda: cards.render(
+        replace(
+            make_view(make_ticket(S.BROKEN, version=4), make_result((*FILLED[:3], HIKE_REJECTED))),
+            held_risk=LegRisk(bound=Usdc(9_120_000), hard=Usdc(178_206_000)),
+            repairs=WAYS,
+        ),
+        LOOK,
+    ),
+    "broken_after_a_short_repair": lambda: cards.render(
+        replace(
+            make_view(
+                make_ticket(S.BROKEN, version=5),
+                replace(
+                    make_result((*FILLED[:3], HIKE_REJECTED)),
+                    repairs=REPAIR_ORDERS,
+                    loose=(("No change", Size(100_000_000)),),
+                ),
+            ),
+            repairs=WAYS[1:],
+        ),
+        LOOK,
+    ),
+    "done_repaired": lambda: cards.render(
+        make_view(
+            make_ticket(S.DONE, version=5),
+            replace(
+                make_result((*FILLED[:3], HIKE_REJECTED), settled=True),
+                repairs=REPAIR_ORDERS[:1],
+                sets=Size(0),
+                pairs=Size(100_000_000),
+                loose=(("Cut 25", Size(3_000_000)),),
+                cash=Usdc(104_000_000),
+            ),
+        ),
+        LOOK,
+    ),
+    "repair_dry": repair,
+    "repair_dry_moved": lambda: repair(
+        note="moved: the bids of Cut 25 have gone; nothing was sent", version=2
+    ),
+    "repair_confirm": lambda: repair(S.ARMED, version=2),
+    "repair_handed": lambda: repair(S.SENDING, version=3),
+    "repair_sending": lambda: repair(S.SENDING, REPAIR_ORDERS, version=3),
+    "repair_unknown": lambda: repair(S.SENDING, (HIKE_UNKNOWN,), version=3),
+    "repair_done": lambda: repair(S.DONE, REPAIR_ORDERS[:1], version=4),
+    "repair_short": lambda: repair(S.DONE, REPAIR_ORDERS, version=4),
+    "repair_missed": lambda: repair(S.MISSED, REPAIR_ORDERS[1:], version=4),
+    "repair_dropped": lambda: repair(S.DROPPED, version=2, note="dropped by Ana, nothing was sent"),
     "missed": lambda: cards.render(
         make_view(
             make_ticket(S.MISSED, version=4),
