@@ -200,8 +200,8 @@ def _constant(formula: Formula) -> Line:
 
 
 def _leg_cap(rung: Rung, leg: int, formula: Formula) -> LegCap | None:
-    if formula.max_leg is None:
-        return None
+    if formula.max_leg is None or rung.raw > formula.max_leg:
+        return None  # beyond it, an earlier level has the cap
     lots = rung.start + (formula.max_leg - rung.raw) // rung.price
     return LegCap(lots, leg) if lots < rung.end else None
 

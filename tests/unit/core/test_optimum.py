@@ -244,6 +244,15 @@ def test_cap_on_a_legs_cost_counts_deeper_levels_at_their_own_price():
     assert found(legs[:1], payout="0.44", max_leg="4.4299").lots == 1_099
 
 
+def test_cap_on_a_legs_proceeds_is_the_same_whatever_lies_behind_it():
+    """The level behind begins beyond the cap, and says nothing about it."""
+    near, deep = [("0.50", "10")], [("0.50", "10"), ("0.20", "50")]
+
+    for bids in (near, deep):
+        best = found([leg(bids, side=Side.SELL, fee=FREE)], payout="0", max_leg="3.05")
+        assert (best.lots, best.bound) == (610, Bound.LEG_NOTIONAL)
+
+
 def test_minimum_beyond_the_best_size_is_accepted_while_it_pays():
     """The optimum is 10; a minimum of 15 costs 5 sets at a loss of 1 cent each and still leaves 45 cents."""
     legs = [leg([("0.40", "10"), ("0.46", "90")], fee=FREE), leg([("0.55", "100")], fee=FREE, min_size="15")]
