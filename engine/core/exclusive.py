@@ -8,10 +8,14 @@ even where the flag is set: a set of them can pay nothing, or more than once. Wo
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 
 from engine.domain.market import EventGroup
 from engine.domain.refusal import Refusal, RefusalKind
 
+EVENTS_KEPT = 20_000
+"""More than the catalogue lists: the verdicts on their words are remembered."""
 _NUMBER = r"[$€£]?\d[\d.,]*\s*(?:k|m|mm|b|bn|t|tn|thousand|million|billion|trillion|%)?(?![a-z0-9])"
 _ORDINAL = r"(?:\d+|two|three|four|five|six|seven|eight|nine|ten)"
 _MONTH = (
@@ -59,52 +63,79 @@ _INDEPENDENT = re.compile(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    """The words of an event: title, rules, and name and question of every outcome."""
+
+    title: str
+    rules: str
+    outcomes: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    kind: RefusalKind
+    found: str
+
+
 def not_exclusive(event: EventGroup) -> Refusal | None:
     """Return why more than one outcome of this event may win by its words, None if none says so."""
-    return _several(event) or _top(event) or _dates(event) or _thresholds(event)
+    outcomes = tuple((market.name, market.question) for market in event.markets)
+    verdict = _judge(_Texts(event.title, event.rules_text, outcomes))
+    if verdict is None:
+        return None
+    return Refusal(
+        verdict.kind,
+        f"expected outcomes of {event.code} of which at most one can win, found {verdict.found}; it is never "
+        "traded as a set, whatever its flags say",
+    )
 
 
-def _several(event: EventGroup) -> Refusal | None:
-    said = _first(_SEVERAL, _texts(event)) or _first(_INDEPENDENT, [_plain(event.rules_text)])
+@lru_cache(maxsize=EVENTS_KEPT)
+def _judge(texts: _Texts) -> _Verdict | None:
+    """Judge words once: scans ask about every event again and again, and its words hardly ever change."""
+    return _several(texts) or _top(texts) or _dates(texts) or _thresholds(texts)
+
+
+def _several(texts: _Texts) -> _Verdict | None:
+    said = _first(_SEVERAL, _all(texts)) or _first(_INDEPENDENT, [_plain(texts.rules)])
     if said is None:
         return None
-    return _refusal(RefusalKind.SEVERAL_WINNERS, event, f'"{said}": several outcomes may win')
+    return _Verdict(RefusalKind.SEVERAL_WINNERS, f'"{said}": several outcomes may win')
 
 
-def _top(event: EventGroup) -> Refusal | None:
-    said = _first(_TOP, _texts(event))
+def _top(texts: _Texts) -> _Verdict | None:
+    said = _first(_TOP, _all(texts))
     if said is None:
         return None
-    return _refusal(RefusalKind.TOP_PLACES, event, f'"{said}": several outcomes may share it')
+    return _Verdict(RefusalKind.TOP_PLACES, f'"{said}": several outcomes may share it')
 
 
-def _dates(event: EventGroup) -> Refusal | None:
+def _dates(texts: _Texts) -> _Verdict | None:
     """Refuse deadlines that differ: what has happened by June has happened by July, too."""
-    names = [_plain(market.name) for market in event.markets]
+    names = [_plain(name) for name, _ in texts.outcomes]
     dated = [name for name in names if _DATE_ALONE.match(name)]
-    if len(set(dated)) > 1 and _BY_WHEN.search(_plain(event.title)):
-        return _refusal(RefusalKind.DATE_LADDER, event, f"deadlines {_pair(dated)}: one includes the other")
-    for texts in (names, [_plain(market.question) for market in event.markets]):
-        said = _ladder((text, _BY_DATE) for text in texts)
+    if len(set(dated)) > 1 and _BY_WHEN.search(_plain(texts.title)):
+        return _Verdict(RefusalKind.DATE_LADDER, f"deadlines {_pair(dated)}: one includes the other")
+    for row in (names, [_plain(question) for _, question in texts.outcomes]):
+        said = _ladder((text, _BY_DATE) for text in row)
         if said:
-            return _refusal(
-                RefusalKind.DATE_LADDER, event, f"deadlines {_pair(said)}: one includes the other"
-            )
+            return _Verdict(RefusalKind.DATE_LADDER, f"deadlines {_pair(said)}: one includes the other")
     return None
 
 
-def _thresholds(event: EventGroup) -> Refusal | None:
+def _thresholds(texts: _Texts) -> _Verdict | None:
     """Refuse two outcomes open to the same side: a price above 110k is above 100k, too.
 
     One open end on each side of a row of ranges is how exclusive ranges are written, and passes.
     """
-    for texts in ([m.name for m in event.markets], [m.question for m in event.markets]):
-        opened = [text for text in map(_plain, texts) if not _closed_on_both_sides(text)]
+    for row in zip(*texts.outcomes, strict=True):
+        opened = [text for text in map(_plain, row) if not _closed_on_both_sides(text)]
         for patterns in ((_UP, _UP_AFTER), (_DOWN, _DOWN_AFTER)):
             said = _ladder((text, pattern) for text in opened for pattern in patterns)
             if said:
                 found = f"thresholds {_pair(said)}: one includes the other"
-                return _refusal(RefusalKind.THRESHOLD_LADDER, event, found)
+                return _Verdict(RefusalKind.THRESHOLD_LADDER, found)
     return None
 
 
@@ -132,11 +163,11 @@ def _ladder(texts: Iterable[tuple[str, re.Pattern[str]]]) -> list[str]:
     return next((list(said) for said in steps.values() if len(said) > 1), [])
 
 
-def _texts(event: EventGroup) -> Iterator[str]:
-    yield _plain(event.title)
-    for market in event.markets:
-        yield _plain(market.question)
-        yield _plain(market.name)
+def _all(texts: _Texts) -> Iterator[str]:
+    yield _plain(texts.title)
+    for name, question in texts.outcomes:
+        yield _plain(question)
+        yield _plain(name)
 
 
 def _first(pattern: re.Pattern[str], texts: Iterable[str]) -> str | None:
@@ -149,11 +180,3 @@ def _plain(text: str) -> str:
 
 def _pair(said: list[str]) -> str:
     return " and ".join(f'"{words}"' for words in said[:2])
-
-
-def _refusal(kind: RefusalKind, event: EventGroup, found: str) -> Refusal:
-    return Refusal(
-        kind,
-        f"expected outcomes of {event.code} of which at most one can win, found {found}; it is never traded "
-        "as a set, whatever its flags say",
-    )
