@@ -17,7 +17,7 @@ from engine.domain.chain_act import ActKind, ActStage, ChainAct
 from engine.domain.commands import AskMerge, AskRedeem, Press
 from engine.domain.effects import Audit, CarryOut, Effect, ReadAccount, Reply
 from engine.domain.events import Asked
-from engine.domain.ids import TicketId, TokenId
+from engine.domain.ids import EventId, TokenId
 from engine.domain.market import EventGroup, Market
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import Move, Ticket, TicketKind
@@ -224,17 +224,18 @@ def _begin(desk: Desk, act: ChainAct, at_ms: Ms) -> list[Effect]:
     return [CarryOut(act), Audit(at_ms, None, f"{act.kind.value} begun", act.act_id, detail)]
 
 
-def merge_due(desk: Desk, at_ms: Ms, *, under: TicketId | None = None) -> list[Effect]:
-    """Begin the merge that brings most, for a standing permission; nothing while an act is under way.
+def merge_due(desk: Desk, event_id: EventId | None, at_ms: Ms) -> list[Effect]:
+    """Begin the merge that brings most, of one event or (None) of any; nothing while an act is under way.
 
-    The caller has checked the permission; `under` is its ticket, for the record. Returns the read of the
+    The caller has checked that somebody permitted it. Its end is told as an alert. Returns the read of the
     wallet where its shares were never compared: the next call after it begins the merge.
     """
     if desk.acts or closed(desk, reduces=True) is not None:
         return []
-    act = next(iter(possible_acts(desk, ActKind.MERGE, at_ms)), None)
+    acts = possible_acts(desk, ActKind.MERGE, at_ms)
+    act = next((act for act in acts if event_id in (None, act.event_id)), None)
     if act is None:
         return []
     if not _is_compared(desk, act):
         return [_read(desk, act, at_ms)]
-    return _begin(desk, replace(act, ticket_id=under), at_ms)
+    return _begin(desk, act, at_ms)

@@ -35,7 +35,7 @@ from engine.core import (
     venue_watch,
     watch,
 )
-from engine.core.grants import is_granted
+from engine.core.grants import granted_by
 from engine.core.inventory import shares
 from engine.core.read_back import reach_back, read_account
 from engine.core.repair_case import enter_flight
@@ -134,7 +134,7 @@ def restored(desk: Desk, event: Restored) -> list[Effect]:
     for flight in desk.flights.values():
         effects += review_flight(desk, flight.ticket_id, event.at_ms)
     for unfinished in [t for t in desk.tickets.values() if t.state.is_open or _is_cut_off(t)]:
-        its_own = unfinished.kind is TicketKind.AUTO or is_granted(unfinished)
+        its_own = unfinished.kind is TicketKind.AUTO or granted_by(desk, unfinished) is not None
         take_up_one = dutch_auto.taken_up if its_own else ticket.taken_up
         effects += take_up_one(desk, unfinished, event.at_ms)
     return [

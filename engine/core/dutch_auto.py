@@ -6,7 +6,7 @@ its budget is used, by any halt or tripped breaker, after two failed plans in a 
 
 from dataclasses import replace
 
-from engine.core.grants import grant_of, is_granted, left, overlapping, spent
+from engine.core.grants import grant_of, granted_by, left, overlapping, spent
 from engine.core.order_terms import MARKETABLE_MIN
 from engine.core.risk import closed
 from engine.core.settling import view_of
@@ -139,6 +139,8 @@ def _judge(desk: Desk, grant: StandingGrant, at_ms: Ms) -> None:
         assert ticket.plan is not None, f"expected {ticket_id} to carry a plan"
         grant.flying.remove(ticket_id)
         grant.last = f"{ticket_id} {ticket.plan.code}: {ticket.state.value}"
+        if ticket.kind is TicketKind.REPAIR:
+            continue  # the plan that it repairs has counted
         if ticket.state is TicketState.DONE:
             grant.whole += 1
             grant.failed_in_a_row = 0
@@ -196,7 +198,7 @@ def _ended(desk: Desk, ticket: Ticket, note: str, at_ms: Ms) -> tuple[Ticket, li
 
 def given_up(desk: Desk, ticket: Ticket, refusal: Refusal, at_ms: Ms) -> list[Effect]:
     """Close a ticket opened under a grant of which nothing was sent; its event rests for a while."""
-    assert is_granted(ticket), f"expected a ticket under a grant, was {ticket.ticket_id}"
+    assert granted_by(desk, ticket) is not None, f"expected a ticket under a grant, was {ticket.ticket_id}"
     assert ticket.plan is not None, f"expected {ticket.ticket_id} to carry a plan"
     _, effects = moved(desk, ticket, Move.DROP, at_ms, note=refusal.text)
     grant = grant_of(desk, ticket)
@@ -217,7 +219,7 @@ def rest(grant: StandingGrant, event_id: EventId, at_ms: Ms) -> None:
 
 def taken_up(desk: Desk, ticket: Ticket, at_ms: Ms) -> list[Effect]:
     """End, after a restart, what belongs to a standing grant and has sent nothing: none survives it."""
-    if is_granted(ticket):
+    if granted_by(desk, ticket) is not None:
         _, effects = moved(desk, ticket, Move.DROP, at_ms, note="the desk stopped before it was sent")
         return effects
     if ticket.state.is_open:

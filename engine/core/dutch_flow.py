@@ -13,7 +13,7 @@ from engine.core.draft import TYPE_OF
 from engine.core.dutch import Room, plan_kind, replan_within, tokens_of
 from engine.core.dutch_auto import given_up
 from engine.core.eligibility import ineligible, kinds_of
-from engine.core.grants import grant_of, is_granted, not_granted
+from engine.core.grants import grant_of, granted_by, not_granted
 from engine.core.inventory import confirmed, sellable
 from engine.core.order_terms import GTD_LEAD_MS
 from engine.core.proven_books import NEED_EVERY_BOOK, proven_books
@@ -206,7 +206,7 @@ def _send(desk: Desk, asked: Asked, ticket: Ticket, *, looked: bool) -> list[Eff
     repairs = ticket.kind is TicketKind.REPAIR
     refusal = closed(desk, reduces=plan.sells_only)
     refusal = refusal or no_tokens(desk, len(plan.legs), asked.at_ms, repairs=repairs)
-    if is_granted(ticket):
+    if granted_by(desk, ticket) is not None:
         refusal = refusal or not_granted(desk, ticket, plan, asked.at_ms)
         if refusal is not None:
             return given_up(desk, ticket, refusal, asked.at_ms)
@@ -222,7 +222,8 @@ def _send(desk: Desk, asked: Asked, ticket: Ticket, *, looked: bool) -> list[Eff
         tokens = tuple(leg.token_id for leg in plan.legs)
         return recheck.begin(desk, asked, ticket.ticket_id, ticket.version, tokens)
     # The machine moves here and now: a second press finds no such move. The row follows in the commit.
-    after, _ = moved(desk, ticket, Move.SEND, asked.at_ms, note=ticket.note if is_granted(ticket) else "")
+    note = "" if granted_by(desk, ticket) is None else ticket.note
+    after, _ = moved(desk, ticket, Move.SEND, asked.at_ms, note=note)
     grant = mint_grant(desk, after, approved, asked.at_ms)
     desk.committing[ticket.ticket_id] = PendingSend(asked.request, plan)
     claim = Claim(ticket.ticket_id, ticket.state, ticket.version)
@@ -232,7 +233,7 @@ def _send(desk: Desk, asked: Asked, ticket: Ticket, *, looked: bool) -> list[Eff
 
 def _back_to_dry(desk: Desk, asked: Asked, ticket: Ticket, refusal: Refusal) -> list[Effect]:
     """Show the card again with what moved, on a fresh plan where there is one; a grant's plan is given up."""
-    if is_granted(ticket):
+    if granted_by(desk, ticket) is not None:
         return given_up(desk, ticket, refusal, asked.at_ms)
     fresh = _plan_again(desk, ticket, asked.at_ms)
     plan = None if isinstance(fresh, Refusal) else fresh

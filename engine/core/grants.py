@@ -7,6 +7,7 @@ raises no cap: every plan is reviewed by `engine.core.risk` as if a person had p
 from engine.core.state import Desk, fills_of_order
 from engine.core.watches import StandingGrant
 from engine.domain.ids import EventId, TicketId
+from engine.domain.market import Side
 from engine.domain.plan import Plan
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import Ticket, TicketKind
@@ -14,14 +15,17 @@ from engine.domain.units import Ms, Rounding, Usdc, format_cents
 from engine.domain.views import GrantView
 
 
-def is_granted(ticket: Ticket) -> bool:
-    """Tell whether a ticket was opened under a standing grant and not by a press."""
-    return ticket.kind is TicketKind.DUTCH and bool(ticket.subject)
+def granted_by(desk: Desk, ticket: Ticket) -> TicketId | None:
+    """Return the standing grant under which a ticket was opened, in force or not; None for one of a press."""
+    if ticket.kind is TicketKind.DUTCH and ticket.subject:
+        return TicketId(ticket.subject)
+    return desk.runner.mending.get(ticket.ticket_id)
 
 
 def grant_of(desk: Desk, ticket: Ticket) -> StandingGrant | None:
-    """Return the grant in force under which a Dutch ticket was opened."""
-    return desk.runner.grants.get(TicketId(ticket.subject)) if is_granted(ticket) else None
+    """Return the grant in force under which a ticket was opened."""
+    granted = granted_by(desk, ticket)
+    return None if granted is None else desk.runner.grants.get(granted)
 
 
 def covering(desk: Desk, event_id: EventId) -> StandingGrant | None:
@@ -38,8 +42,11 @@ def overlapping(desk: Desk, event_id: EventId | None) -> StandingGrant | None:
 
 
 def spent(desk: Desk, grant: StandingGrant) -> Usdc:
-    """Return what is paid, fees included; a plan that is not settled counts at the most it may spend."""
-    return Usdc(sum(_cost(desk, ticket_id, most) for ticket_id, most in grant.reserved.items()))
+    """Return what is paid less what was sold for, fees included, and never less than nothing.
+
+    A plan that is not settled counts at the most it may spend.
+    """
+    return Usdc(max(0, sum(_cost(desk, ticket_id, most) for ticket_id, most in grant.reserved.items())))
 
 
 def left(desk: Desk, grant: StandingGrant) -> Usdc:
@@ -52,7 +59,7 @@ def _cost(desk: Desk, ticket_id: TicketId, most: Usdc) -> Usdc:
     if flight is None or not flight.settled:
         return most
     fills = [fill for order_id in flight.order_ids for fill in fills_of_order(desk, order_id)]
-    return Usdc(sum(fill.cash + fill.fee for fill in fills))
+    return Usdc(sum((fill.cash if fill.side is Side.BUY else -fill.cash) + fill.fee for fill in fills))
 
 
 def not_granted(desk: Desk, ticket: Ticket, plan: Plan, at_ms: Ms) -> Refusal | None:
@@ -60,11 +67,12 @@ def not_granted(desk: Desk, ticket: Ticket, plan: Plan, at_ms: Ms) -> Refusal | 
 
     The ticket's own reserve is part of what is spent already.
     """
-    if not is_granted(ticket):
+    granted = granted_by(desk, ticket)
+    if granted is None:
         return None
     grant = grant_of(desk, ticket)
     if grant is None or at_ms >= grant.expires_ms:
-        text = f"expected the standing grant {ticket.subject} in force, it has ended; nothing was sent"
+        text = f"expected the standing grant {granted} in force, it has ended; nothing was sent"
         return Refusal(RefusalKind.EXPIRED, text)
     return sent_before(desk, plan) or _too_dear(grant, plan, Usdc(grant.budget - spent(desk, grant)))
 

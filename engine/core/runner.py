@@ -8,11 +8,14 @@ import hashlib
 
 from engine.core import recheck
 from engine.core.best_kind import unsendable
+from engine.core.chain_flow import merge_due
 from engine.core.dutch_auto import rest
 from engine.core.dutch_flow import plan_now
 from engine.core.grants import covering, left, sent_before
+from engine.core.repair_case import plan_of
+from engine.core.repair_plan import choose, plan_repair, way_of
 from engine.core.risk import closed, event_busy, no_tokens, review
-from engine.core.state import Desk
+from engine.core.state import Desk, Flight
 from engine.core.ticket import moved, new_ticket
 from engine.core.verdicts import note_verdict
 from engine.core.watches import StandingGrant
@@ -23,7 +26,8 @@ from engine.domain.ids import EventId
 from engine.domain.market import EventGroup
 from engine.domain.plan import Plan
 from engine.domain.refusal import Refusal
-from engine.domain.ticket import Move, TicketKind
+from engine.domain.repair import RepairWay, repair_subject
+from engine.domain.ticket import Move, TicketKind, TicketState
 from engine.domain.units import Ms, Rounding, Usdc, format_cents, format_size
 from engine.domain.views import Alert, Severity
 
@@ -71,7 +75,35 @@ def scan_job(desk: Desk, at_ms: Ms) -> list[Effect]:
         else:
             desk.paying.discard(group.event_id)
     desk.paying &= desk.events.keys()
+    for grant in list(desk.runner.grants.values()):
+        effects += _settle(desk, grant, at_ms)
     return effects
+
+
+def _settle(desk: Desk, grant: StandingGrant, at_ms: Ms) -> list[Effect]:
+    """Repair what broke under a grant, and merge the pairs that are held in its scope."""
+    effects = merge_due(desk, grant.event_id, at_ms)
+    for ticket_id in list(grant.reserved):
+        if desk.tickets[ticket_id].state is TicketState.BROKEN and at_ms < grant.expires_ms:
+            effects += _mend(desk, grant, desk.flights[ticket_id], at_ms)
+    return effects
+
+
+def _mend(desk: Desk, grant: StandingGrant, broken: Flight, at_ms: Ms) -> list[Effect]:
+    """Send the cheapest way out of a broken plan; what may not be bought any more is given back."""
+    if _is_waiting(desk, broken.event_id):
+        return []
+    plan = choose(desk, broken, at_ms)
+    if isinstance(plan, Plan) and plan.spend_max > min(grant.per_plan, left(desk, grant)):
+        plan = plan_repair(desk, broken, RepairWay.UNWIND, at_ms)
+    if isinstance(plan, Refusal) or plan.spend_max > min(grant.per_plan, left(desk, grant)):
+        return []  # its card shows the ways out, and its alarm stands
+    refusal = closed(desk, reduces=plan.sells_only) or no_tokens(desk, len(plan.legs), at_ms, repairs=True)
+    reviewed = refusal or sent_before(desk, plan) or review(desk, plan, at_ms)
+    if isinstance(reviewed, Refusal):
+        return [Count("dutch_refused_total", reviewed.kind.value)]
+    subject = repair_subject(way_of(plan, plan_of(desk, broken)), broken.ticket_id)
+    return _open(desk, grant, plan, at_ms, kind=TicketKind.REPAIR, subject=subject)
 
 
 def _consider(desk: Desk, group: EventGroup, at_ms: Ms) -> list[Effect]:
@@ -131,6 +163,13 @@ def _execute(desk: Desk, grant: StandingGrant, group: EventGroup, plan: Plan, at
     assert plan.spend_max <= left(desk, grant), (
         f"expected {plan.plan_id} within what {grant.ticket_id} has left"
     )
+    return _open(desk, grant, plan, at_ms, kind=TicketKind.DUTCH, subject=grant.ticket_id)
+
+
+def _open(
+    desk: Desk, grant: StandingGrant, plan: Plan, at_ms: Ms, *, kind: TicketKind, subject: str
+) -> list[Effect]:
+    """Open and arm the ticket of a plan under a grant, and begin the last look that sends it."""
     owner = desk.tickets[grant.ticket_id]
     desk.runner.attempts += 1
     asked = Asked(
@@ -138,11 +177,13 @@ def _execute(desk: Desk, grant: StandingGrant, group: EventGroup, plan: Plan, at
         NO_REQUEST,
         owner.owner,
         owner.chat_id,
-        OpenDutch(group.code, None),
+        OpenDutch(plan.code, None),
         _entropy(f"{grant.ticket_id}:{owner.created_ms}:{desk.runner.attempts}:{plan.plan_id}"),
     )
     note = f"under the standing grant {grant.ticket_id}"
-    opened, saved = new_ticket(desk, asked, TicketKind.DUTCH, plan=plan, note=note, subject=grant.ticket_id)
+    opened, saved = new_ticket(desk, asked, kind, plan=plan, note=note, subject=subject)
+    if kind is TicketKind.REPAIR:
+        desk.runner.mending[opened.ticket_id] = grant.ticket_id
     armed, more = moved(desk, opened, Move.CONFIRM, at_ms, note=note)
     grant.reserved[armed.ticket_id] = plan.spend_max
     grant.flying.append(armed.ticket_id)

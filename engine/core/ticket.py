@@ -7,7 +7,7 @@ business (`dutch_flow`, `resume_flow`).
 
 from dataclasses import replace
 
-from engine.core.grants import grant_of, is_granted, not_granted
+from engine.core.grants import grant_of, granted_by, not_granted
 from engine.core.settling import view_of
 from engine.core.state import Desk
 from engine.domain.commands import Press
@@ -56,7 +56,7 @@ def may_open(desk: Desk, asked: Asked) -> Refusal | None:
         if t.owner == asked.operator
         and t.state.is_open
         and t.kind is not TicketKind.REVIEW
-        and not is_granted(t)
+        and granted_by(desk, t) is None
     ]
     if len(mine) >= desk.settings.tickets.open_max:
         return Refusal(

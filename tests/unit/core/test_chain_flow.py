@@ -351,8 +351,8 @@ def test_a_halted_desk_merges_nothing():
 def test_a_standing_permission_begins_one_merge_and_no_second():
     pairs = Pairs()
 
-    first = merge_due(pairs.desk, pairs.run.at_ms)
-    second = merge_due(pairs.desk, pairs.run.at_ms)
+    first = merge_due(pairs.desk, None, pairs.run.at_ms)
+    second = merge_due(pairs.desk, None, pairs.run.at_ms)
 
     assert only(first, CarryOut).act.yes_size == shares(40)
     assert second == []
@@ -360,7 +360,7 @@ def test_a_standing_permission_begins_one_merge_and_no_second():
 
 def test_an_act_without_a_ticket_tells_its_end_as_an_alert():
     pairs = Pairs()
-    act = only(merge_due(pairs.desk, pairs.run.at_ms), CarryOut).act
+    act = only(merge_due(pairs.desk, None, pairs.run.at_ms), CarryOut).act
     pairs.ended(act)
     pairs.merged()
     pairs.read()

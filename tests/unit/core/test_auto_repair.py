@@ -1,0 +1,102 @@
+"""What a standing grant does without a press after its plans: it repairs what broke and merges pairs."""
+
+import pytest
+
+from engine.domain.effects import CarryOut, FetchBooks, SendBatch
+from engine.domain.events import Job, JobDue
+from engine.domain.failure import PostClass
+from engine.domain.order import Settlement
+from engine.domain.ticket import TicketKind, TicketState
+from tests.support.builders import accepted, answer, event, shares, trade
+from tests.support.desk_run import DeskRun, of_kind, only
+from tests.unit.core.test_auto import SHUT, fill, granted, in_force, looked, sent
+from tests.unit.core.test_chain_flow import Pairs
+
+
+@pytest.fixture
+def run():
+    """A desk on two events that do not pay now."""
+    return DeskRun(event("fed3"), event("cpi3"), asks=SHUT).start()
+
+
+def broken(run):
+    """A plan under a grant of which the last leg was refused; returns the broken ticket's id."""
+    *filled, missed = sent(run)
+    run.answer(
+        *(accepted(order, order.intent.size) for order in filled),
+        answer(missed, PostClass.REFUSED, "not enough"),
+    )
+    confirmed = Settlement.CONFIRMED
+    run.told_by_stream(*(trade(o, name=f"t-{o.order_id}", settlement=confirmed) for o in filled))
+    assert run.ticket(missed.intent.ticket_id).state is TicketState.BROKEN
+    return missed.intent.ticket_id
+
+
+def scan(run):
+    return run.later(1_000).step(JobDue(run.at_ms, Job.DUTCH_SCAN))
+
+
+def test_a_plan_that_broke_under_a_grant_is_completed_without_a_press(run):
+    grant = granted(run)
+    ticket_id = broken(run)
+
+    batch = only(looked(run, scan(run)), SendBatch)
+    assert (batch.ticket.kind, batch.grant.user_id) == (
+        TicketKind.REPAIR,
+        run.ticket(grant.ticket_id).owner.user_id,
+    )
+    assert ticket_id in batch.ticket.subject
+    fill(run, run.commit(batch))
+
+    assert run.ticket(ticket_id).state is TicketState.DONE
+    assert in_force(run, grant)
+    assert run.desk.runner.grants[grant.ticket_id].failed == 1, "the repair is no second plan"
+
+
+def test_a_repair_is_not_sent_twice_while_its_last_look_is_under_way(run):
+    granted(run)
+    broken(run)
+
+    assert len(of_kind(scan(run), FetchBooks)) == 1
+    assert of_kind(scan(run), FetchBooks) == []
+
+
+def test_without_a_grant_in_force_a_broken_plan_waits_for_a_person(run):
+    grant = granted(run)
+    broken(run)
+    run.desk.runner.grants.pop(grant.ticket_id)
+
+    assert of_kind(scan(run), FetchBooks) == []
+
+
+def test_a_grant_that_ends_during_the_last_look_sends_no_repair(run):
+    grant = granted(run)
+    broken(run)
+    effects = scan(run)
+    run.desk.runner.grants.pop(grant.ticket_id)
+
+    assert not of_kind(looked(run, effects), SendBatch)
+
+
+def test_a_repair_counts_against_the_budget(run):
+    grant = granted(run)
+    broken(run)
+    before = run.desk.runner.grants[grant.ticket_id].reserved.copy()
+
+    batch = only(looked(run, scan(run)), SendBatch)
+
+    reserved = run.desk.runner.grants[grant.ticket_id].reserved
+    assert reserved == {**before, batch.ticket.ticket_id: batch.plan.spend_max}
+
+
+def test_a_grant_merges_the_pairs_in_its_scope_at_a_scan():
+    pairs = Pairs()
+    granted(pairs.run)
+
+    (act,) = of_kind(scan(pairs.run), CarryOut)
+
+    assert act.act.yes_size == shares(40)
+
+
+def test_without_a_grant_no_scan_merges():
+    assert of_kind(scan(Pairs().run), CarryOut) == []
