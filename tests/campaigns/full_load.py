@@ -3,8 +3,9 @@
 `python -m tests.campaigns.full_load --seconds 600 --open 1000 --seed 1`, in virtual time.
 
 Steady: orders are asked for without pause for so long, and cancelled by the hundred; the exchange enforces
-the lowest tier's buckets and the windows of the address, and must never have to answer 429 until everything is
-cancelled at once, which may overdraw the bucket for whatever left at the same moment. Restarted: the desk is killed with so many orders resting, some are filled meanwhile; it is ready within 5 s.
+the lowest tier's buckets and the windows of the address, and must never have to answer 429 until all is
+cancelled at once, which may overdraw the bucket for whatever left at the same moment. Restarted: the desk is
+killed with so many orders resting, some are filled meanwhile; it is ready within 5 s.
 """
 
 import argparse
