@@ -3,7 +3,7 @@
 `engine.core.settling` decides that it broke; this tells people and keeps the event back.
 """
 
-from engine.core.repair_case import plan_of, repairs_of, stock_of
+from engine.core.repair_case import plan_of, repairs_of, still_held, stock_of
 from engine.core.risk import BROKEN_MAX
 from engine.core.state import Desk, Flight
 from engine.domain.effects import Effect, RaiseAlert, SaveFreeze
@@ -25,9 +25,10 @@ def is_mended(desk: Desk, flight: Flight) -> bool:
     if not any(True for _ in repairs_of(desk, flight)):
         return False
     event = desk.events.get(flight.event_id)
-    stock = stock_of(desk, flight)
-    sets = stock.sets
-    return all(each.held - sets < _least(event, each.leg.token_id) for each in stock.legs)
+    # What was sold by hand or merged is gone: no repair can give it back.
+    held = {each.leg.token_id: still_held(desk, each) for each in stock_of(desk, flight).legs}
+    sets = min(held.values())
+    return all(size - sets < _least(event, token) for token, size in held.items())
 
 
 def _least(event: EventGroup | None, token: str) -> int:

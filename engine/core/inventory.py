@@ -32,6 +32,21 @@ def confirmed(desk: Desk, token: TokenId) -> Size:
 def sellable(desk: Desk, token: TokenId) -> Size:
     """Return the shares of one outcome that a new order may sell: settled ones that no sale has taken.
 
+    What is promised already is not sold twice.
+    """
+    return Size(max(0, confirmed(desk, token) - _promised(desk, token)))
+
+
+def free(desk: Desk, token: TokenId) -> Size:
+    """Return the shares of one outcome, unsettled ones included, that nothing has taken; never negative."""
+    holding = desk.positions.holdings.get(token)
+    held = 0 if holding is None else holding.held
+    return Size(max(0, held - _promised(desk, token)))
+
+
+def _promised(desk: Desk, token: TokenId) -> int:
+    """Return micro-shares of one outcome that may be gone soon.
+
     A sale that may still execute, is being committed, or is not ours has taken all it may sell; an act on
     chain whose end is not read back has taken what it converts.
     """
@@ -48,7 +63,7 @@ def sellable(desk: Desk, token: TokenId) -> Size:
         if leg.token_id == token and leg.side is Side.SELL
     )
     leaving = sum(act.taken(token) for act in desk.acts.values())
-    return Size(max(0, confirmed(desk, token) - ours - theirs - committing - leaving))
+    return ours + theirs + committing + leaving
 
 
 def _may_sell(desk: Desk, order: OrderRecord) -> int:

@@ -7,7 +7,7 @@ desk, changes nothing.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from engine.core.inventory import sellable
+from engine.core.inventory import free, sellable
 from engine.core.leg_risk import dump_proceeds
 from engine.core.repair import RepairCase, RepairLeg
 from engine.core.repair_walk import Costs
@@ -21,7 +21,7 @@ from engine.domain.order import OrderRecord, Settlement
 from engine.domain.plan import LegRisk, Plan, PlanKind, PlanLeg
 from engine.domain.repair import repaired_by
 from engine.domain.ticket import TicketKind
-from engine.domain.units import Ms, Size, Usdc
+from engine.domain.units import LOT, Ms, Size, Usdc
 
 REPAIRABLE = (PlanKind.BUY_SET, PlanKind.BUY_PAIR)
 
@@ -148,6 +148,28 @@ def case_of(desk: Desk, flight: Flight, at_ms: Ms, *, extra_ticks: int = 0) -> R
     )
 
 
+def still_held(desk: Desk, each: LegStock) -> Size:
+    """Return what is there of a leg's unpaired shares: a sale by hand or a merge may have taken some."""
+    holding = desk.positions.holdings.get(each.leg.token_id)
+    return _capped(each, Size(0) if holding is None else holding.held)
+
+
+def _untaken(desk: Desk, each: LegStock) -> Size:
+    """Return the same less what an order may still sell or an act on chain converts."""
+    return _capped(each, free(desk, each.leg.token_id))
+
+
+def _capped(each: LegStock, most: Size) -> Size:
+    # Below a lot it is the rounding that a ticket may end with, not a sale.
+    return Size(max(0, most)) if each.held - most >= LOT else each.held
+
+
+def taken_elsewhere(desk: Desk, flight: Flight) -> tuple[str, ...]:
+    """Return the names of the legs of which something else has sold, merged or may sell shares."""
+    legs = stock_of(desk, flight).legs
+    return tuple(each.leg.name for each in legs if _untaken(desk, each) < each.held)
+
+
 def _may_buy(desk: Desk, plan: Plan, event: EventGroup | None) -> bool:
     """Tell whether missing legs may still be bought: after a change of the rules only dumping is left."""
     if event is None or rules_hash(event) != plan.rules_hash:
@@ -162,6 +184,7 @@ def _leg(desk: Desk, each: LegStock, plan: Plan, event: EventGroup | None, at_ms
     tradable = market is not None and market.terms.tradable and market.terms.fee is not None
     other = leg.token_id if market is None else market.no if market.yes == leg.token_id else market.yes
     is_leg = any(other == one.token_id for one in plan.legs)
+    held = _untaken(desk, each)
     asks, bids = _sides(desk, leg.token_id, at_ms) if tradable else ((), ())
     return RepairLeg(
         number=leg.number,
@@ -172,8 +195,8 @@ def _leg(desk: Desk, each: LegStock, plan: Plan, event: EventGroup | None, at_ms
         tick=leg.tick if market is None else market.terms.tick,
         fee=leg.fee if market is None or market.terms.fee is None else market.terms.fee,
         min_size=leg.size if market is None else market.terms.min_size,
-        held=each.held,
-        sellable=Size(min(each.held, sellable(desk, leg.token_id))),
+        held=held,
+        sellable=Size(min(held, sellable(desk, leg.token_id))),
         asks=asks,
         bids=bids,
         other=other,

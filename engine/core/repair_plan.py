@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.core.repair import Remedies, Remedy, RepairCase, RepairLeg, price_remedies
-from engine.core.repair_case import REPAIRABLE, case_of, plan_of, repairs_of
+from engine.core.repair_case import REPAIRABLE, case_of, plan_of, repairs_of, taken_elsewhere
 from engine.core.repair_walk import Trade, Walk
 from engine.core.state import Desk, Flight
 from engine.domain.book import LiveBook
@@ -311,6 +311,11 @@ def choose(desk: Desk, flight: Flight, at_ms: Ms) -> Plan | Refusal:
         text = (
             f"expected at most {TRIES_MAX} repairs of {flight.ticket_id} by itself, found {tries}: look at it"
         )
+        return Refusal(RefusalKind.NO_REPAIR, text)
+    gone = taken_elsewhere(desk, flight)
+    if gone:
+        # Whoever sold them may want the rest gone, too: nothing is bought to complete a set that was left.
+        text = f"expected all that {flight.ticket_id} holds, found {gone[0]} sold, merged or on sale"
         return Refusal(RefusalKind.NO_REPAIR, text)
     late = flight.ended_ms is not None and at_ms - flight.ended_ms > desk.settings.repair.leg_timeout_ms
     dump = late or tries == TRIES_MAX - 1
