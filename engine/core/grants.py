@@ -10,6 +10,7 @@ from engine.domain.ids import EventId, TicketId
 from engine.domain.market import Side
 from engine.domain.plan import Plan
 from engine.domain.refusal import Refusal, RefusalKind
+from engine.domain.repair import repaired_by
 from engine.domain.ticket import Ticket, TicketKind
 from engine.domain.units import Ms, Rounding, Usdc, format_cents
 from engine.domain.views import GrantView
@@ -42,11 +43,17 @@ def overlapping(desk: Desk, event_id: EventId | None) -> StandingGrant | None:
 
 
 def spent(desk: Desk, grant: StandingGrant) -> Usdc:
-    """Return what is paid less what was sold for, fees included, and never less than nothing.
+    """Return what its plans have cost, fees included, and each never less than nothing.
 
-    A plan that is not settled counts at the most it may spend.
+    What a repair sells comes off the plan it repairs, no more: other sales must not raise what a grant may
+    buy. A plan that is not settled counts at the most it may spend.
     """
-    return Usdc(max(0, sum(_cost(desk, ticket_id, most) for ticket_id, most in grant.reserved.items())))
+    costs: dict[TicketId, int] = {}
+    for ticket_id, most in grant.reserved.items():
+        ticket = desk.tickets[ticket_id]
+        about = repaired_by(ticket)[1] if ticket.kind is TicketKind.REPAIR else ticket_id
+        costs[about] = costs.get(about, 0) + _cost(desk, ticket_id, most)
+    return Usdc(sum(max(0, cost) for cost in costs.values()))
 
 
 def left(desk: Desk, grant: StandingGrant) -> Usdc:
