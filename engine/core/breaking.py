@@ -10,7 +10,7 @@ from engine.domain.effects import Effect, RaiseAlert, SaveFreeze
 from engine.domain.ids import TicketId
 from engine.domain.market import EventGroup
 from engine.domain.repair import repaired_by
-from engine.domain.ticket import Ticket
+from engine.domain.ticket import Ticket, TicketState
 from engine.domain.units import LOT, Ms, Rounding, format_cents, format_size
 from engine.domain.views import Alert, Severity, TicketResult
 
@@ -24,7 +24,9 @@ def is_mended(desk: Desk, flight: Flight) -> bool:
     """Tell whether repairs have left nothing that an order could still give back or complete."""
     if not any(True for _ in repairs_of(desk, flight)):
         return False
-    event = desk.events.get(flight.event_id)
+    event = desk.events.get(flight.event_id) or desk.unlisted.get(flight.event_id)
+    if event is None and desk.tickets[flight.ticket_id].state is TicketState.DONE:
+        return True  # without the event's minimum sizes, as before the first read, it stays what it was
     # What was sold by hand or merged is gone: no repair can give it back.
     held = {each.leg.token_id: still_held(desk, each) for each in stock_of(desk, flight).legs}
     sets = min(held.values())
@@ -44,7 +46,8 @@ def broken(desk: Desk, flight: Flight, ticket: Ticket, result: TicketResult, at_
     reason = freeze_reason(ticket.ticket_id)
     desk.frozen[flight.event_id] = reason
     desk.cooling[flight.event_id] = Ms(at_ms + desk.settings.repair.cooldown_ms)
-    desk.broken_in_a_row += 1
+    if not any(True for _ in repairs_of(desk, flight)):
+        desk.broken_in_a_row += 1  # one that was repaired has broken before, and has counted then
     missed = ", ".join(leg.name for leg in result.legs if leg.filled < leg.wanted)
     alert = Alert(
         key=f"broken:{ticket.ticket_id}",

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engine.core.order_terms import MARKETABLE_MIN
 from engine.core.repair import Remedies, Remedy, RepairCase, RepairLeg, price_remedies
 from engine.core.repair_case import REPAIRABLE, case_of, plan_of, repairs_of, taken_elsewhere
 from engine.core.repair_walk import Trade, Walk
@@ -28,6 +29,7 @@ from engine.domain.units import (
     Ms,
     Rounding,
     Usdc,
+    divide,
     format_cents,
     format_price,
     format_size,
@@ -245,7 +247,7 @@ def worse_than(desk: Desk, flight: Flight, plan: Plan, at_ms: Ms) -> Refusal | N
     before = min(after.values())
     worth = 0
     for leg in plan.legs:
-        about = next(one for one in case.legs if leg.token_id in (one.token_id, one.other))
+        about = _about(case, leg)
         found = _trade_now(case, about, leg)
         if isinstance(found, Refusal):
             return found
@@ -255,6 +257,13 @@ def worse_than(desk: Desk, flight: Flight, plan: Plan, at_ms: Ms) -> Refusal | N
     if worth + min(after.values()) - before <= 0 or min(after.values()) < before:
         return _moved("holding what is there is no worse any more")
     return None
+
+
+def _about(case: RepairCase, leg: PlanLeg) -> RepairLeg:
+    """Return which leg an order is about: its own token's, else the one whose complement it buys."""
+    # Both legs of a pair are each other's complement: the own token decides.
+    own = next((one for one in case.legs if one.token_id == leg.token_id), None)
+    return own or next(one for one in case.legs if one.other == leg.token_id)
 
 
 def _trade_now(case: RepairCase, about: RepairLeg, leg: PlanLeg) -> Trade | Refusal:
@@ -267,8 +276,6 @@ def _trade_now(case: RepairCase, about: RepairLeg, leg: PlanLeg) -> Trade | Refu
         return _moved(
             f"expected {format_size(leg.size)} {about.name} to give back, found {format_size(have)}"
         )
-    if not sells and not pairs and about.held + leg.size > max(case.wanted, leg.size):
-        return _moved(f"{about.name} has been filled meanwhile")
     levels = about.bids if sells else about.other_asks if pairs else about.asks
     walk = Walk(
         about.number,
@@ -280,6 +287,11 @@ def _trade_now(case: RepairCase, about: RepairLeg, leg: PlanLeg) -> Trade | Refu
         costs=case.costs,
         pairs=pairs,
     )
+    missing = max(0, case.wanted // LOT - about.held // LOT)
+    # The venue takes no less than its minimum, even of a leg that lacks less.
+    least = max(divide(about.min_size, LOT, Rounding.UP), walk.lots_worth(MARKETABLE_MIN) or 0)
+    if not sells and not pairs and (missing == 0 or leg.size // LOT > max(missing, least)):
+        return _moved(f"{about.name} has been filled meanwhile")
     now = walk.trade(leg.size // LOT)
     if now is None or (now.worst < leg.limit if sells else now.worst > leg.limit):
         return _moved(
