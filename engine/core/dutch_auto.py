@@ -139,16 +139,17 @@ def _judge(desk: Desk, grant: StandingGrant, at_ms: Ms) -> None:
         assert ticket.plan is not None, f"expected {ticket_id} to carry a plan"
         grant.flying.remove(ticket_id)
         grant.last = f"{ticket_id} {ticket.plan.code}: {ticket.state.value}"
+        nothing_left = ticket.state in (TicketState.REFUSED, TicketState.EXPIRED, TicketState.DROPPED)
+        if nothing_left:
+            grant.reserved.pop(ticket_id)
         if ticket.kind is TicketKind.REPAIR:
+            if nothing_left:
+                rest(grant, ticket.plan.event_id, at_ms, repairs=True)
             continue  # the plan that it repairs has counted
         if ticket.state is TicketState.DONE:
             grant.whole += 1
             grant.failed_in_a_row = 0
             continue
-        if ticket.state in (TicketState.REFUSED, TicketState.EXPIRED, TicketState.DROPPED):
-            grant.reserved.pop(ticket_id)  # nothing of it left
-        if ticket.state is TicketState.REFUSED:
-            grant.sent -= 1
         grant.failed += ticket.state is not TicketState.REFUSED
         grant.failed_in_a_row += 1
         grant.pauses[ticket.plan.event_id] = Ms(at_ms + COOLDOWN_MS)
@@ -162,9 +163,17 @@ def _over(desk: Desk, grant: StandingGrant, at_ms: Ms) -> str | None:
         return f"{grant.failed_in_a_row} plans in a row failed, the last one: {grant.last}"
     if at_ms >= grant.expires_ms:
         return "its time is over"
-    if not grant.flying and left(desk, grant) < MARKETABLE_MIN:
+    if not _under_way(desk, grant) and left(desk, grant) < MARKETABLE_MIN:
         return "its budget is used"
     return None
+
+
+def _under_way(desk: Desk, grant: StandingGrant) -> bool:
+    """Tell whether a grant has work left beside new plans: what flies, is not settled, or is broken."""
+    flights = [desk.flights[ticket_id] for ticket_id in grant.reserved if ticket_id in desk.flights]
+    return bool(grant.flying) or any(
+        not flight.settled or desk.tickets[flight.ticket_id].state is TicketState.BROKEN for flight in flights
+    )
 
 
 def _end(desk: Desk, grant: StandingGrant, why: str, at_ms: Ms, *, aloud: bool) -> list[Effect]:
@@ -206,15 +215,16 @@ def given_up(desk: Desk, ticket: Ticket, refusal: Refusal, at_ms: Ms) -> list[Ef
         grant.flying.remove(ticket.ticket_id)
         del grant.reserved[ticket.ticket_id]
         grant.last = f"{ticket.plan.code} not sent: {refusal.text}"
-        rest(grant, ticket.plan.event_id, at_ms)
+        rest(grant, ticket.plan.event_id, at_ms, repairs=ticket.kind is TicketKind.REPAIR)
     return [*effects, Count("dutch_refused_total", refusal.kind.value)]
 
 
-def rest(grant: StandingGrant, event_id: EventId, at_ms: Ms) -> None:
-    """Let an event take no plan under a grant for a while, longer each time in a row."""
+def rest(grant: StandingGrant, event_id: EventId, at_ms: Ms, *, repairs: bool = False) -> None:
+    """Let an event take no plan, or no repair, under a grant for a while, longer each time in a row."""
     times = grant.given_up.get(event_id, 0)
     grant.given_up[event_id] = times + 1
-    grant.pauses[event_id] = Ms(at_ms + min(GIVEN_UP_MAX_MS, GIVEN_UP_MS << min(times, 10)))
+    pauses = grant.mend_pauses if repairs else grant.pauses
+    pauses[event_id] = Ms(at_ms + min(GIVEN_UP_MAX_MS, GIVEN_UP_MS << min(times, 10)))
 
 
 def taken_up(desk: Desk, ticket: Ticket, at_ms: Ms) -> list[Effect]:

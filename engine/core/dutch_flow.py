@@ -300,7 +300,7 @@ def committed(desk: Desk, event: BatchCommitted) -> list[Effect]:
     desk.runner.sent_plans.add(ticket.plan.plan_id)
     standing = grant_of(desk, ticket)
     if standing is not None:
-        standing.sent += 1
+        standing.sent += ticket.kind is TicketKind.DUTCH
         standing.last = f"{ticket.ticket_id} {ticket.plan.code}: sent"
         standing.given_up.pop(ticket.plan.event_id, None)
     flight = Flight(

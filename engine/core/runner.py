@@ -91,7 +91,7 @@ def _settle(desk: Desk, grant: StandingGrant, at_ms: Ms) -> list[Effect]:
 
 def _mend(desk: Desk, grant: StandingGrant, broken: Flight, at_ms: Ms) -> list[Effect]:
     """Send the cheapest way out of a broken plan; what may not be bought any more is given back."""
-    if _is_waiting(desk, broken.event_id):
+    if at_ms < grant.mend_pauses.get(broken.event_id, at_ms) or _is_waiting(desk, broken.event_id):
         return []
     plan = choose(desk, broken, at_ms)
     if isinstance(plan, Plan) and plan.spend_max > min(grant.per_plan, left(desk, grant)):

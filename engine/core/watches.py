@@ -79,6 +79,8 @@ class StandingGrant:
     failed_in_a_row: int = 0
     pauses: dict[EventId, Ms] = field(default_factory=dict)
     """Until when an event takes no plan under it."""
+    mend_pauses: dict[EventId, Ms] = field(default_factory=dict)
+    """The same for a repair: the pause after a plan that failed must not keep its repair back."""
     given_up: dict[EventId, int] = field(default_factory=dict)
     """How many plans of an event in a row were given up before they were sent."""
     last: str = ""
