@@ -143,6 +143,10 @@ def _book(desk: Desk, act: ChainAct, account: AccountState, at_ms: Ms) -> list[E
 def _close(desk: Desk, act: ChainAct, at_ms: Ms) -> list[Effect]:
     """End an act for good: it is stored, told on its card, or as an alert where that is gone."""
     desk.acts.pop(act.act_id, None)
+    if act.stage is ActStage.FAILED and act.ticket_id is None:
+        # Begun under a grant: what failed once is not tried again at every scan.
+        for grant in desk.runner.grants.values():
+            grant.failed_merges.add(act.condition_id)
     detail = f"{act.kind.value} {act.code} {act.name}: {words(act)}"
     effects: list[Effect] = [
         SaveAct(act),

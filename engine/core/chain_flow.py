@@ -4,6 +4,7 @@ What an act takes is settled, is promised to no sale, and was compared with the 
 is carried out; `engine.core.act_proof` books it when the wallet shows it.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from engine.core.conversions import ConversionCosts, should_merge
@@ -17,7 +18,7 @@ from engine.domain.chain_act import ActKind, ActStage, ChainAct
 from engine.domain.commands import AskMerge, AskRedeem, Press
 from engine.domain.effects import Audit, CarryOut, Effect, ReadAccount, Reply
 from engine.domain.events import Asked
-from engine.domain.ids import EventId, TokenId
+from engine.domain.ids import ConditionId, EventId, TokenId
 from engine.domain.market import EventGroup, Market
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import Move, Ticket, TicketKind
@@ -224,16 +225,20 @@ def _begin(desk: Desk, act: ChainAct, at_ms: Ms) -> list[Effect]:
     return [CarryOut(act), Audit(at_ms, None, f"{act.kind.value} begun", act.act_id, detail)]
 
 
-def merge_due(desk: Desk, event_id: EventId | None, at_ms: Ms) -> list[Effect]:
+def merge_due(
+    desk: Desk, event_id: EventId | None, at_ms: Ms, *, spare: Collection[ConditionId] = ()
+) -> list[Effect]:
     """Begin the merge that brings most, of one event or (None) of any; nothing while an act is under way.
 
+    The markets in `spare` are left as they are.
     The caller has checked that somebody permitted it. Its end is told as an alert. Returns the read of the
     wallet where its shares were never compared: the next call after it begins the merge.
     """
     if desk.acts or closed(desk, reduces=True) is not None:
         return []
     acts = possible_acts(desk, ActKind.MERGE, at_ms)
-    act = next((act for act in acts if event_id in (None, act.event_id)), None)
+    allowed = (act for act in acts if event_id in (None, act.event_id) and act.condition_id not in spare)
+    act = next(allowed, None)
     if act is None:
         return []
     if not _is_compared(desk, act):

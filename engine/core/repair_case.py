@@ -15,12 +15,12 @@ from engine.core.risk import room
 from engine.core.rules_watch import rules_hold
 from engine.core.state import Desk, Flight, fills_of, fills_of_order
 from engine.domain.book import Level, LiveBook
-from engine.domain.ids import TokenId
+from engine.domain.ids import ConditionId, TokenId
 from engine.domain.market import EventGroup, Side, rules_hash
 from engine.domain.order import OrderRecord, Settlement
 from engine.domain.plan import LegRisk, Plan, PlanKind, PlanLeg
 from engine.domain.repair import repaired_by
-from engine.domain.ticket import TicketKind
+from engine.domain.ticket import TicketKind, TicketState
 from engine.domain.units import LOT, Ms, Size, Usdc
 
 REPAIRABLE = (PlanKind.BUY_SET, PlanKind.BUY_PAIR)
@@ -168,6 +168,13 @@ def taken_elsewhere(desk: Desk, flight: Flight) -> tuple[str, ...]:
     """Return the names of the legs of which something else has sold, merged or may sell shares."""
     legs = stock_of(desk, flight).legs
     return tuple(each.leg.name for each in legs if _untaken(desk, each) < each.held)
+
+
+def broken_markets(desk: Desk) -> set[ConditionId]:
+    """Return the markets of which a broken ticket holds unpaired shares: its repair needs them."""
+    flights = [f for f in desk.flights.values() if desk.tickets[f.ticket_id].state is TicketState.BROKEN]
+    legs = [each for f in flights if plan_of(desk, f).kind in REPAIRABLE for each in stock_of(desk, f).legs]
+    return {each.leg.condition_id for each in legs if each.held}
 
 
 def _may_buy(desk: Desk, plan: Plan, event: EventGroup | None) -> bool:

@@ -12,7 +12,7 @@ from engine.core.chain_flow import merge_due
 from engine.core.dutch_auto import rest
 from engine.core.dutch_flow import plan_now
 from engine.core.grants import covering, left, sent_before
-from engine.core.repair_case import plan_of
+from engine.core.repair_case import broken_markets, plan_of
 from engine.core.repair_plan import choose, plan_repair, way_of
 from engine.core.risk import closed, event_busy, no_tokens, review
 from engine.core.state import Desk, Flight
@@ -82,11 +82,12 @@ def scan_job(desk: Desk, at_ms: Ms) -> list[Effect]:
 
 def _settle(desk: Desk, grant: StandingGrant, at_ms: Ms) -> list[Effect]:
     """Repair what broke under a grant, and merge the pairs that are held in its scope."""
-    effects = merge_due(desk, grant.event_id, at_ms)
+    effects: list[Effect] = []
     for ticket_id in list(grant.reserved):
         if desk.tickets[ticket_id].state is TicketState.BROKEN and at_ms < grant.expires_ms:
             effects += _mend(desk, grant, desk.flights[ticket_id], at_ms)
-    return effects
+    spare = grant.failed_merges | broken_markets(desk)
+    return [*effects, *merge_due(desk, grant.event_id, at_ms, spare=spare)]
 
 
 def _mend(desk: Desk, grant: StandingGrant, broken: Flight, at_ms: Ms) -> list[Effect]:

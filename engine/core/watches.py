@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from engine.core.detector import Detector
-from engine.domain.ids import EventId, OrderId, PlanId, TicketId
+from engine.domain.ids import ConditionId, EventId, OrderId, PlanId, TicketId
 from engine.domain.units import Ms, Usdc
 from engine.domain.venue_state import VenueState
 
@@ -83,6 +83,8 @@ class StandingGrant:
     """The same for a repair: the pause after a plan that failed must not keep its repair back."""
     given_up: dict[EventId, int] = field(default_factory=dict)
     """How many plans of an event in a row were given up before they were sent."""
+    failed_merges: set[ConditionId] = field(default_factory=set)
+    """Markets of which a merge had no effect: a person asks for the next one."""
     last: str = ""
     """One sentence about the newest thing it did."""
     shown: tuple[object, ...] = ()

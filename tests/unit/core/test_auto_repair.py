@@ -2,6 +2,9 @@
 
 import pytest
 
+from engine.core.differences import LAG_MS
+from engine.domain.chain import ActOutcome, ActState
+from engine.domain.chain_events import ActEnded
 from engine.domain.effects import CarryOut, FetchBooks, SendBatch
 from engine.domain.events import Job, JobDue
 from engine.domain.failure import PostClass
@@ -10,7 +13,7 @@ from engine.domain.ticket import TicketKind, TicketState
 from tests.support.builders import accepted, answer, event, shares, trade
 from tests.support.desk_run import DeskRun, of_kind, only
 from tests.unit.core.test_auto import SHUT, fill, granted, in_force, looked, sent
-from tests.unit.core.test_chain_flow import Pairs
+from tests.unit.core.test_chain_flow import Pairs, hold
 
 
 @pytest.fixture
@@ -100,3 +103,24 @@ def test_a_grant_merges_the_pairs_in_its_scope_at_a_scan():
 
 def test_without_a_grant_no_scan_merges():
     assert of_kind(scan(Pairs().run), CarryOut) == []
+
+
+def test_a_merge_that_failed_is_not_begun_again_at_every_scan():
+    run = Pairs().run
+    granted(run)
+    (act,) = of_kind(scan(run), CarryOut)
+
+    run.step(ActEnded(run.at_ms, act.act.act_id, ActOutcome(ActState.FAILED, "0x1", "reverted")))
+
+    assert of_kind(scan(run), CarryOut) == []
+
+
+def test_a_grant_does_not_merge_the_shares_of_a_broken_plan(run):
+    granted(run)
+    broken(run)
+    hold(run, run.events[0].markets[0].no, 500, "no")
+    held = [(token, holding.held) for token, holding in run.desk.positions.holdings.items()]
+    run.later(LAG_MS + 1).read(held=held)
+    run.desk.offsets |= {token: 0 for market in run.events[0].markets for token in (market.yes, market.no)}
+
+    assert of_kind(scan(run), CarryOut) == []
