@@ -128,14 +128,20 @@ def held_risk(desk: Desk, flight: Flight, at_ms: Ms) -> LegRisk:
     return LegRisk(bound=Usdc(max(0, hard - proceeds)), hard=Usdc(hard))
 
 
-def case_of(desk: Desk, flight: Flight, at_ms: Ms, *, extra_ticks: int = 0) -> RepairCase:
-    """Return the case of a broken ticket on the present books; `extra_ticks` go on top of the slippage."""
+def case_of(
+    desk: Desk, flight: Flight, at_ms: Ms, *, extra_ticks: int = 0, most: Usdc | None = None
+) -> RepairCase:
+    """Return the case of a broken ticket on the present books; `extra_ticks` go on top of the slippage.
+
+    `most` is what new orders may take beside every cap, as under a grant.
+    """
     plan = plan_of(desk, flight)
     assert plan.kind in REPAIRABLE, f"expected sets or pairs, {plan.plan_id} is {plan.kind.value}"
     stock = stock_of(desk, flight)
     event = desk.events.get(plan.event_id)
-    left = room(desk, at_ms)
+    left = room(desk, at_ms, plan.event_id)
     dutch = desk.settings.dutch
+    caps = [left.ticket, left.day, left.wallet, left.event, left.total, dutch.max_plan, most]
     return RepairCase(
         legs=tuple(_leg(desk, each, plan, event, at_ms) for each in stock.legs),
         wanted=plan.size,
@@ -143,7 +149,7 @@ def case_of(desk: Desk, flight: Flight, at_ms: Ms, *, extra_ticks: int = 0) -> R
         risk=plan.risk,
         costs=Costs(dutch.slippage_ticks + extra_ticks, dutch.fee_bps),
         stress_levels=dutch.stress_levels,
-        room=Usdc(min(left.ticket, left.day, left.wallet)),
+        room=Usdc(min(cap for cap in caps if cap is not None)),
         may_buy=_may_buy(desk, plan, event),
     )
 

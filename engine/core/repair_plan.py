@@ -40,13 +40,22 @@ TRIES_MAX = 3
 
 
 def plan_repair(
-    desk: Desk, flight: Flight, way: RepairWay | None, at_ms: Ms, *, extra_ticks: int = 0
+    desk: Desk,
+    flight: Flight,
+    way: RepairWay | None,
+    at_ms: Ms,
+    *,
+    extra_ticks: int = 0,
+    most: Usdc | None = None,
 ) -> Plan | Refusal:
-    """Return the plan of one way out, of the best for None, or why there is none now."""
+    """Return the plan of one way out, of the best for None, or why there is none now.
+
+    `most` is what it may spend beside every cap, as under a grant.
+    """
     refusal = not_repairable(desk, flight)
     if refusal is not None:
         return refusal
-    case = case_of(desk, flight, at_ms, extra_ticks=extra_ticks)
+    case = case_of(desk, flight, at_ms, extra_ticks=extra_ticks, most=most)
     remedies = price_remedies(case)
     remedy = remedies.best if way is None else remedies.of(way)
     if remedy is None or not remedy.trades:
@@ -311,7 +320,7 @@ def _moved(what: str) -> Refusal:
     return Refusal(RefusalKind.MOVED, f"moved: {what}; nothing was sent, look at the card again")
 
 
-def choose(desk: Desk, flight: Flight, at_ms: Ms) -> Plan | Refusal:
+def choose(desk: Desk, flight: Flight, at_ms: Ms, *, most: Usdc | None = None) -> Plan | Refusal:
     """Return what is to be sent for a broken ticket without asking anybody, or why nothing is.
 
     For whoever holds a standing grant. First the best way out, then the best once more at one more tick, then
@@ -332,4 +341,4 @@ def choose(desk: Desk, flight: Flight, at_ms: Ms) -> Plan | Refusal:
     late = flight.ended_ms is not None and at_ms - flight.ended_ms > desk.settings.repair.leg_timeout_ms
     dump = late or tries == TRIES_MAX - 1
     way = RepairWay.UNWIND if dump else None
-    return plan_repair(desk, flight, way, at_ms, extra_ticks=min(tries, 1))
+    return plan_repair(desk, flight, way, at_ms, extra_ticks=min(tries, 1), most=most)

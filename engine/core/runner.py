@@ -13,7 +13,7 @@ from engine.core.dutch_auto import rest
 from engine.core.dutch_flow import plan_now
 from engine.core.grants import covering, left, sent_before
 from engine.core.repair_case import broken_markets, plan_of
-from engine.core.repair_plan import choose, plan_repair, way_of
+from engine.core.repair_plan import choose, way_of
 from engine.core.risk import closed, event_busy, no_tokens, review
 from engine.core.state import Desk, Flight
 from engine.core.ticket import moved, new_ticket
@@ -26,7 +26,7 @@ from engine.domain.ids import EventId
 from engine.domain.market import EventGroup
 from engine.domain.plan import Plan
 from engine.domain.refusal import Refusal
-from engine.domain.repair import RepairWay, repair_subject
+from engine.domain.repair import repair_subject
 from engine.domain.ticket import Move, TicketKind, TicketState
 from engine.domain.units import Ms, Rounding, Usdc, format_cents, format_size
 from engine.domain.views import Alert, Severity
@@ -94,10 +94,8 @@ def _mend(desk: Desk, grant: StandingGrant, broken: Flight, at_ms: Ms) -> list[E
     """Send the cheapest way out of a broken plan; what may not be bought any more is given back."""
     if at_ms < grant.mend_pauses.get(broken.event_id, at_ms) or _is_waiting(desk, broken.event_id):
         return []
-    plan = choose(desk, broken, at_ms)
-    if isinstance(plan, Plan) and plan.spend_max > min(grant.per_plan, left(desk, grant)):
-        plan = plan_repair(desk, broken, RepairWay.UNWIND, at_ms)
-    if isinstance(plan, Refusal) or plan.spend_max > min(grant.per_plan, left(desk, grant)):
+    plan = choose(desk, broken, at_ms, most=Usdc(min(grant.per_plan, left(desk, grant))))
+    if isinstance(plan, Refusal):
         return []  # its card shows the ways out, and its alarm stands
     refusal = closed(desk, reduces=plan.sells_only) or no_tokens(desk, len(plan.legs), at_ms, repairs=True)
     reviewed = refusal or sent_before(desk, plan) or review(desk, plan, at_ms)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from engine.core.repair_plan import plan_repair
+from engine.core.repair_plan import choose, plan_repair
 from engine.core.state import enter_fill
 from engine.domain.account import CancelReply
 from engine.domain.effects import SendBatch
@@ -25,8 +25,9 @@ from tests.support.builders import (
     set_books,
     shares,
     trade,
+    usdc,
 )
-from tests.support.desk_run import DeskRun, of_kind, only
+from tests.support.desk_run import DeskRun, dutch_params, of_kind, only
 from tests.unit.core import test_auto as auto
 from tests.unit.core import test_auto_repair as auto_repair
 from tests.unit.core.test_repair_flow import broken_run, opened
@@ -144,3 +145,27 @@ def test_a_ticket_that_broke_again_after_a_repair_counts_once():
 
     assert run.ticket(ticket_id).state is TicketState.BROKEN
     assert run.desk.broken_in_a_row == before == 1
+
+
+def test_a_repair_that_is_offered_fits_the_cap_of_its_event():
+    run = DeskRun(dutch=dutch_params(max_event=usdc(92), max_plan=usdc(1_000))).start()
+    legs = run.sent()
+    run.answer(
+        *(accepted(leg, leg.intent.size) for leg in legs[:2]), answer(legs[2], PostClass.REFUSED, "no")
+    )
+    for number, leg in enumerate(legs[:2]):
+        run.look_up(leg, trade(leg, name=f"t{number}", settlement=Settlement.CONFIRMED))
+    run.books.shown |= set_books(run.events[0], 3_000, 3_000, 3_500)
+
+    ticket = armed(run, legs[0].intent.ticket_id, RepairWay.COMPLETE)
+
+    assert of_kind(run.press(ticket, Move.SEND), SendBatch), run.ticket(ticket.ticket_id).note
+
+
+def test_a_grant_with_little_left_plans_a_repair_within_that():
+    run, ticket_id = broken_run()
+
+    plan = choose(run.desk, run.desk.flights[ticket_id], run.at_ms, most=usdc(10))
+
+    assert not isinstance(plan, Refusal)
+    assert plan.spend_max <= usdc(10)
