@@ -74,10 +74,14 @@ def _stopped(desk: Desk) -> list[Effect]:
 
 def healed(desk: Desk, flight: Flight) -> list[Effect]:
     """Take note of a ticket that is whole, or was repaired: then the freeze that was its own is over."""
-    desk.left.discard(flight.ticket_id)
     if not any(True for _ in repairs_of(desk, flight)):
         desk.broken_in_a_row = 0
-        return []
+    return thawed(desk, flight)
+
+
+def thawed(desk: Desk, flight: Flight) -> list[Effect]:
+    """Lift the freeze of a ticket that is not broken any more: whole, repaired, or with every fill undone."""
+    desk.left.discard(flight.ticket_id)
     if desk.frozen.get(flight.event_id) != freeze_reason(flight.ticket_id):
         return []
     del desk.frozen[flight.event_id]

@@ -6,7 +6,7 @@ fill. Sums are over fills read back as trades, so they equal the venue's ledger 
 
 from dataclasses import replace
 
-from engine.core.breaking import broken, healed, is_mended, short_repair, sum_line
+from engine.core.breaking import broken, healed, is_mended, short_repair, sum_line, thawed
 from engine.core.grants import grant_view
 from engine.core.leg_risk import dump_proceeds
 from engine.core.repair_case import REPAIRABLE, held_of, held_risk, plan_of, repairs_of, stock_of
@@ -244,5 +244,6 @@ def _end(desk: Desk, flight: Flight, orders: list[OrderRecord], at_ms: Ms) -> li
         SaveTicket(ended, Claim(ticket.ticket_id, ticket.state, ticket.version)),
         Audit(at_ms, ticket.owner, f"ticket {state.value}", ticket.ticket_id, sum_line(result)),
         *(healed(desk, flight) if state is TicketState.DONE and not alone else []),
+        *(thawed(desk, flight) if state is TicketState.MISSED else []),
         *(short_repair(ended, result) if ticket.kind is TicketKind.REPAIR and not whole else []),
     ]

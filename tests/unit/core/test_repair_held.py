@@ -5,7 +5,7 @@ from dataclasses import replace
 from engine.core.repair_plan import choose, plan_repair
 from engine.core.state import enter_fill
 from engine.domain.account import CancelReply
-from engine.domain.effects import SendBatch
+from engine.domain.effects import SaveFreeze, SendBatch
 from engine.domain.failure import PostClass
 from engine.domain.market import Side
 from engine.domain.order import Settlement
@@ -169,3 +169,25 @@ def test_a_grant_with_little_left_plans_a_repair_within_that():
 
     assert not isinstance(plan, Refusal)
     assert plan.spend_max <= usdc(10)
+
+
+def test_a_late_fill_that_makes_a_ticket_whole_lifts_its_own_freeze():
+    run, ticket_id = broken_run()
+    missed = run.desk.orders[run.desk.flights[ticket_id].order_ids[2]]
+
+    run.read(trade(missed, name="late", settlement=Settlement.CONFIRMED))
+
+    assert run.ticket(ticket_id).state is TicketState.DONE
+    assert run.desk.frozen == {}
+    assert SaveFreeze(run.events[0].event_id, None) in run.effects
+
+
+def test_a_broken_ticket_whose_fills_are_all_undone_lifts_its_own_freeze():
+    run, ticket_id = broken_run(settlement=Settlement.MATCHED)
+    legs = [run.desk.orders[order_id] for order_id in run.desk.flights[ticket_id].order_ids]
+
+    for number, leg in enumerate(legs[:2]):
+        run.look_up(leg, trade(leg, name=f"t{number}", settlement=Settlement.FAILED))
+
+    assert run.ticket(ticket_id).state is TicketState.MISSED
+    assert run.desk.frozen == {}
