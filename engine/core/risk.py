@@ -14,7 +14,7 @@ from engine.core.rules_watch import rules_hold
 from engine.core.state import Desk, fills_of, open_flights, unfinished
 from engine.domain.account import OpenOrder
 from engine.domain.fees import outlay_bound
-from engine.domain.ids import ConditionId, EventId
+from engine.domain.ids import ConditionId, EventId, TicketId
 from engine.domain.market import Side
 from engine.domain.order import OrderRecord
 from engine.domain.plan import Plan, PlanKind
@@ -199,7 +199,7 @@ def _held_back(desk: Desk, plan: Plan, at_ms: Ms) -> Refusal | None:
     repair may buy is its plan's affair (`engine.core.repair_case`).
     """
     if plan.kind is PlanKind.REPAIR:
-        return event_flying(desk, plan.event_id, plan.code)
+        return _repair_held_back(desk, plan)
     if plan.kind is not PlanKind.ORDER:
         return event_busy(desk, plan.event_id, plan.code, at_ms)
     sets = [
@@ -217,6 +217,21 @@ def _held_back(desk: Desk, plan: Plan, at_ms: Ms) -> Refusal | None:
     if sets and plan.spend_max:
         return Refusal(RefusalKind.IN_FLIGHT, f"{sets[0]} is still in flight on {plan.code}: wait for it")
     return None
+
+
+def _repair_held_back(desk: Desk, plan: Plan) -> Refusal | None:
+    """Return what a repair waits for: another plan in flight, or an order by itself on a market it trades.
+
+    An order that rests on another market of the event may rest for days: it keeps no repair back.
+    """
+    markets = {leg.condition_id for leg in plan.legs}
+    apart = {
+        flight.ticket_id
+        for flight in open_flights(desk)
+        if desk.tickets[flight.ticket_id].kind is TicketKind.ORDER
+        and not markets & {desk.orders[order_id].intent.condition_id for order_id in flight.order_ids}
+    }
+    return event_flying(desk, plan.event_id, plan.code, apart=apart)
 
 
 def event_busy(desk: Desk, event_id: EventId, code: str, at_ms: Ms) -> Refusal | None:
@@ -250,9 +265,12 @@ def dutch_stopped(desk: Desk) -> bool:
     return desk.broken_in_a_row >= BROKEN_MAX
 
 
-def event_flying(desk: Desk, event_id: EventId, code: str) -> Refusal | None:
-    """Return which plan of an event is still in flight, None if there is none."""
-    flying = [f.ticket_id for f in open_flights(desk) if f.event_id == event_id and f.ended_ms is None]
+def event_flying(
+    desk: Desk, event_id: EventId, code: str, *, apart: Collection[TicketId] = ()
+) -> Refusal | None:
+    """Return which plan of an event is still in flight, None if there is none; those `apart` do not count."""
+    flights = (f for f in open_flights(desk) if f.event_id == event_id and f.ended_ms is None)
+    flying = [f.ticket_id for f in flights if f.ticket_id not in apart]
     flying += [key for key, pending in desk.committing.items() if pending.plan.event_id == event_id]
     if flying:
         return Refusal(
