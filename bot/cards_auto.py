@@ -16,6 +16,10 @@ _COLUMNS = (18, 14)
 _STATUS = Button("📊 Status", CommandAct("/status"))
 _STOP = Button("⛔ Stop", CommandAct("/dutch stop"), Style.PRIMARY)
 _ENDS = "Ends by Stop, time, a used budget, /kill or any halt, 2 failed plans in a row, a restart."
+_SETTLES = (
+    "What breaks under it is repaired without a press: bought complete or sold, at a loss if it must. "
+    "Pairs are merged."
+)
 _ENDINGS = {
     TicketState.DONE: ("🏁", "ended"),
     TicketState.DROPPED: ("✖", "dropped, nothing sent"),
@@ -65,6 +69,7 @@ def _open_card(view: TicketView, terms: AutoTerms, look: Look) -> Card:
         *note_lines(ticket),
         table(rows, _COLUMNS),
         "Dutch plans that pay are sent at once, one at a time per event, each as its own ticket.",
+        _SETTLES,
         "Every cap, guard and last look at the books stays as it is.",
         _ENDS,
         ids_line(
@@ -91,6 +96,7 @@ def _panel(view: TicketView, terms: AutoTerms, look: Look) -> Card:
     lines = [
         headline("🤖", look, "auto", _subject(ticket), verdict),
         *([] if grant is None else [table(_figures(terms, grant), _COLUMNS), *_newest(grant)]),
+        _SETTLES,
         _ENDS,
         ids_line(ticket, esc(ticket.owner.name, 24)),
     ]

@@ -1,7 +1,8 @@
 """Asking for a repair of a broken ticket, and leaving it as it is for now.
 
 A repair is a ticket of its own: dry, confirm, send, planned anew at each press (`engine.core.dutch_flow`).
-Nothing acts at once. What it may buy and sell is planned by `engine.core.repair_plan`.
+No press acts at once; what a standing grant's plan broke, `engine.core.runner` repairs without a press. What
+a repair may buy and sell is planned by `engine.core.repair_plan`.
 """
 
 from engine.core.repair_case import plan_of
