@@ -250,3 +250,15 @@ def test_odds_shrink_inside_a_level_to_what_the_bids_carry():
     assert plan.size > parse_size("60")
     more = plan.size + parse_size("1")
     assert planned(event, books, terms, wanted=Size(more)).size == plan.size
+
+
+def test_fixed_cost_counts_as_lost_when_only_some_legs_fill():
+    free = planned(*worked(fixed_cost=0, min_profit=0))
+    event, books, terms = worked(fixed_cost=usdc("1"), min_profit=0)
+
+    plan = planned(event, books, terms, wanted=free.size)
+
+    assert plan.size == free.size
+    assert plan.risk.bound == free.risk.bound + usdc("1")
+    assert plan.risk.hard == free.risk.hard + usdc("1")
+    assert planned(event, books, replace(terms, max_residual=plan.risk.hard - 1)).size < plan.size
