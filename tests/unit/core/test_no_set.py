@@ -1,11 +1,14 @@
 """Which outcomes a basket of NO takes where a cap, a thin offer or a late book binds."""
 
+from dataclasses import replace
+
 import pytest
 
 from engine.core.dutch import plan_kind
 from engine.domain.fees import FREE
 from engine.domain.plan import Plan, PlanKind
-from engine.domain.units import parse_size
+from engine.domain.refusal import Refusal, RefusalKind
+from engine.domain.units import Ms, parse_size
 from tests.support.planner import NOW, book, group, market, params, room, usdc
 
 
@@ -43,3 +46,45 @@ def test_thin_outcome_does_not_make_a_capped_basket_take_dear_ones():
 
     assert isinstance(plan, Plan)
     assert (len(plan.legs), plan.size) == (3, parse_size("55"))
+
+
+ALIKE = dict.fromkeys(range(5), ("0.60", "300"))
+
+
+def late(event, books, *numbers):
+    for number in numbers:
+        no = event.markets[number].no
+        books[no] = replace(books[no], confirmed_ms=Ms(NOW - 3_000))
+    return books
+
+
+def test_one_lagging_book_is_left_out_of_a_basket_that_does_not_need_it():
+    event, books = basket(5, ALIKE)
+
+    plan = plan_of(event, late(event, books, 0))
+
+    assert isinstance(plan, Plan)
+    assert [leg.name for leg in plan.legs] == ["NO O1", "NO O2", "NO O3", "NO O4"]
+
+
+def test_basket_with_one_book_in_step_tells_the_skew():
+    event, books = basket(5, ALIKE)
+
+    refusal = plan_of(event, late(event, books, 0, 1, 2, 3))
+
+    assert isinstance(refusal, Refusal)
+    assert refusal.kind is RefusalKind.BOOK_SKEW
+
+
+def test_one_off_grid_book_is_left_out_of_a_basket_that_does_not_need_it():
+    plan = plan_of(*basket(5, ALIKE | {0: ("0.605", "300")}))
+
+    assert isinstance(plan, Plan)
+    assert [leg.name for leg in plan.legs] == ["NO O1", "NO O2", "NO O3", "NO O4"]
+
+
+def test_basket_that_needs_its_off_grid_book_tells_the_tick():
+    refusal = plan_of(*basket(2, {0: ("0.405", "300"), 1: ("0.40", "300")}))
+
+    assert isinstance(refusal, Refusal)
+    assert refusal.kind is RefusalKind.BOOK_TICK
