@@ -26,7 +26,8 @@ _UNNAMED = re.compile(
 )
 """Names that stand for nobody yet: "Company A", "Team AB", "Option 3", "TBD"; not "Team UK"."""
 _OTHER = re.compile(
-    r"(?:an|any |some|all )?(?:the )?others?(?:\b.*)?|(?:someone|somebody|anyone|anybody|something|anything) else"
+    r"(?:an|any |some |all )?(?:the )?others?(?:\b.*)?"
+    r"|(?:someone|somebody|anyone|anybody|something|anything) else"
     r"|(?:the )?(?:field|rest)|none of (?:the above|these|them)"
 )
 """Names of what is not listed, whether or not the catalogue marks them so."""
