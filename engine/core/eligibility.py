@@ -20,7 +20,7 @@ _BUYS_YES = (PlanKind.BUY_PAIR, PlanKind.BUY_SET)
 """Kinds that need every outcome there is; the others need only that at most one wins."""
 _UNNAMED = re.compile(
     r"(?:person|player|candidate|nominee|individual|placeholder)[\s-]+(?:[a-z]{1,3}|\d+)"
-    r"|(?:company|team|movie|film|show|song|artist|actor|option|outcome|country|state|city|party|club"
+    r"|(?:company|team|movie|film|show|song|artist|actor|option|country|state|city|party|club"
     r"|driver|choice|unnamed|unannounced|undisclosed)[\s-]+(?:(?!us|uk|eu|gb)[a-z]{1,2}|\d+)"
     r"|tb[adc]|to be (?:announced|confirmed|decided|determined|named)|unnamed|unannounced|placeholder"
 )
