@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from engine.core.case_reading import CaseError, read_cases
+from engine.core.case_reading import CaseError, read_cases, short
 from engine.core.plan_case import Answer, Case, answer_case, curve_of
 from engine.domain.units import LOT, Size, format_price, format_scaled, format_size
 
@@ -41,7 +41,7 @@ def dutch_plan(file: BinaryIO, *, as_json: bool, curve: bool) -> None:
     answers = [answer_case(case) for case in cases]
     if as_json:
         told = [as_plain(answer) for answer in answers]
-        click.echo(json.dumps(told if isinstance(plain, list) else told[0], ensure_ascii=False))
+        click.echo(json.dumps(told if isinstance(plain, list) else told[0], ensure_ascii=True))
         return
     console = Console(soft_wrap=True)
     for answer in answers:
@@ -80,7 +80,7 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found: dict[str, object] = {}
     for key, value in pairs:
         if key in found:
-            raise CaseError(key[:40], "every key once", "it twice in one object")
+            raise CaseError(short(key), "every key once", "it twice in one object")
         found[key] = value
     return found
 

@@ -66,10 +66,12 @@ class _Reading:
 
     def _look_up(self, tokens: list[TokenId]) -> None:
         new = [token for token in tokens if token not in self.tokens]
-        events = [event for event in read_events(self.data_dir, new) if event.code not in self.known]
+        found = read_events(self.data_dir, new)
+        events = [event for event in found if event.code not in self.known]
         self.tokens |= dict.fromkeys(new, False)
         self.known |= {event.code for event in events}
-        for event in events:
+        # An event known before may get more of its tokens watched later.
+        for event in found:
             for market in event.markets:
                 self.tokens |= {t: True for t in (market.yes, market.no) if t in self.tokens}
         self.backtest.know(event for event in events if self.wanted in (None, event.code))

@@ -45,8 +45,12 @@ def unfit_books(
 def fit_wants(
     wants: Sequence[Want], books: Mapping[TokenId, LiveBook], *, params: DutchParams, now_ms: Ms
 ) -> tuple[Want, ...]:
-    """Return the orders whose own book is there, on its tick, not crossed and fresh."""
-    return tuple(want for want in wants if unfit_books((want,), books, params=params, now_ms=now_ms) is None)
+    """Return the orders whose own book is there, on its tick, not crossed, fresh and in step with others."""
+    fit = [want for want in wants if unfit_books((want,), books, params=params, now_ms=now_ms) is None]
+    newest = max((books[want.token].confirmed_ms for want in fit), default=now_ms)
+    together = [w for w in fit if newest - books[w.token].confirmed_ms <= params.max_leg_skew_ms]
+    # One book alone in step makes no basket: then all are kept, and the skew is told.
+    return tuple(together if len(together) > 1 else fit)
 
 
 def _unfit(want: Want, book: LiveBook | None) -> Refusal | None:

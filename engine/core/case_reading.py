@@ -15,8 +15,8 @@ from engine.domain.units import LOT, PRICE_ONE, Price, Size
 
 PLAIN = re.compile(r"(-?)([0-9]{1,100})(?:\.([0-9]{1,100}))?")
 """A decimal number as cases write it: no exponent, no plus, no bare point."""
-EXPONENT_MAX = 1_000
-"""A larger exponent asks for numbers of more than eight thousand digits and says nothing more."""
+EXPONENT_MAX = 100
+"""A larger exponent asks for numbers of more than eight hundred digits and says nothing more."""
 _PRICE_DECIMALS = 4
 _SIZE_DECIMALS = 2
 TOKENS = ("YES", "NO")
@@ -83,7 +83,7 @@ class _At(NamedTuple):
                 raise CaseError(prefix + key, "this key", "none")
         for key in self.value:
             if key not in keys:
-                raise CaseError(prefix + _short(str(key)), f"no key but {', '.join(keys)}", "this one")
+                raise CaseError(prefix + short(str(key)), f"no key but {', '.join(keys)}", "this one")
         return {key: _At(prefix + key, self.value[key]) for key in keys}
 
     def items(self) -> list["_At"]:
@@ -94,6 +94,8 @@ class _At(NamedTuple):
     def text(self) -> str:
         if not isinstance(self.value, str):
             raise self.fault("a text")
+        if any("\ud800" <= sign <= "\udfff" for sign in self.value):
+            raise self.fault("a text that UTF-8 can hold", "half of a surrogate pair")
         return self.value
 
     def integer(self, most: int | None = None) -> int:
@@ -202,9 +204,9 @@ def _shown(value: object) -> str:
         case bool():
             return str(value).lower()
         case str():
-            return f'"{_short(value)}"' if value else "an empty text"
+            return f'"{short(value)}"' if value else "an empty text"
         case int():
-            return _short(str(value)) if abs(value) < 10**40 else "an integer of over forty digits"
+            return short(str(value)) if abs(value) < 10**40 else "an integer of over forty digits"
         case list():
             return "a list"
         case Mapping():
@@ -213,5 +215,8 @@ def _shown(value: object) -> str:
             return f"the bare number {value}"
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """Return a text of the file cut to what a sentence can show."""
+    # A lone surrogate cannot be printed, and what is wrong must be.
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     return text if len(text) <= 40 else f"{text[:40]}…"

@@ -95,7 +95,7 @@ def draft_at(
         legs=tuple(legs),
         stakes=stakes,
         margin=margin,
-        risk=plan_risk(stakes, payout=margin.payout),
+        risk=_with_fixed(plan_risk(stakes, payout=margin.payout), params.fixed_cost),
         spend_max=Usdc(sum(leg.outlay_max for leg in legs) + params.fixed_cost),
     )
 
@@ -112,7 +112,13 @@ def probed(draft: Draft) -> Draft:
         key=lambda i: (draft.legs[i].depth, _lost(draft.stakes[i]), draft.legs[i].number),
     )
     risk = probe_risk([draft.stakes[i] for i in order], payout=draft.margin.payout)
+    risk = _with_fixed(risk, draft.margin.fixed)
     return replace(draft, risk=risk, probe_order=tuple(draft.legs[i].number for i in order))
+
+
+def _with_fixed(risk: LegRisk, fixed: Usdc) -> LegRisk:
+    """Return L and L0 with the fixed cost: whatever fills costs it, in full and in part."""
+    return LegRisk(bound=Usdc(risk.bound + fixed), hard=Usdc(risk.hard + fixed))
 
 
 def _lost(stake: LegStake | SaleStake) -> int:

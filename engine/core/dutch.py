@@ -7,7 +7,7 @@ kinds an event allows is asked before (`engine.core.eligibility`); who may send 
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 from engine.core.best_kind import best_of
 from engine.core.book_guards import fit_wants, off_grid, unfit_books
@@ -96,7 +96,7 @@ def plan_kind(
     odds = params.success_pct if room.success_pct is None else room.success_pct
     sheet = Sheet(event.code, kind, candidates, terms, limits_of(params, room), odds)
     if kind is PlanKind.NO_SET:
-        basket = size_basket(sheet, wanted)
+        basket = _on_grid_basket(sheet, wanted)
         if isinstance(basket, Refusal):
             return basket
         sheet, sized = basket
@@ -107,6 +107,24 @@ def plan_kind(
         sized = found
     refusal = off_grid(sheet.candidates, [leg.worst for leg in sized.draft.legs])
     return refusal or _plan(event, sheet, sized, params, now_ms)
+
+
+def _on_grid_basket(sheet: Sheet, wanted: Size | None) -> tuple[Sheet, Sized] | Refusal:
+    """Return the best basket without the outcomes that would be bought at a level off the tick.
+
+    Where nothing pays without them, the basket with them: the caller refuses it by the level.
+    """
+    first = basket = size_basket(sheet, wanted)
+    while not isinstance(basket, Refusal):
+        legs = zip(basket[0].candidates, basket[1].draft.legs, strict=True)
+        off = {leg.token_id for candidate, leg in legs if off_grid([candidate], [leg.worst]) is not None}
+        if not off:
+            return basket
+        sheet = replace(sheet, candidates=tuple(c for c in sheet.candidates if c.book.token_id not in off))
+        if len(sheet.candidates) < 2:
+            break
+        basket = size_basket(sheet, wanted)
+    return first
 
 
 def _plan(event: EventGroup, sheet: Sheet, sized: Sized, params: DutchParams, now_ms: Ms) -> Plan:

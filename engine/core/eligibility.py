@@ -18,7 +18,19 @@ NAMES_SHOWN = 3
 """A sentence names at most so many children."""
 _BUYS_YES = (PlanKind.BUY_PAIR, PlanKind.BUY_SET)
 """Kinds that need every outcome there is; the others need only that at most one wins."""
-_UNNAMED = re.compile(r"(?:person|player|candidate|nominee|individual|placeholder)\s+(?:[a-z]{1,2}|\d+)")
+_UNNAMED = re.compile(
+    r"(?:person|player|candidate|nominee|individual|placeholder)[\s-]+(?:[a-z]{1,3}|\d+)"
+    r"|(?:company|team|movie|film|show|song|artist|actor|option|country|state|city|party|club"
+    r"|driver|choice|unnamed|unannounced|undisclosed)[\s-]+(?:(?!us|uk|eu|gb)[a-z]{1,2}|\d+)"
+    r"|tb[adc]|to be (?:announced|confirmed|decided|determined|named)|unnamed|unannounced|placeholder"
+)
+"""Names that stand for nobody yet: "Company A", "Team AB", "Option 3", "TBD"; not "Team UK"."""
+_OTHER = re.compile(
+    r"(?:an|any |some |all )?(?:the )?others?(?:\b.*)?"
+    r"|(?:someone|somebody|anyone|anybody|something|anything) else"
+    r"|(?:the )?(?:field|rest)|none of (?:the above|these|them)"
+)
+"""Names of what is not listed, whether or not the catalogue marks them so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +82,10 @@ def named_open(event: EventGroup) -> tuple[Market, ...]:
 
 def _is_unnamed(market: Market) -> bool:
     return _UNNAMED.fullmatch(market.name.strip().casefold()) is not None
+
+
+def _is_other(market: Market) -> bool:
+    return market.is_other or _OTHER.fullmatch(market.name.strip().casefold()) is not None
 
 
 def ineligible(
@@ -153,7 +169,7 @@ def placeholder(case: Case) -> Refusal | None:
 
 def other(case: Case) -> Refusal | None:
     """Count "Other" as a leg only where the operator says so; augmented events were refused before."""
-    others = [m for m in case.event.markets if m.is_other]
+    others = [m for m in case.event.markets if _is_other(m)]
     if case.kind is not PlanKind.BUY_SET or case.allow_other or not others:
         return None
     return Refusal(

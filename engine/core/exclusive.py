@@ -36,14 +36,25 @@ _DOWN = re.compile(
     r"(?:\b(?:below|under|at most|less than|fewer than|lower than|dips? to|dips? below|falls? to|drops? to)\b"
     rf"|[<≤↓])\s*(?:an?\s+|the\s+)?{_NUMBER}"
 )
-_UP_AFTER = re.compile(rf"{_NUMBER}\s*(?:\+|or (?:more|higher|above|greater|over)\b|and (?:above|over|up)\b)")
-_DOWN_AFTER = re.compile(rf"{_NUMBER}\s*(?:or (?:less|fewer|lower|below|under)\b|and (?:below|under)\b)")
+_SIGN = r"(?:\s*(?:°\s*[cfk]?\b|[\"'\u2032\u2033]))?"
+_UNIT = rf"(?:{_SIGN}|\s+(?:[a-z]+\s+){{0,2}}?[a-z]+)"
+"""What a number counts: a sign right behind it, or up to three words ("degrees", "home runs")."""
+_UP_AFTER = re.compile(
+    rf"{_NUMBER}(?:{_SIGN}\s*\+"
+    rf"|{_UNIT}\s*(?:or (?:more|higher|above|greater|over)\b|and (?:above|over|up)\b))"
+)
+_DOWN_AFTER = re.compile(
+    rf"{_NUMBER}{_UNIT}\s*(?:or (?:less|fewer|lower|below|under)\b|and (?:below|under)\b)"
+)
+_RACE = re.compile(rf"{_NUMBER}\s+first\s*[?.!]*$")
+"""What is reached first is reached before the others: "hits $80k first", at the end of the text."""
 _RANGE = re.compile(rf"{_NUMBER}\s*(?:[-\u2013\u2014]|to|and)\s*{_NUMBER}")
 _BY_DATE = re.compile(rf"\b(?:by|before|on or before|until|through|no later than)\s+{_DATE}")
 _DATE_ALONE = re.compile(rf"^(?:by\s+|before\s+)?{_DATE}$")
 _BY_WHEN = re.compile(r"\bby\s*(?:when|\.\.\.|…|_+|\?)|\bby\s*$|\bbefore\s*(?:\.\.\.|…|_+|\?)")
 
-_TOP = re.compile(rf"\btop[- ]?(?!1\b){_ORDINAL}\b")
+_TOP = re.compile(rf"\btop[- ]?(?!1\b|(?:19|20)\d\d\b){_ORDINAL}\b")
+"""Not the best of a year ("top 2026 movie")."""
 _MANY = (
     r"(?:teams|countries|companies|players|candidates|films|movies|songs|people|states|parties|clubs|drivers)"
 )
@@ -127,10 +138,13 @@ def _dates(texts: _Texts) -> _Verdict | None:
 def _thresholds(texts: _Texts) -> _Verdict | None:
     """Refuse two outcomes open to the same side: a price above 110k is above 100k, too.
 
-    One open end on each side of a row of ranges is how exclusive ranges are written, and passes.
+    One open end on each side of a row of ranges is how exclusive ranges are written, and passes. So does a
+    race: only one of its thresholds is reached first.
     """
     for row in zip(*texts.outcomes, strict=True):
-        opened = [text for text in map(_plain, row) if not _closed_on_both_sides(text)]
+        opened = [
+            text for text in map(_plain, row) if not (_closed_on_both_sides(text) or _RACE.search(text))
+        ]
         for patterns in ((_UP, _UP_AFTER), (_DOWN, _DOWN_AFTER)):
             said = _ladder((text, pattern) for text in opened for pattern in patterns)
             if said:

@@ -78,13 +78,15 @@ def _worth(sized: Sized) -> tuple[bool, int]:
 
 
 def _choices(adding: Sequence[Candidate]) -> Iterator[tuple[Candidate, ...]]:
-    if len(adding) <= ALL_CHOICES_MAX:
-        for count in range(2, len(adding) + 1):
-            yield from combinations(adding, count)
+    # One leg on offer in less than its own minimum would spoil every choice that holds it.
+    able = [c for c in adding if _least(c) <= _depth(c)]
+    if len(able) <= ALL_CHOICES_MAX:
+        for count in range(2, len(able) + 1):
+            yield from combinations(able, count)
         return
-    cheapest = sorted(range(len(adding)), key=lambda i: (adding[i].facing[0].price, i))
-    for count in range(2, min(len(adding), BATCH_LEGS_MAX) + 1):
-        yield tuple(adding[i] for i in sorted(cheapest[:count]))
+    cheapest = sorted(range(len(able)), key=lambda i: (able[i].facing[0].price, i))
+    for count in range(2, min(len(able), BATCH_LEGS_MAX) + 1):
+        yield tuple(able[i] for i in sorted(cheapest[:count]))
 
 
 def _by_reach(adding: Sequence[Candidate], params: DutchParams) -> Iterator[tuple[Candidate, ...]]:

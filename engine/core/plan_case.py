@@ -34,6 +34,8 @@ OK = "ok"
 _LOT_DECIMALS = 2
 _MICRO_DECIMALS = 6
 _PRICE_DECIMALS = 4
+_ROUNDED_DECIMALS = 12
+"""The least decimals of a case with rounded fees, besides one for every digit of its largest level."""
 assert 10**_LOT_DECIMALS * LOT == USDC_ONE == 10**_MICRO_DECIMALS
 assert PRICE_ONE == 10**_PRICE_DECIMALS
 
@@ -204,6 +206,11 @@ def _decimals(case: Case) -> int:
     if params.fee_rounding is FeeRounding.NONE:
         spread = 2 * _PRICE_DECIMALS
         wanted += [leg.fee_rate.decimals + spread * leg.fee_exponent - per_set for leg in case.legs]
+    else:
+        # The search floors the fee of a lot to this unit: over the largest level that must stay under a step,
+        # or sizes would be tried one by one.
+        largest = max((level.size for leg in case.legs for level in leg.levels), default=0)
+        wanted.append(_ROUNDED_DECIMALS + len(str(largest)))
     return max(wanted)
 
 

@@ -4,8 +4,9 @@ Every limit is a bound on the size and refuses only when nothing that pays is le
 """
 
 from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from itertools import accumulate, takewhile
 
 from engine.core.draft import Draft
 from engine.core.ladder import rungs
@@ -74,20 +75,32 @@ def _within_caps(sheet: Sheet, lots: int) -> Sized | Refusal:
 
 
 def _against_odds(sheet: Sheet, sized: Sized) -> Sized | Refusal:
-    """Return the largest plan, stepping down level by level, whose profit outweighs its leg risk."""
-    ends: set[int] = set()
-    for candidate in sheet.candidates:
-        walked = takewhile(lambda rung: rung.end < sized.lots, rungs(candidate.leg, Rounding.UP))
-        ends.update(rung.end for rung in walked)
-    lots = sized.lots
-    for end in sorted(ends, reverse=True):
-        if end >= lots:
+    """Return the largest plan whose profit outweighs its leg risk, knowing that `sized` is none.
+
+    Between two ends of levels, of the offers or of the bids a leg is dumped on, both sides of the test are
+    linear in the size: the largest end that passes is found first, then what lies above it is halved.
+    """
+    lot = sheet.lot // LOT
+    failing = sized.lots
+    for end in sorted({end // lot * lot for end in _ends(sheet, sized.lots)} - {0, failing}, reverse=True):
+        if not sheet.odds(sheet.draft(end)):
+            failing = end
             continue
-        found = sheet.best(end * LOT)
-        if isinstance(found, NoTrade):
-            break
-        lots = found.lots
-        draft = sheet.draft(lots)
-        if sheet.odds(draft):
-            return Sized(lots, draft, f"odds of {sheet.success_pct} % that all legs fill")
+        sizes = range(end, failing, lot)
+        passing = bisect_left(sizes, x=True, key=lambda size: not sheet.odds(sheet.draft(size)))
+        for most in (sizes[passing - 1], end):
+            found = sheet.best(most * LOT)
+            if isinstance(found, Optimum) and sheet.odds(draft := sheet.draft(found.lots)):
+                return Sized(found.lots, draft, f"odds of {sheet.success_pct} % that all legs fill")
+        failing = end
     return against_odds(sheet, sized.draft)
+
+
+def _ends(sheet: Sheet, lots: int) -> Iterator[int]:
+    """Return the sizes below `lots` at which a level that is walked, or dumped on, ends."""
+    for candidate in sheet.candidates:
+        walked = rungs(candidate.leg, Rounding.UP)
+        yield from takewhile(lambda end: end < lots, (rung.end for rung in walked))
+        bids = candidate.book.bids[sheet.params.stress_levels :]
+        filled = accumulate(bid.size for bid in bids)
+        yield from takewhile(lambda end: end < lots, (size // LOT for size in filled))

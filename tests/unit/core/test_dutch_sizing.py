@@ -234,3 +234,31 @@ def test_long_shot_forces_its_dollar_on_all_legs():
     refusal = refused(event, books, params(max_sets=parse_size("333")))
     assert refusal.kind is RefusalKind.MIN_SIZE
     assert "at least 334 sets" in refusal.text
+
+
+def test_odds_shrink_inside_a_level_to_what_the_bids_carry():
+    event = group(*(market(name, fee=FREE) for name in ("Hold", "Cut", "Hike")))
+    books = books_of(event, ((("0.45", "1000"),), (("0.30", "1000"),), (("0.22", "1000"),)))
+    for asset, found in books.items():
+        near = Level(found.asks[0].price - parse_price("0.01"), parse_size("60"))
+        books[asset] = replace(found, bids=(near, Level(parse_price("0.01"), parse_size("5000"))))
+    terms = params(fixed_cost=0, safety_per_set=0, success_pct=80)
+
+    plan = planned(event, books, terms)
+
+    assert plan.limited_by == "odds of 80 % that all legs fill"
+    assert plan.size > parse_size("60")
+    more = plan.size + parse_size("1")
+    assert planned(event, books, terms, wanted=Size(more)).size == plan.size
+
+
+def test_fixed_cost_counts_as_lost_when_only_some_legs_fill():
+    free = planned(*worked(fixed_cost=0, min_profit=0))
+    event, books, terms = worked(fixed_cost=usdc("1"), min_profit=0)
+
+    plan = planned(event, books, terms, wanted=free.size)
+
+    assert plan.size == free.size
+    assert plan.risk.bound == free.risk.bound + usdc("1")
+    assert plan.risk.hard == free.risk.hard + usdc("1")
+    assert planned(event, books, replace(terms, max_residual=plan.risk.hard - 1)).size < plan.size

@@ -242,3 +242,33 @@ def test_guards_speak_in_the_order_of_the_table():
         None,
     ]
     assert len(GUARDS) == len(repairs)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Company A", "Team AB", "Movie C", "Option 3", "Party-B", "Person ABC", "TBD", "To be announced"],
+)
+def test_name_that_stands_for_nobody_yet_is_a_placeholder(name):
+    refusal = check(group(market("Hold"), market("Cut"), market(name)))
+
+    assert refusal is not None
+    assert refusal.kind is RefusalKind.PLACEHOLDER
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Other", "others", "Another", "Another person", "Any other", "Someone else", "The field", "Field"],
+)
+def test_name_for_everyone_else_is_other_though_the_catalogue_does_not_say_so(name):
+    event = group(market("Hold"), market("Cut"), market(name))
+
+    refusal = check(event)
+
+    assert refusal is not None
+    assert refusal.kind is RefusalKind.OTHER_OUTCOME
+    assert check(event, allow_other=True) is None
+
+
+@pytest.mark.parametrize("name", ["Team UK", "Team Liquid", "Company", "Sally Field", "Mother", "Optional"])
+def test_name_of_somebody_stays_a_name(name):
+    assert check(group(market("Hold"), market("Cut"), market(name))) is None

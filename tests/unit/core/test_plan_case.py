@@ -182,3 +182,12 @@ def test_answer_leaves_the_case_as_it_was():
     answer(plain)
 
     assert plain == before
+
+
+@pytest.mark.parametrize("rounding", ["ceil_1e-5", "floor_1e-5"])
+@pytest.mark.parametrize("zeros", [13, 40, 97])
+def test_absurd_size_with_rounded_fees_is_answered_without_trying_every_size(zeros, rounding):
+    size = "1" + "0" * zeros
+    plain = plain_case([plain_leg([["0.98", size]], fee_rate="0.0412345678")], fee_rounding=rounding)
+
+    assert answer(plain)["size"] == size

@@ -26,6 +26,13 @@ def test_one_case_is_answered_by_one_object_and_a_list_by_a_list(tmp_path):
     assert json.loads(plan("[]", "--json").output) == []
 
 
+def test_answer_to_an_id_beyond_ascii_is_ascii_json():
+    told = plan(json.dumps(worked() | {"id": "ü😀"}), "--json").output
+
+    assert told.isascii()
+    assert json.loads(told)["id"] == "ü😀"
+
+
 def test_answer_has_the_keys_of_the_format_in_their_order():
     keys = [
         "id",
@@ -78,6 +85,9 @@ def test_curve_has_a_line_for_every_breakpoint():
         ('{"id": "a", "id": "b"}', "id: expected every key once"),
         (json.dumps([worked(), {}]), "cases[1].id: expected this key, found none"),
         (json.dumps(worked()).replace('"0.04"', "0.04", 1), "legs[0].fee_rate"),
+        (json.dumps(worked() | {"id": "a\ud800"}), "id: expected a text that UTF-8 can hold"),
+        (json.dumps([worked(), worked() | {"\udc00": 1}]), "cases[1].\\udc00: expected no key but"),
+        (json.dumps(worked() | {"kind": "\ud800"}), 'found "\\ud800"'),
         (json.dumps(worked()).replace('"0.04"', "NaN", 1), "legs[0].fee_rate"),
         (json.dumps(worked()).replace('"slippage_ticks": 0', '"slippage_ticks": ' + "9" * 5_000), "digits"),
     ],

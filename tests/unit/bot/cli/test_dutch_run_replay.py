@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from bot.cli.dutch_run_replay import BacktestError
+from bot.cli.dutch_run_replay import BacktestError, _Reading
 from bot.cli.main import cli, main
+from engine.core.backtest import Backtest, BacktestTerms
 from engine.domain.market import EventGroup, canonical_json, text_hash
+from engine.domain.units import Ms
 from storage.recorder import RecordingError
 from tests.support import tree
-from tests.support.planner import WORKED_ASKS, group, market
+from tests.support.planner import WORKED_ASKS, group, market, params, usdc
 from tests.support.recorded_event import RecordedEvent, desk_folder, with_other
 from tests.support.recordings import head, record
 
@@ -32,7 +34,7 @@ def world(
 ) -> Path:
     """A recording with one window of 4 s, a data folder that knows its event, a configuration.
 
-    A plan has 120 sets: beyond, the loss of a plan that breaks outweighs what fills of 80 % would earn.
+    A plan has 141 sets: beyond, the loss of a plan that breaks outweighs what fills of 80 % would earn.
     """
     recording = RecordedEvent(
         (*WORKED_ASKS[:2], (("0.30", "200"),)), event, bids_under=("0.45", "0.30", "0.20")
@@ -81,16 +83,16 @@ def test_artefact_holds_the_window_its_edge_and_what_was_captured(tmp_path):
     (episode,) = found["episodes"]
     assert (episode["event"], episode["kind"]) == (CODE, "buy_set")
     assert episode["duration_ms"] == 4_000
-    assert episode["sets"] == 120_000_000
+    assert episode["sets"] == 141_000_000
     assert episode["edge"] == {
-        "gross": 5_600_000,
-        "fee": 2_970_240,
+        "gross": 6_230_000,
+        "fee": 3_492_980,
         "slippage": 0,
         "buffer": 0,
-        "safety": 240_000,
+        "safety": 282_000,
         "carry": 0,
         "fixed": 20_000,
-        "net": 2_369_760,
+        "net": 2_435_020,
     }
     assert episode["per_set"] == {
         "gross": 50_000,
@@ -101,7 +103,7 @@ def test_artefact_holds_the_window_its_edge_and_what_was_captured(tmp_path):
         "net": 23_300,
     }
     assert episode["ended"]["kind"] == "no_edge"
-    assert (episode["available"], episode["captured"]) == (2_609_760, 2_609_760)
+    assert (episode["available"], episode["captured"]) == (2_717_020, 2_717_020)
     (attempt,) = episode["attempts"]
     assert attempt["arrived_ms"] - attempt["fired_ms"] == 250
     assert [leg["failed"] for leg in attempt["legs"]] == [False] * 3
@@ -156,9 +158,9 @@ def test_verbose_prints_the_split_per_set_and_in_all(tmp_path):
         for line in verbose.output.splitlines()
         if "│" in line
     }
-    assert [cell.strip() for cell in rows["net"]] == ["0.0233", "2.36976"]
-    assert [cell.strip() for cell in rows["fee"]] == ["-0.0247", "-2.97024"]
-    assert "120 of 120 sets, complete" in verbose.output
+    assert [cell.strip() for cell in rows["net"]] == ["0.0233", "2.43502"]
+    assert [cell.strip() for cell in rows["fee"]] == ["-0.0247", "-3.49298"]
+    assert "141 of 141 sets, complete" in verbose.output
 
 
 def test_chart_is_a_picture_of_its_size(tmp_path):
@@ -235,6 +237,21 @@ def test_markets_of_unknown_events_are_left_out_and_named(tmp_path):
     assert json.loads(done.stdout)["unknown_tokens"] == [known.markets[2].yes, known.markets[2].no]
     assert "left out" in done.stderr
     assert f"markets-resolve TOKEN --data {tmp_path / 'partly'}" in done.stderr
+
+
+def test_token_of_a_known_event_watched_later_is_known(tmp_path):
+    event = group()
+    desk_folder(tmp_path / "data", event)
+    terms = BacktestTerms(
+        params=params(), ticket=usdc("1000"), day=usdc("1000"), reviewed={}, latency_ms=Ms(250)
+    )
+    reading = _Reading(tmp_path / "data", None, Backtest(terms))
+    tokens = [token for market in event.markets for token in (market.yes, market.no)]
+
+    reading._look_up(tokens[:2])
+    reading._look_up(tokens)
+
+    assert reading.unknown == ()
 
 
 def test_event_that_is_not_stored_or_not_recorded_is_told_with_those_that_are(tmp_path):
