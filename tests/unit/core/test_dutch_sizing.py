@@ -9,7 +9,9 @@ from engine.domain.book import Level
 from engine.domain.fees import FREE
 from engine.domain.refusal import RefusalKind
 from engine.domain.units import (
+    Price,
     Size,
+    Usdc,
     parse_price,
     parse_size,
 )
@@ -240,7 +242,7 @@ def test_odds_shrink_inside_a_level_to_what_the_bids_carry():
     event = group(*(market(name, fee=FREE) for name in ("Hold", "Cut", "Hike")))
     books = books_of(event, ((("0.45", "1000"),), (("0.30", "1000"),), (("0.22", "1000"),)))
     for asset, found in books.items():
-        near = Level(found.asks[0].price - parse_price("0.01"), parse_size("60"))
+        near = Level(Price(found.asks[0].price - parse_price("0.01")), parse_size("60"))
         books[asset] = replace(found, bids=(near, Level(parse_price("0.01"), parse_size("5000"))))
     terms = params(fixed_cost=0, safety_per_set=0, success_pct=80)
 
@@ -261,4 +263,4 @@ def test_fixed_cost_counts_as_lost_when_only_some_legs_fill():
     assert plan.size == free.size
     assert plan.risk.bound == free.risk.bound + usdc("1")
     assert plan.risk.hard == free.risk.hard + usdc("1")
-    assert planned(event, books, replace(terms, max_residual=plan.risk.hard - 1)).size < plan.size
+    assert planned(event, books, replace(terms, max_residual=Usdc(plan.risk.hard - 1))).size < plan.size
