@@ -141,7 +141,8 @@ def help_card(topic: Spec | None, operator: Operator, look: Look) -> Card:
         line = headline("❔", look, "help", "commands", "tap an example to copy it")
         allowed = [spec for spec in COMMANDS if operator.role.allows(spec.role)]
         rows = [f"{code(spec.example)} {esc(spec.help)}" for spec in allowed]
-        return Card("\n".join([line, *rows, "Nothing is sent without two presses: Confirm…, then Send."]))
+        rule = "Nothing is sent without two presses, Confirm… then Send, or under a grant that took them."
+        return Card("\n".join([line, *rows, rule]))
     line = headline("❔", look, "help", esc(f"/{topic.name}"), esc(topic.help))
     short = ", ".join(f"/{alias}" for alias in topic.aliases)
     rows = [f"Typed as {code(topic.usage)}" + (f", short {esc(short)}" if short else "")]

@@ -99,8 +99,11 @@ def scan_card(view: ScanView, look: Look) -> Card:
         best = f"{esc(paying[0].code, 20)} {gain(paying[0].margin)} USDC"
         verdict = f"{verdict}, best {bold(best)}"
     shown = view.rows[:SCAN_ROWS]
+    # What was expected and found; /why tells the whole sentence and every guard.
     refused = [
-        f"{esc(row.code, 20)}: {esc(row.refusal.text, 120)}" for row in shown if row.refusal is not None
+        f"{esc(row.code, 20)}: {esc(row.refusal.text.partition(';')[0], 160)}"
+        for row in shown
+        if row.refusal is not None
     ][:8]
     lines = [
         headline("⚖️", look, "scan", "Dutch", verdict),
@@ -111,7 +114,7 @@ def scan_card(view: ScanView, look: Look) -> Card:
         ),
         *_more(len(view.rows) - SCAN_ROWS, "events"),
         *([details(refused)] if refused else []),
-        italic("after fee, slippage and safety · sizes limited by the thinnest leg"),
+        italic("after fee, slippage and safety · /why CODE tells every guard and input"),
     ]
     offers = tuple(Button(f"⚖️ {row.code}…", CommandAct(f"/dutch {row.code}")) for row in paying[:OFFERS])
     refresh = (Button("🔁 Scan again", CommandAct("/dutch", in_place=True)), _STATUS)
