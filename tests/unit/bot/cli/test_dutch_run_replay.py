@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from bot.cli.chart_file import ChartFileError
 from bot.cli.dutch_run_replay import BacktestError, _Reading
 from bot.cli.main import cli, main
 from engine.core.backtest import Backtest, BacktestTerms
@@ -68,7 +69,10 @@ def told(folder: Path, *options: str) -> dict[str, Any]:
 
 def fault(done: Result) -> str:
     """The sentence of a command that ended with a known fault."""
-    assert isinstance(done.exception, BacktestError | RecordingError), (done.output, done.exception)
+    assert isinstance(done.exception, BacktestError | ChartFileError | RecordingError), (
+        done.output,
+        done.exception,
+    )
     return str(done.exception)
 
 
