@@ -3,9 +3,9 @@
 from typing import assert_never
 
 from bot.card import Button, Card, CommandAct, Keyboard, Look, Style, headline
-from bot.cards_ticket import ids_line, mark_of, move_button, note_lines
-from bot.figures import left, proceeds, shares
-from bot.markup import bold, code, esc, table, when
+from bot.cards_ticket import armed_buttons, mark_of, move_button, note_lines, owner_line
+from bot.figures import proceeds, shares
+from bot.markup import bold, code, esc, table
 from engine.domain.chain_act import ActKind, ActStage, ChainAct
 from engine.domain.ticket import Move, Ticket, TicketState
 from engine.domain.views import Severity, TicketView
@@ -40,9 +40,7 @@ def act_card(view: TicketView, look: Look) -> Card:
         *([explanation] if explanation else []),
         *([f"tx {code(act.reference)}"] if act.reference else []),
     ]
-    who = f"only you ({esc(ticket.owner.name, 24)})" if ticket.state.is_open else esc(ticket.owner.name, 24)
-    ends = [f"valid {when(ticket.expires_ms, left(ticket.expires_ms, look.now_ms), 'r')}"]
-    lines.append(ids_line(ticket, who, *(ends if ticket.state.is_open else [])))
+    lines.append(owner_line(ticket, look))
     failed = ticket.state is TicketState.REFUSED
     severity = Severity.WARN if failed else Severity.INFO
     return Card("\n".join(lines), _keyboard(ticket, act), severity, about=mark_of(view))
@@ -90,6 +88,5 @@ def _keyboard(ticket: Ticket, act: ChainAct) -> Keyboard:
         return ((again, drop), (move_button(ticket, Move.CONFIRM, "Confirm…", Style.PRIMARY),))
     if ticket.state is TicketState.ARMED:
         label = f"🔴 {act.kind.value.capitalize()} for {proceeds(act.payout)}"
-        send = move_button(ticket, Move.SEND, label, Style.DANGER)
-        return ((send,), (move_button(ticket, Move.BACK, "« Back"), drop))
+        return armed_buttons(ticket, label)
     return ((_STATUS,),)

@@ -4,8 +4,8 @@ Pure rendering of a `TicketView`; while the grant is in force its message is edi
 """
 
 from bot.card import Button, Card, CommandAct, Keyboard, Look, Style, headline
-from bot.cards_ticket import ids_line, mark_of, move_button, note_lines
-from bot.figures import clock_time, cost, left, proceeds, span
+from bot.cards_ticket import armed_buttons, ids_line, mark_of, move_button, note_lines, owner_line
+from bot.figures import clock_time, cost, proceeds, span
 from bot.markup import bold, esc, table, when
 from engine.domain.ticket import AutoTerms, Move, Ticket, TicketState
 from engine.domain.units import format_scaled
@@ -72,11 +72,7 @@ def _open_card(view: TicketView, terms: AutoTerms, look: Look) -> Card:
         _SETTLES,
         "Every cap, guard and last look at the books stays as it is.",
         _ENDS,
-        ids_line(
-            ticket,
-            f"only you ({esc(ticket.owner.name, 24)})",
-            f"valid {when(ticket.expires_ms, left(ticket.expires_ms, look.now_ms), 'r')}",
-        ),
+        owner_line(ticket, look),
     ]
     return Card("\n".join(lines), _open_keyboard(ticket, budget), about=mark_of(view))
 
@@ -85,8 +81,7 @@ def _open_keyboard(ticket: Ticket, budget: str) -> Keyboard:
     drop = move_button(ticket, Move.DROP, "✖ Drop")
     if ticket.state is TicketState.DRY:
         return ((drop, move_button(ticket, Move.CONFIRM, "Confirm…", Style.PRIMARY)),)
-    send = move_button(ticket, Move.SEND, f"🔴 Begin · ≤ {budget}", Style.DANGER)
-    return ((send,), (move_button(ticket, Move.BACK, "« Back"), drop))
+    return armed_buttons(ticket, f"🔴 Begin · ≤ {budget}")
 
 
 def _panel(view: TicketView, terms: AutoTerms, look: Look) -> Card:

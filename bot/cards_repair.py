@@ -6,7 +6,7 @@ Pure rendering; what a way out comes to is priced by the core, here it is only t
 from typing import assert_never
 
 from bot.card import Button, Card, CommandAct, Keyboard, Look, Style, headline
-from bot.cards_ticket import ids_line, mark_of, move_button, note_lines
+from bot.cards_ticket import armed_buttons, ids_line, mark_of, move_button, note_lines, owner_line
 from bot.figures import average_price, cost, exact, exact_gain, gain, left, loss, price, proceeds, shares
 from bot.figures import short_shares as short
 from bot.markup import bold, details, esc, italic, table, when
@@ -131,16 +131,10 @@ def _confirm(view: TicketView, plan: Plan, look: Look) -> Card:
         f"Against holding, as the books stand: {bold(f'{gain(plan.margin.net)} USDC')}.",
         "Limits are hard, the rest is cancelled at once.",
         _worst(plan),
-        ids_line(
-            ticket,
-            f"only you ({esc(ticket.owner.name, 24)})",
-            f"valid {when(ticket.expires_ms, left(ticket.expires_ms, look.now_ms), 'r')}",
-        ),
+        owner_line(ticket, look),
     ]
-    send = move_button(ticket, Move.SEND, f"🔴 Send {count} · ≤ {most}", Style.DANGER)
-    back = move_button(ticket, Move.BACK, "« Back")
-    drop = move_button(ticket, Move.DROP, "✖ Drop")
-    return Card("\n".join(lines), ((send,), (back, drop)), about=mark_of(view))
+    buttons = armed_buttons(ticket, f"🔴 Send {count} · ≤ {most}")
+    return Card("\n".join(lines), buttons, about=mark_of(view))
 
 
 def _orders(plan: Plan) -> str:

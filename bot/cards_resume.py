@@ -3,9 +3,8 @@
 from typing import assert_never
 
 from bot.card import Button, Card, CommandAct, Keyboard, Look, Style, headline
-from bot.cards_ticket import ids_line, mark_of, move_button, note_lines
-from bot.figures import left
-from bot.markup import bold, esc, when
+from bot.cards_ticket import armed_buttons, mark_of, move_button, note_lines, owner_line
+from bot.markup import bold, esc
 from engine.domain.ticket import Move, Ticket, TicketState
 from engine.domain.views import TicketView
 
@@ -18,9 +17,7 @@ def resume_card(view: TicketView, look: Look) -> Card:
     lines = [headline(mark, look, ticket.state.value, subject, verdict), *note_lines(ticket)]
     if explanation:
         lines.append(explanation)
-    who = f"only you ({esc(ticket.owner.name, 24)})" if ticket.state.is_open else esc(ticket.owner.name, 24)
-    ends = [f"valid {when(ticket.expires_ms, left(ticket.expires_ms, look.now_ms), 'r')}"]
-    lines.append(ids_line(ticket, who, *(ends if ticket.state.is_open else [])))
+    lines.append(owner_line(ticket, look))
     return Card("\n".join(lines), _keyboard(ticket), about=mark_of(view))
 
 
@@ -75,6 +72,5 @@ def _keyboard(ticket: Ticket) -> Keyboard:
         return ((drop, move_button(ticket, Move.CONFIRM, "Confirm…", Style.PRIMARY)),)
     if ticket.state is TicketState.ARMED:
         label = f"🔴 Thaw {ticket.subject}" if ticket.subject else "🔴 Resume trading"
-        send = move_button(ticket, Move.SEND, label, Style.DANGER)
-        return ((send,), (move_button(ticket, Move.BACK, "« Back"), drop))
+        return armed_buttons(ticket, label)
     return ((Button("📊 Status", CommandAct("/status")),),)

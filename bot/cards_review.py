@@ -6,8 +6,8 @@ Every text here is the venue's and so a stranger's: it enters through `esc`, cut
 from collections.abc import Iterator
 
 from bot.card import Button, Card, CommandAct, Keyboard, Look, Style, headline
-from bot.cards_ticket import ids_line, mark_of, move_button, note_lines
-from bot.figures import left, span
+from bot.cards_ticket import mark_of, move_button, note_lines, owner_line
+from bot.figures import span
 from bot.markup import bold, code, details, esc, italic, when
 from engine.core.rules_change import side_by_side
 from engine.domain.review import Review, RuleChange
@@ -64,9 +64,7 @@ def review_card(view: TicketView, look: Look) -> Card:
     subject = f"Review {esc(ticket.subject, 20)}"
     lines = [headline(mark, look, ticket.state.value, subject, verdict), *note_lines(ticket)]
     lines += _body(rules, look) if ticket.state.is_open else [_title(rules), _hash_line(rules)]
-    who = f"only you ({esc(ticket.owner.name, 24)})" if ticket.state.is_open else esc(ticket.owner.name, 24)
-    ends = [f"valid {when(ticket.expires_ms, left(ticket.expires_ms, look.now_ms), 'r')}"]
-    lines.append(ids_line(ticket, who, *(ends if ticket.state.is_open else [])))
+    lines.append(owner_line(ticket, look))
     return Card("\n".join(lines), _keyboard(ticket), about=mark_of(view))
 
 

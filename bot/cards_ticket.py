@@ -60,6 +60,25 @@ def ids_line(ticket: Ticket, *more: str) -> str:
     return italic(" · ".join([ticket.ticket_id, f"quote {ticket.version}", *more]))
 
 
+def owner_line(ticket: Ticket, look: Look) -> str:
+    """Return the grey last line: whose the ticket is and, while it is open, until when it can be pressed."""
+    who = esc(ticket.owner.name, 24)
+    if not ticket.state.is_open:
+        return ids_line(ticket, who)
+    ends = when(ticket.expires_ms, left(ticket.expires_ms, look.now_ms), "r")
+    return ids_line(ticket, f"only you ({who})", f"valid {ends}")
+
+
+def armed_buttons(ticket: Ticket, label: str) -> Keyboard:
+    """Return the buttons of a confirm card; `label` is on the one that acts.
+
+    It stands where Drop was, and Drop where Confirm was: an impatient second tap drops.
+    """
+    act = move_button(ticket, Move.SEND, label, Style.DANGER)
+    back, drop = move_button(ticket, Move.BACK, "« Back"), move_button(ticket, Move.DROP, "✖ Drop")
+    return ((act,), (back, drop))
+
+
 def note_lines(ticket: Ticket) -> list[str]:
     """Return the ticket's note as a line, or nothing."""
     return [esc(ticket.note, NOTE_MAX)] if ticket.note else []
@@ -229,17 +248,10 @@ def confirm_card(view: TicketView, plan: Plan, look: Look) -> Card:
         "Limits are hard, the rest is cancelled at once.",
         *_wallet(view, plan),
         worst_line(plan),
-        ids_line(
-            ticket,
-            f"only you ({esc(ticket.owner.name, 24)})",
-            f"valid {when(ticket.expires_ms, left(ticket.expires_ms, look.now_ms), 'r')}",
-        ),
+        owner_line(ticket, look),
     ]
-    # Send stands where Drop was, and Drop where Confirm was: an impatient second tap drops.
-    send = move_button(ticket, Move.SEND, f"🔴 Send {len(plan.legs)} orders · {bound}", Style.DANGER)
-    back = move_button(ticket, Move.BACK, "« Back")
-    drop = move_button(ticket, Move.DROP, "✖ Drop")
-    return Card("\n".join(lines), ((send,), (back, drop)), about=mark_of(view))
+    buttons = armed_buttons(ticket, f"🔴 Send {len(plan.legs)} orders · {bound}")
+    return Card("\n".join(lines), buttons, about=mark_of(view))
 
 
 def _caps(plan: Plan) -> str:

@@ -11,7 +11,7 @@ from io import BytesIO
 from PIL import Image, ImageDraw, ImageFont
 
 from engine.domain.backtest import BacktestResult
-from engine.domain.units import Rounding, Size, Usdc, format_cents, format_size
+from engine.domain.units import LOT, Rounding, Size, Usdc, format_cents, format_size
 
 WIDTH, HEIGHT = 1080, 640
 """What a phone shows without cutting (telegram.md (d))."""
@@ -25,6 +25,8 @@ LINE = (94, 168, 255)
 LEFT, RIGHT = 150, WIDTH - 48
 SMALL, MEDIUM, LARGE = 26, 34, 76
 """Letters below 26 are lost on a phone, which shows the picture at a third of its width."""
+END_WIDTH = 180
+"""Room for the number at either end of an axis."""
 BARS_MAX = 120
 """Neighbours share a bar beyond so many windows, so that a bar stays wider than its gap."""
 
@@ -64,34 +66,65 @@ def backtest_chart(result: BacktestResult) -> bytes:
     return _png(image)
 
 
-def edge_curve(points: Sequence[tuple[Size, Usdc]], *, title: str, best: Size | None = None) -> bytes:
-    """Return the net edge against the number of sets; `best` is marked and printed large.
+def edge_curve(
+    points: Sequence[tuple[Size, Usdc]], *, title: str, best: Size | None = None, refusal: str = ""
+) -> bytes:
+    """Return the net edge against the number of sets, in straight lines from point to point.
 
-    Points come in ascending sizes; without any, the picture says so.
+    Points come in ascending sizes. `best` is one of them, is marked, and its edge is printed large; without
+    it the picture says "no trade" and `refusal`. A fall deeper than the best edge is high is cut off.
     """
     image, draw = _canvas()
-    at = next((amount for size, amount in points if size == best), None)
-    shown = at if at is not None else (points[-1][1] if points else Usdc(0))
-    sets = best if at is not None else (points[-1][0] if points else None)
-    subtitle = (
-        "net edge, USDC, against sets" if sets is None else f"net edge, USDC, at {format_size(sets)} sets"
-    )
-    _head(draw, title, subtitle, _signed(shown), GAIN if shown >= 0 else LOSS)
+    top = next((amount for size, amount in points if size == best), None)
+    assert best is None or top is not None, f"expected {best} among the points"
+    if best is None or top is None:
+        _head(draw, title, refusal or "no size pays", "no trade", LOSS)
+    else:
+        subtitle = f"net edge, USDC, at {format_size(best)} sets"
+        _head(draw, title, subtitle, _signed(top), GAIN if top >= 0 else LOSS)
     if not points:
-        _centred(draw, "no size pays")
+        _centred(draw, "no size can be filled")
         return _png(image)
-    area = _area(190, 560, [0, *(amount for _, amount in points)])
+    shown = _until_lost(points, best)
+    area = _area(190, 560, [0, *(amount for _, amount in shown)])
     _axis(draw, area)
-    first, span = points[0][0], max(1, points[-1][0] - points[0][0])
-    spots = [(LEFT + (size - first) * (RIGHT - LEFT) // span, area.y(amount)) for size, amount in points]
+    first, span = shown[0][0], max(1, shown[-1][0] - shown[0][0])
+    spots = [(LEFT + (size - first) * (RIGHT - LEFT) // span, area.y(amount)) for size, amount in shown]
     _path(draw, spots)
-    if at is not None:
-        x, y = next(spot for spot, (size, _) in zip(spots, points, strict=True) if size == best)
+    _put(draw, (LEFT, 574), format_size(first), SMALL, FAINT)
+    _put(draw, (RIGHT, 574), f"{format_size(shown[-1][0])} sets", SMALL, FAINT, anchor="ra")
+    if best is not None:
+        x, y = next(spot for spot, (size, _) in zip(spots, shown, strict=True) if size == best)
         draw.line([(x, area.top), (x, area.bottom)], fill=FAINT, width=2)
-        draw.ellipse([x - 9, y - 9, x + 9, y + 9], fill=GAIN)
-    _put(draw, (LEFT, 574), format_size(points[0][0]), SMALL, FAINT)
-    _put(draw, (RIGHT, 574), f"{format_size(points[-1][0])} sets", SMALL, FAINT, anchor="ra")
+        draw.ellipse([x - 11, y - 11, x + 11, y + 11], fill=GAIN)
+        _put_between(draw, x, 574, format_size(best))
     return _png(image)
+
+
+def _until_lost(points: Sequence[tuple[Size, Usdc]], best: Size | None) -> list[tuple[Size, Usdc]]:
+    """Return the points up to where, past the best one, as much is lost as the best one earns.
+
+    Depth without end would press the part that matters into a corner; without any gain all is shown.
+    """
+    top = max(amount for _, amount in points)
+    past = next(
+        number
+        for number, (size, amount) in enumerate(points)
+        if (amount == top if best is None else size == best)
+    )
+    for number in range(past + 1, len(points)):
+        (size, before), (end, after) = points[number - 1], points[number]
+        if after < -top < 0:
+            lots = max(1, (end - size) * (before + top) // (before - after) // LOT)
+            return [*points[:number], (Size(size + lots * LOT), Usdc(-top))]
+    return list(points)
+
+
+def _put_between(draw: ImageDraw.ImageDraw, x: int, y: int, text: str) -> None:
+    """Write below a place of the curve, unless one of the ends is written there."""
+    half = int(draw.textlength(text, ImageFont.load_default(size=SMALL))) // 2
+    if x - half >= LEFT + END_WIDTH and x + half <= RIGHT - END_WIDTH:
+        _put(draw, (x, y), text, SMALL, TEXT, anchor="ma")
 
 
 def _canvas() -> tuple[Image.Image, ImageDraw.ImageDraw]:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -147,7 +148,7 @@ def print_report(
     if verbose:
         for episode in result.episodes:
             _print_split(console, episode, terms)
-    for line in _sums(told, terms):
+    for line in _sums(told, terms, verbose=verbose):
         console.print(line, markup=False, soft_wrap=True)
 
 
@@ -163,25 +164,22 @@ def _events_table(result: BacktestResult) -> Table:
 
 
 def _windows_table(result: BacktestResult) -> Table:
-    table = Table("event", "kind", "opened", "lasted", "sets", title="windows, each at its best plan")
-    for name in ("gross", "fee", "buffers", "net", "available", "captured"):
-        table.add_column(name, justify="right")
-    table.add_column("ended by")
+    """Return a row per window, in two lines each: a terminal of eighty columns holds it."""
+    table = Table("event", "window", title="windows, each at its best plan", box=SIMPLE_HEAD)
+    for name in ("sets", "gross", "after fee", "net", "captured"):
+        table.add_column(name, justify="right", no_wrap=True)
     for episode in result.episodes:
         best, margin = episode.best, episode.best.margin
+        ended = "end of the recording" if episode.ended is None else episode.ended.kind.value
+        captured = _cents(episode.captured) if episode.attempts else "not sent"
         table.add_row(
-            episode.event.code,
-            best.kind.value,
-            _utc(episode.opened_ms),
-            f"{episode.duration_ms / 1000:.1f} s",
+            f"{episode.event.code}\n{best.kind.value}",
+            f"{_utc(episode.opened_ms)}\n{episode.duration_ms / 1000:.1f} s, until {ended}",
             format_size(best.size),
             _cents(margin.gross),
-            _cents(Usdc(-margin.fee)),
-            _cents(Usdc(margin.net - margin.gross + margin.fee)),
+            _cents(margin.gross - margin.fee),
             _cents(margin.net),
-            _cents(episode.available),
-            _cents(episode.captured) if episode.attempts else "not sent",
-            "end of the recording" if episode.ended is None else episode.ended.kind.value,
+            f"{captured}\nof {_cents(episode.available)}",
         )
     return table
 
@@ -223,7 +221,7 @@ def _attempt_words(attempt: Attempt) -> str:
     )
 
 
-def _sums(told: Mapping[str, Any], terms: BacktestTerms) -> list[str]:
+def _sums(told: Mapping[str, Any], terms: BacktestTerms, *, verbose: bool) -> list[str]:
     sums, recording = told["totals"], told["recording"]
     available, captured = sums["available"], sums["captured"]
     share = f" ({100 * captured // available} %)" if available > 0 else ""
@@ -232,10 +230,14 @@ def _sums(told: Mapping[str, Any], terms: BacktestTerms) -> list[str]:
     plans = f"{sums['attempts']} sent: {sums['complete']} complete, {sums['broken']} broken"
     legs = f"{sums['legs_failed']} of {sums['legs']} legs failed"
     late = f"{terms.latency_ms} ms late, sets counted at what they pay later"
+    costs = ", ".join(f"{name} {format_usdc(Usdc(-sums[name]))}" for name in COSTS)
+    split = f"gross {format_usdc(sums['gross'])}, {costs}, net {format_usdc(sums['net'])} USDC"
+    runs = len(recording["runs"])
     return [
-        f"recorded    {lasted / 1000:.1f} s, {recording['inputs']} inputs, {len(recording['runs'])} runs",
+        f"recorded    {lasted / 1000:.1f} s, {recording['inputs']} inputs, {runs} run{'s' * (runs != 1)}",
         f"windows     {sums['episodes']}, open {sums['open_ms'] / 1000:.1f} s together",
         f"edge        gross {edge[0]}, after fees {edge[1]}, net of every buffer {edge[2]} USDC",
+        *([f"in all      {split}"] if verbose else []),
         f"captured    {_cents(captured)} of {_cents(available)} USDC{share}, {late}",
         f"plans       {plans}; {legs}; {sums['unanswered']} unanswered at the end",
         *(f"note        {note}" for note in recording["notes"]),

@@ -6,6 +6,7 @@ operator guide; a file that cannot be used ends the command with status 2, and n
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
@@ -13,9 +14,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bot import charts
+from bot.cli.chart_file import PNG, demand_folder, write_chart
 from engine.core.case_reading import CaseError, read_cases, short
-from engine.core.plan_case import Answer, Case, answer_case, curve_of
-from engine.domain.units import LOT, Size, format_price, format_scaled, format_size
+from engine.core.plan_case import Answer, Case, answer_case, curve_of, formula_of_case
+from engine.domain.units import LOT, Size, Usdc, format_price, format_scaled, format_size
 
 USDC_DECIMALS = 6
 INTEGER_DIGITS_MAX = 100
@@ -26,19 +29,27 @@ INTEGER_DIGITS_MAX = 100
 @click.argument("file", type=click.File("rb"))
 @click.option("--json", "as_json", is_flag=True, help="Print the answers as JSON: one object, or a list.")
 @click.option("--curve", is_flag=True, help="Also print edge and capital at every breakpoint of the size.")
-def dutch_plan(file: BinaryIO, *, as_json: bool, curve: bool) -> None:
+@click.option("--png", type=PNG, help="Write a chart of the edge against the size; for one case.")
+def dutch_plan(file: BinaryIO, *, as_json: bool, curve: bool, png: Path | None) -> None:
     """Answer one planning case, or a list of them: the best size, its money and its limit prices.
 
     FILE is JSON; - reads it from standard input. The planner is the one that the desk uses.
     """
     if as_json and curve:
         raise click.UsageError("expected one of --json and --curve, found both: the answers have no curve")
+    demand_folder(png)
     plain = _parsed(file)
     try:
         cases = read_cases(plain)
     except CaseError as error:
         raise click.UsageError(str(error)) from None
+    if png is not None and len(cases) != 1:
+        raise click.UsageError(
+            f"the file: expected one case for --png, found {len(cases)}; nothing was planned or written"
+        )
     answers = [answer_case(case) for case in cases]
+    if png is not None:
+        write_chart(png, _chart(answers[0]))
     if as_json:
         told = [as_plain(answer) for answer in answers]
         click.echo(json.dumps(told if isinstance(plain, list) else told[0], ensure_ascii=True))
@@ -68,12 +79,16 @@ def as_plain(answer: Answer) -> dict[str, Any]:
 
 def _parsed(file: BinaryIO) -> object:
     """Return what the file holds; a key that stands twice is refused: one of its values would be lost."""
+    raw = file.read()
     try:
-        return json.loads(file.read().decode("utf-8-sig"), object_pairs_hook=_once, parse_int=_integer)
+        return json.loads(raw.decode("utf-8-sig"), object_pairs_hook=_once, parse_int=_integer)
     except CaseError as error:
         raise click.UsageError(str(error)) from None
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise click.UsageError(f"the file: expected JSON, found what cannot be read ({error})") from None
+    except RecursionError:
+        found = "lists or objects nested too deep to read"
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        found = f"what cannot be read ({error})" if raw.strip() else "nothing"
+    raise click.UsageError(str(CaseError("", "JSON", found)))
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -92,7 +107,7 @@ def _integer(digits: str) -> int:
 
 
 def _print(console: Console, answer: Answer) -> None:
-    head = Text(f"{answer.case.id} · {answer.case.kind.value} · ", style="bold")
+    head = Text(f"{_printable(answer.case.id)} · {answer.case.kind.value} · ", style="bold")
     if not answer.trade:
         console.print(head + Text(f"no trade: {answer.reason}", style="yellow"))
         return
@@ -139,6 +154,25 @@ def _curve(case: Case, decimals: int) -> Table:
         told = [format_scaled(units, decimals + USDC_DECIMALS) for units in amounts]
         table.add_row(format_size(Size(point.lots * LOT)), *told)
     return table
+
+
+def _chart(answer: Answer) -> bytes:
+    """Return the curve as a picture: from size 0, which costs what is fixed, to where depth or caps end."""
+    case, unit = answer.case, 10**answer.decimals
+    edges = {point.lots: point.objective for point in curve_of(case)}
+    if edges:
+        edges[0] = -formula_of_case(case).fixed
+    if answer.trade:
+        edges[answer.lots] = answer.objective
+    points = [(Size(lots * LOT), Usdc(edge // unit)) for lots, edge in sorted(edges.items())]
+    best = Size(answer.lots * LOT) if answer.trade else None
+    title = f"{_printable(case.id)} · {case.kind.value}"
+    return charts.edge_curve(points, title=title, best=best, refusal=f"reason: {answer.reason}")
+
+
+def _printable(text: str) -> str:
+    """Return a name of the file without what would move a terminal's cursor."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
 def _table(first: str, *numbers: str) -> Table:

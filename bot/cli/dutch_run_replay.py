@@ -12,6 +12,7 @@ from rich.console import Console
 
 from bot.charts import backtest_chart
 from bot.cli.backtest_report import artefact, print_report
+from bot.cli.chart_file import PNG, demand_folder, write_chart
 from bot.cli.recorded_pieces import Course, shown_pieces
 from bot.cli.run import CONFIG
 from config.desk_settings import desk_settings
@@ -110,7 +111,7 @@ class _Reading:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object; money in 1e-6 USDC.")
 @click.option(
     "--png",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=PNG,
     help="Write a chart of the equity and of every window's edge.",
 )
 def dutch_run_replay(
@@ -132,11 +133,7 @@ def dutch_run_replay(
     sha256 every time. Exit status 1 if the recording is damaged before its end, or nothing of it is known.
     """
     files = recording_paths(paths)
-    if png is not None and not png.parent.is_dir():
-        # Told before the run: a long recording takes minutes.
-        raise BacktestError(
-            f"expected to write the chart to {png}, found no folder {png.parent}; make it first"
-        )
+    demand_folder(png)
     terms = _terms(config_path, data_dir, allow_other=allow_other, latency_ms=latency_ms)
     if wanted is not None:
         _demand_code(data_dir, wanted)
@@ -158,7 +155,7 @@ def dutch_run_replay(
         unknown=reading.unknown,
     )
     if png is not None:
-        _write(png, backtest_chart(result))
+        write_chart(png, backtest_chart(result))
     if as_json:
         click.echo(json.dumps(told))
     else:
@@ -264,12 +261,3 @@ def _hint(reading: _Reading) -> None:
 def _names(tokens: tuple[TokenId, ...]) -> str:
     more = len(tokens) - TOKENS_SHOWN
     return ", ".join(tokens[:TOKENS_SHOWN]) + (f" and {more} more" if more > 0 else "")
-
-
-def _write(path: Path, png: bytes) -> None:
-    try:
-        path.write_bytes(png)
-    except OSError as error:
-        raise BacktestError(
-            f"expected to write the chart to {path}, found: {error.strerror}; name another file"
-        ) from error

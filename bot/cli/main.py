@@ -11,6 +11,7 @@ import click
 from bot import __version__
 from bot.cli.approve import approve_outcome, approve_usdc
 from bot.cli.chain_access import ChainAccessError
+from bot.cli.chart_file import ChartFileError
 from bot.cli.desk_call import DeskRefusedError, NoDeskError
 from bot.cli.desk_commands import cancel, health, kill, metrics_reset, rearm, reconcile, why
 from bot.cli.diag_markets import diag_markets
@@ -50,6 +51,7 @@ KNOWN_FAULTS = (
     DeskRefusedError,
     ChainAccessError,
     BacktestError,
+    ChartFileError,
 )
 """What ends a command with a sentence for the operator and status 1."""
 

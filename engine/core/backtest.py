@@ -11,14 +11,15 @@ from dataclasses import dataclass, field, replace
 
 from engine.core.backtest_fills import Taken, filled
 from engine.core.best_kind import best_of, unsendable
+from engine.core.detector import Detector
 from engine.core.dutch import DutchParams, Room, plan_kind, tokens_of
 from engine.core.eligibility import ineligible, kinds_of
+from engine.core.feed import Feeds
 from engine.core.feed_inlet import BooksAnswered, Checked, FeedInlet, FeedInput, Heard, Tracked
 from engine.core.proven_books import NEED_EVERY_BOOK, proven_books
-from engine.core.touches import Touches
 from engine.domain.backtest import Attempt, BacktestResult, Episode, EventCourse
 from engine.domain.book import LiveBook
-from engine.domain.ids import EventId
+from engine.domain.ids import ConditionId, EventId
 from engine.domain.market import EventGroup
 from engine.domain.plan import Plan, PlanKind
 from engine.domain.refusal import Refusal, RefusalKind
@@ -88,7 +89,8 @@ class Backtest:
         self._events: dict[EventId, EventGroup] = {}
         self._terms = terms
         self._courses: dict[EventId, _Course] = {}
-        self._touches = Touches()
+        self._detector = Detector()
+        self._event_of: dict[ConditionId, EventId] = {}
         self._windows: list[_Window] = []
         self._open: dict[EventId, _Window] = {}
         self._pending: dict[EventId, _Pending] = {}
@@ -104,13 +106,13 @@ class Backtest:
         for event in events:
             self._stored[event.event_id] = event
             self._courses[event.event_id] = _Course()
-            self._touches.watch(event)
+            self._event_of |= {market.condition_id: event.event_id for market in event.markets}
 
     def begin(self, inlet: FeedInlet) -> None:
         """Begin a run with a feed core of its own; what the run before left open ends with it."""
         self._end_run()
         self._inlet = inlet
-        self._touches.forget()
+        self._detector = Detector()
         self._taken = Taken()
 
     def take(self, entries: Sequence[FeedInput]) -> None:
@@ -124,10 +126,16 @@ class Backtest:
                 frames = self._inlet.frames
                 if self._taken:
                     self._taken.hear(frames)
-                for event_id in sorted(self._touches.hear(frames)):
+                for event_id in self._touched(self._inlet.feeds):
                     self._look(event_id)
             else:
-                self._take_rare(entry)
+                self._take_rare(entry, self._inlet.feeds)
+
+    def _touched(self, feeds: Feeds) -> list[EventId]:
+        """Take in the books that changed; returns the events that they belong to."""
+        touched = feeds.take_touched()
+        self._detector.update(touched, feeds)
+        return sorted({self._event_of[of] for of in touched if of in self._event_of})
 
     def finish(self) -> BacktestResult:
         """End the last run; returns everything that was found."""
@@ -151,23 +159,19 @@ class Backtest:
             window.closed_ms = self._at_ms
         self._open.clear()
 
-    def _take_rare(self, entry: FeedInput) -> None:
+    def _take_rare(self, entry: FeedInput, feeds: Feeds) -> None:
         match entry:
             case Tracked():
-                self._track(entry)
-            case BooksAnswered():
-                # These books came without a frame: until the stream tells prices, every plan is asked for.
-                self._touches.forget()
-            case Checked():
-                pass
+                self._track(entry, feeds)
+            case BooksAnswered() | Checked():
+                self._touched(feeds)
             case _:
                 return
         for event_id in self._events:
             self._look(event_id)
 
-    def _track(self, entry: Tracked) -> None:
+    def _track(self, entry: Tracked, feeds: Feeds) -> None:
         ticks = {token.token_id: token.tick for token in entry.tokens}
-        self._touches.stream(ticks)
         self._events = {}
         for event in self._stored.values():
             markets = []
@@ -181,6 +185,7 @@ class Backtest:
                 markets.append(replace(market, terms=then))
             if any(token in ticks for market in markets for token in (market.yes, market.no)):
                 self._watch(replace(event, markets=tuple(markets)))
+        self._detector.watch(self._events.values(), self._terms.params, feeds)
 
     def _watch(self, event: EventGroup) -> None:
         terms = self._terms
@@ -203,11 +208,10 @@ class Backtest:
         if len(course.barred) == len(course.kinds):
             return
         window = self._open.get(event_id)
-        paying = self._touches.may_pay(event_id)
-        if window is None and not paying:
+        if window is None and event_id not in self._detector.hot:
             return
         course.planned += 1
-        planned = self._plan(event, paying)
+        planned = self._plan(event)
         if isinstance(planned, Refusal):
             course.refusals[planned.kind] += 1
             if window is not None:
@@ -219,11 +223,11 @@ class Backtest:
             self._windows.append(window)
         elif planned.margin.net > window.best.margin.net:
             window.best = planned
-        self._fire(window, planned, paying)
+        self._fire(window, planned)
 
-    def _plan(self, event: EventGroup, paying: frozenset[PlanKind]) -> Plan | Refusal:
+    def _plan(self, event: EventGroup) -> Plan | Refusal:
         """Plan on the books as they are shown, with every cap free."""
-        return self._best(event, paying, taken=None)
+        return self._best(event, taken=None)
 
     def _room(self, event: EventGroup, *, free: bool) -> Room:
         """Return what a plan may cost under each cap: all of it, or what earlier fills have left.
@@ -244,16 +248,13 @@ class Backtest:
             total=Usdc(max(0, terms.params.max_total - used[2])),
         )
 
-    def _best(self, event: EventGroup, paying: frozenset[PlanKind], *, taken: Taken | None) -> Plan | Refusal:
-        """Return the best plan of all kinds that are not barred, as the desk chooses it.
-
-        Kinds that cannot pay at the best prices are not asked; the first one is, if none can, for its words.
-        """
+    def _best(self, event: EventGroup, *, taken: Taken | None) -> Plan | Refusal:
+        """Return the best plan of all kinds that are not barred, as the desk chooses it."""
         assert self._inlet is not None, "a run is begun before it is looked at"
         terms, course = self._terms, self._courses[event.event_id]
         room = self._room(event, free=taken is None)
         found: dict[PlanKind, Plan | Refusal] = {}
-        for kind in [kind for kind in course.kinds if kind in paying] or course.kinds[:1]:
+        for kind in course.kinds:
             tokens, whole = tokens_of(event, kind), kind in NEED_EVERY_BOOK
             books = course.barred.get(kind) or proven_books(
                 self._inlet.feeds, event, self._at_ms, tokens, whole=whole
@@ -267,7 +268,7 @@ class Backtest:
             )
         return best_of(found)
 
-    def _fire(self, window: _Window, shown: Plan, paying: frozenset[PlanKind]) -> None:
+    def _fire(self, window: _Window, shown: Plan) -> None:
         """Send what is left of a plan after our own fills, one plan per event at a time.
 
         A plan that broke is the last one of its window: a desk asks a person then.
@@ -275,7 +276,7 @@ class Backtest:
         event_id = window.event.event_id
         if event_id in self._pending or any(attempt.broken for attempt in window.attempts):
             return
-        plan = self._left_of(window.event, shown, paying)
+        plan = self._left_of(window.event, shown)
         if isinstance(plan, Refusal):
             window.not_sent = window.not_sent or f"left of it after earlier fills: {plan.text}"
             return
@@ -286,10 +287,10 @@ class Backtest:
         due_ms = Ms(self._at_ms + self._terms.latency_ms)
         self._pending[event_id] = _Pending(window, plan, self._at_ms, due_ms)
 
-    def _left_of(self, event: EventGroup, shown: Plan, paying: frozenset[PlanKind]) -> Plan | Refusal:
+    def _left_of(self, event: EventGroup, shown: Plan) -> Plan | Refusal:
         if not self._taken and not self._outlays:
             return shown
-        return self._best(event, paying, taken=self._taken)
+        return self._best(event, taken=self._taken)
 
     def _settle(self, before_ms: Ms) -> None:
         """Let every order arrive that was due before an input: on the books as they stood until then."""

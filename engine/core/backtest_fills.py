@@ -70,9 +70,12 @@ class Taken:
             book, bids=self._rest(book, Side.BUY, book.bids), asks=self._rest(book, Side.SELL, book.asks)
         )
 
-    def _rest(self, book: LiveBook, side: Side, levels: Sequence[Level]) -> tuple[Level, ...]:
-        rest = ((at, at.size - self._sizes.get((book.token_id, side, at.price), 0)) for at in levels)
-        return tuple(Level(level.price, Size(size)) for level, size in rest if size > 0)
+    def _rest(self, book: LiveBook, side: Side, levels: tuple[Level, ...]) -> tuple[Level, ...]:
+        gone = {key[2]: size for key, size in self._sizes.items() if key[:2] == (book.token_id, side)}
+        if not gone:
+            return levels
+        rest = (Level(at.price, Size(at.size - gone[at.price])) if at.price in gone else at for at in levels)
+        return tuple(level for level in rest if level.size > 0)
 
     def take(self, event: EventGroup, token: TokenId, side: Side, parts: Iterable[Level]) -> None:
         """Note parts of levels resting on `side` as gone, and their mirror on the other token."""

@@ -100,10 +100,10 @@ class _At(NamedTuple):
 
     def integer(self, most: int | None = None) -> int:
         """Return a non-negative JSON integer; true and false are none."""
-        limit = "" if most is None else f" of at most {most}"
+        limits = "of 0 or more" if most is None else f"from 0 to {most}"
         value = self.value
         if not isinstance(value, int) or isinstance(value, bool) or value < 0 or (most or value) < value:
-            raise self.fault(f"an integer of 0 or more{limit}, not in quotes")
+            raise self.fault(f"an integer {limits}, not in quotes")
         return value
 
     def number(self, *, signed: bool = False) -> Exact:
@@ -217,6 +217,6 @@ def _shown(value: object) -> str:
 
 def short(text: str) -> str:
     """Return a text of the file cut to what a sentence can show."""
-    # A lone surrogate cannot be printed, and what is wrong must be.
-    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    # Escaped if not printable: a lone surrogate has no bytes, a control sign moves a terminal's cursor.
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:41])
     return text if len(text) <= 40 else f"{text[:40]}…"

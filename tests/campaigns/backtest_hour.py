@@ -23,7 +23,7 @@ from engine.domain.backtest import BacktestResult
 from engine.domain.catalogue import Catalogue
 from engine.domain.ids import EventId
 from engine.domain.market import EventGroup, rules_hash
-from engine.domain.plan import Plan, PlanKind
+from engine.domain.plan import Plan
 from engine.domain.refusal import Refusal
 from engine.domain.units import Ms
 from engine.simulator.catalogue_seed import WINDOW_EVENTS
@@ -73,8 +73,8 @@ class Explained(Backtest):
         super().__init__(terms)
         self.refusals: dict[EventId, list[tuple[Ms, Refusal]]] = {}
 
-    def _plan(self, event: EventGroup, paying: frozenset[PlanKind]) -> Plan | Refusal:
-        planned = super()._plan(event, paying)
+    def _plan(self, event: EventGroup) -> Plan | Refusal:
+        planned = super()._plan(event)
         if isinstance(planned, Refusal):
             self.refusals.setdefault(event.event_id, []).append((self._at_ms, planned))
         return planned

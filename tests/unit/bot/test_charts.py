@@ -61,7 +61,7 @@ def test_curve_has_its_size_and_marks_the_best_size():
     marked = edge_curve(points, title="fed5", best=Size(10_000_000))
 
     assert opened(marked).size == (WIDTH, HEIGHT)
-    assert marked != edge_curve(points, title="fed5")
+    assert marked != edge_curve(points, title="fed5", refusal="reason: min_profit")
     assert GAIN in colours(marked)
 
 
@@ -83,3 +83,18 @@ def test_any_curve_of_any_amounts_is_drawn(seed):
     points = [(Size(size), Usdc(random.randint(-(10**12), 10**12))) for size in sizes]
 
     assert opened(edge_curve(points, title=f"seed {seed}")).size == (WIDTH, HEIGHT), seed
+
+
+def test_fall_without_end_does_not_press_the_gain_into_a_corner():
+    gain = [(Size(0), Usdc(0)), (Size(10_000_000), Usdc(2_000_000))]
+    ends = [(Size(sets * 1_000_000), Usdc(2_000_000 - (sets - 10) * 200_000)) for sets in (1_000, 1_000_000)]
+    falls = [edge_curve([*gain, end], title="fed5", best=gain[1][0]) for end in ends]
+    marks = [[x for x in range(WIDTH) if opened(png).getpixel((x, 190)) == GAIN] for png in falls]
+
+    assert marks[0] == marks[1] != []
+
+
+def test_edge_that_comes_back_after_a_loss_is_shown_with_its_best_size():
+    points = [(Size(n * 1_000_000), Usdc(amount)) for n, amount in enumerate([0, 500, -900, 400])]
+
+    assert GAIN in colours(edge_curve(points, title="fed5", best=points[3][0]))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from bot.cli.chart_file import ChartFileError
 from bot.cli.dutch_run_replay import BacktestError, _Reading
 from bot.cli.main import cli, main
 from engine.core.backtest import Backtest, BacktestTerms
@@ -68,7 +69,10 @@ def told(folder: Path, *options: str) -> dict[str, Any]:
 
 def fault(done: Result) -> str:
     """The sentence of a command that ended with a known fault."""
-    assert isinstance(done.exception, BacktestError | RecordingError), (done.output, done.exception)
+    assert isinstance(done.exception, BacktestError | ChartFileError | RecordingError), (
+        done.output,
+        done.exception,
+    )
     return str(done.exception)
 
 
@@ -161,6 +165,25 @@ def test_verbose_prints_the_split_per_set_and_in_all(tmp_path):
     assert [cell.strip() for cell in rows["net"]] == ["0.0233", "2.43502"]
     assert [cell.strip() for cell in rows["fee"]] == ["-0.0247", "-3.49298"]
     assert "141 of 141 sets, complete" in verbose.output
+    costs = "fee -3.49298, slippage 0.00, buffer 0.00, safety -0.282, carry 0.00, fixed -0.02"
+    assert f"in all      gross 6.23, {costs}, net 2.43502 USDC" in verbose.output
+    assert "in all" not in quiet.output
+
+
+def test_table_of_windows_fits_eighty_columns_with_every_number_whole(tmp_path):
+    shown = run(world(tmp_path)).output
+
+    for words in (
+        "rate3",
+        "buy_set",
+        "2026-09-21 14:13:22",
+        "4.0 s, until no_edge",
+        "6.23",
+        "2.73",
+        "of 2.71",
+    ):
+        assert words in shown
+    assert "…" not in shown
 
 
 def test_chart_is_a_picture_of_its_size(tmp_path):
