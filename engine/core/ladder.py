@@ -51,7 +51,7 @@ class Rung(NamedTuple):
     """Lots on the levels before."""
     end: int
     """Lots up to and including this level."""
-    price: int
+    price: Price
     raw: int
     """Micro-dollars of the lots before `start`."""
     fee: int
@@ -60,8 +60,7 @@ class Rung(NamedTuple):
     fee_per: int
 
 
-@dataclass(frozen=True, slots=True)
-class LegFill:
+class LegFill(NamedTuple):
     """What one leg comes to at a given size."""
 
     touch: Price
@@ -135,26 +134,47 @@ def rungs(leg: LegInput, rounding: Rounding, grain: int = 1) -> Iterator[Rung]:
         fee += FEE_STEP * (-(-due // fee_per) if rounding is Rounding.UP else due // fee_per)
 
 
+def rung_at(leg: LegInput, lots: int, rounding: Rounding, grain: int = 1) -> Rung | None:
+    """Return the rung that holds the last of `lots`, or None if the ladder does not hold that many."""
+    assert lots > 0, f"expected at least one lot, was {lots}"
+    start = raw = fee = 0
+    fees = fee_table(leg.fee, grain)
+    for level in leg.levels:
+        size, price = level.size // LOT, level.price
+        fee_steps, fee_per = fees[price]
+        if start + size >= lots:
+            return Rung(start, start + size, price, raw, fee, fee_steps, fee_per)
+        start += size
+        raw += size * price
+        due = size * fee_steps
+        fee += FEE_STEP * (-(-due // fee_per) if rounding is Rounding.UP else due // fee_per)
+    return None
+
+
+def first_lot(levels: Sequence[Level], place: int = 0) -> int:
+    """Return the place of the first level from `place` on that holds a lot; their number if none does."""
+    while place < len(levels) and levels[place].size < LOT:
+        place += 1
+    return place
+
+
 def fill_at(leg: LegInput, lots: int, rounding: Rounding, grain: int = 1) -> LegFill | None:
     """Return what `lots` come to, or None if the ladder does not hold that many.
 
     With another grain than the venue's, the fee is in 1 / grain micro-dollar.
     """
-    assert lots > 0, f"expected at least one lot, was {lots}"
-    touch: int | None = None
-    for rung in rungs(leg, rounding, grain):
-        touch = rung.price if touch is None else touch
-        if rung.end >= lots:
-            return fill_on(rung, lots, rounding, touch=Price(touch))
-    return None
+    rung = rung_at(leg, lots, rounding, grain)
+    if rung is None:
+        return None
+    return fill_on(rung, lots, rounding, touch=leg.levels[first_lot(leg.levels)].price)
 
 
 def fill_on(rung: Rung, lots: int, rounding: Rounding, *, touch: Price) -> LegFill:
     """Return what `lots` come to when the last of them is on `rung`; `touch` is the ladder's best price."""
-    taken = lots - rung.start
-    fee = rung.fee + FEE_STEP * divide(taken * rung.fee_steps, rung.fee_per, rounding)
-    raw = rung.raw + taken * rung.price
-    return LegFill(touch=touch, worst=Price(rung.price), raw=Usdc(raw), fee=Usdc(fee))
+    start, _, price, raw, fee, fee_steps, fee_per = rung
+    taken = lots - start
+    steps = -(-taken * fee_steps // fee_per) if rounding is Rounding.UP else taken * fee_steps // fee_per
+    return LegFill(touch, price, Usdc(raw + taken * price), Usdc(fee + FEE_STEP * steps))
 
 
 def lots_to_reach(leg: LegInput, notional: Usdc) -> int | None:
