@@ -22,6 +22,7 @@ class AllIn(NamedTuple):
     """The unrounded fee alone, floored to a unit, so that whatever is added up from it stays a ceiling."""
     fee_steps: int
     fee_per: int
+    """The fee is fee_steps / fee_per steps."""
 
 
 class AllInTable(dict[Price, AllIn]):
@@ -30,12 +31,14 @@ class AllInTable(dict[Price, AllIn]):
     def __init__(self, fees: FeeTable, raw_weight: int, step_weight: int) -> None:
         """Begin empty."""
         super().__init__()
-        self._fees, self._raw, self._step = fees, raw_weight, step_weight
+        self._fees, self._raw = fees, raw_weight
+        self.step_weight = step_weight
+        """Effect of a step of fee on the objective."""
 
     def __missing__(self, price: Price) -> AllIn:
         """Work it out and keep it."""
         steps, per = self._fees[price]
-        pull = self._step * steps // per
+        pull = self.step_weight * steps // per
         found = self[price] = AllIn(self._raw * price + pull, pull, steps, per)
         return found
 

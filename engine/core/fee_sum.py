@@ -1,9 +1,9 @@
 """The rounded fees of many legs: exactly at one size, and bounded closely at hundreds of sizes at once.
 
 With x = q - start and n = x steps, a leg's fee is n / per rounded. What rounding up adds is
-frac(-n / per), and rounding down takes no less than frac(-n / per) - 1. Along sizes that are evenly spaced this
-is an arithmetic progression modulo 1, so one large integer with a lane for every size holds it for one leg:
-first x ONES + difference x IOTA, masked to the fraction's bits. Lanes of all legs are added up.
+frac(-n / per), and rounding down takes no less than frac(-n / per) - 1. Along sizes that are evenly spaced
+this is an arithmetic progression modulo 1, so one large integer with a lane for every size holds it for one
+leg: first x ONES + difference x IOTA, masked to the fraction's bits. Lanes of all legs are added up.
 
 First and difference are rounded up to 2 ** -BITS, so the progression is at most (place + 1) of these too high
 before it is masked; a lane that wraps around only becomes lower. What is returned has all of that taken off:
@@ -47,9 +47,10 @@ def least_rounding(steps: Sequence[Step], sizes: range) -> list[int]:
     count, first, lot = len(sizes), sizes.start, sizes.step
     whole = (1 << _LANE * count) - 1
     ones, iota, fractions = _ONES & whole, _IOTA & whole, _FRACTIONS & whole
+    one = (1 << BITS) - 1
     lanes = sum(
         [
-            -(-((start - first) * f % per << BITS) // per) * ones + -(-(-lot * f % per << BITS) // per) * iota
+            (-((first - start << BITS) * f // per) & one) * ones + (-((lot << BITS) * f // per) & one) * iota
             & fractions
             for start, f, per in steps[:_LEGS_MAX]
         ]

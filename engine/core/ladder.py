@@ -134,39 +134,18 @@ def rungs(leg: LegInput, rounding: Rounding, grain: int = 1) -> Iterator[Rung]:
         fee += FEE_STEP * (-(-due // fee_per) if rounding is Rounding.UP else due // fee_per)
 
 
-def rung_at(leg: LegInput, lots: int, rounding: Rounding, grain: int = 1) -> Rung | None:
-    """Return the rung that holds the last of `lots`, or None if the ladder does not hold that many."""
-    assert lots > 0, f"expected at least one lot, was {lots}"
-    start = raw = fee = 0
-    fees = fee_table(leg.fee, grain)
-    for level in leg.levels:
-        size, price = level.size // LOT, level.price
-        fee_steps, fee_per = fees[price]
-        if start + size >= lots:
-            return Rung(start, start + size, price, raw, fee, fee_steps, fee_per)
-        start += size
-        raw += size * price
-        due = size * fee_steps
-        fee += FEE_STEP * (-(-due // fee_per) if rounding is Rounding.UP else due // fee_per)
-    return None
-
-
-def first_lot(levels: Sequence[Level], place: int = 0) -> int:
-    """Return the place of the first level from `place` on that holds a lot; their number if none does."""
-    while place < len(levels) and levels[place].size < LOT:
-        place += 1
-    return place
-
-
 def fill_at(leg: LegInput, lots: int, rounding: Rounding, grain: int = 1) -> LegFill | None:
     """Return what `lots` come to, or None if the ladder does not hold that many.
 
     With another grain than the venue's, the fee is in 1 / grain micro-dollar.
     """
-    rung = rung_at(leg, lots, rounding, grain)
-    if rung is None:
-        return None
-    return fill_on(rung, lots, rounding, touch=leg.levels[first_lot(leg.levels)].price)
+    assert lots > 0, f"expected at least one lot, was {lots}"
+    touch: Price | None = None
+    for rung in rungs(leg, rounding, grain):
+        touch = rung.price if touch is None else touch
+        if rung.end >= lots:
+            return fill_on(rung, lots, rounding, touch=touch)
+    return None
 
 
 def fill_on(rung: Rung, lots: int, rounding: Rounding, *, touch: Price) -> LegFill:
@@ -181,8 +160,11 @@ def lots_to_reach(leg: LegInput, notional: Usdc) -> int | None:
     """Return the fewest lots whose raw notional is at least `notional`, or None beyond the ladder's end."""
     if notional <= 0 and leg.levels:
         return 0
-    for rung in rungs(leg, Rounding.UP):
-        missing = notional - rung.raw
-        if missing <= (rung.end - rung.start) * rung.price:
-            return rung.start + divide(max(missing, 0), rung.price, Rounding.UP)
+    start, missing = 0, max(notional, 0)
+    for level in leg.levels:
+        lots, price = level.size // LOT, level.price
+        if lots > 0 and missing <= lots * price:
+            return start + divide(missing, price, Rounding.UP)
+        start += lots
+        missing -= lots * price
     return None

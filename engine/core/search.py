@@ -15,10 +15,10 @@ level, and with x = q - (lots on earlier levels) the objective is
    is steep (strategy 3.6) there is no such end: matching stays in order of price, every segment is walked to
    the end of depth or caps, and the points below hold for each of them alone.
 4. Search. A segment is scanned from its better end while U(q) can still beat the best found. A step
-   of rounding is 10 micro-dollars, so this covers at most legs x 10 micro / |slope| lots. Hundreds of sizes at
-   once get a bound close to G (`engine.core.fee_sum`); the exact objective is worked out for those whose bound
-   reaches the best found. Segments are passed with their ceilings alone; exact amounts are added up for those
-   that can hold the best size.
+   of rounding is 10 micro-dollars, so this covers at most legs x 10 micro / |slope| lots. Hundreds of sizes
+   at once get a bound close to G (`engine.core.fee_sum`); the exact objective is worked out for those whose
+   bound reaches the best found. Segments are passed with their ceilings alone; exact amounts are added up for
+   those that can hold the best size.
 5. Flat segments. G(q + T) = G(q) + drift with T the common period of the fees' fractions: only the T lots at
    the end the drift points to can hold the smallest best size (at tick 0.01 and rates in whole percents T is
    at most 1,000 lots), whatever the segment's length.

@@ -13,11 +13,11 @@ from typing import NamedTuple
 from engine.core.all_in import AllInTable, all_in_table
 from engine.core.fee_sum import BITS, Step, fee_steps, least_rounding
 from engine.core.formula import Formula
-from engine.core.ladder import LegInput, Rung, first_lot, rung_at
+from engine.core.ladder import LegInput, Rung
 from engine.core.touch import sum_of_slippage
 from engine.domain.book import Level
 from engine.domain.market import Side
-from engine.domain.units import FEE_STEP, LOT, SIZE_ONE, Rounding, Size, Usdc
+from engine.domain.units import FEE_STEP, LOT, SIZE_ONE, Price, Rounding, Size, Usdc
 
 SCALE = 100_000_000
 """The desk's units per micro-dollar: the least in which every term of an `Objective` is a whole number."""
@@ -152,55 +152,71 @@ class JointLadder:
         self._legs, self._formula = legs, formula
         self._base = -formula.fixed - formula.fixed * formula.carry // formula.scale
         self._slope = formula.per_lot - sum_of_slippage(legs, formula)
-        self._rungs: list[Rung | None] = [None] * len(legs)
-        """By leg: the level that was active where the ladder was looked at last."""
+        self._rungs: list[list[Rung]] = []
+        """By leg, the levels walked so far."""
+        numbers = {side: [number for number, leg in enumerate(legs) if leg.side is side] for side in Side}
+        self._sides = [(side, of_side) for side, of_side in numbers.items() if of_side]
 
     def segments(self) -> Iterator[Segment]:
-        """Yield the segments in order of size, until one leg's ladder ends; nothing if one is empty."""
-        legs, base, slope = self._legs, self._base, self._slope
-        places = [first_lot(leg.levels) for leg in legs]
-        if any(place == len(leg.levels) for leg, place in zip(legs, places, strict=True)):
-            return
-        active = [leg.levels[place] for leg, place in zip(legs, places, strict=True)]
+        """Yield the segments in order of size, until one leg's ladder ends; nothing if one is empty.
+
+        To be called once; the ladder can be asked about the segments that it has yielded.
+        """
+        legs, base, slope, walked = self._legs, self._base, self._slope, self._rungs
+        assert not walked, "expected one walk of a joint ladder"
+        is_up, max_leg = self._formula.rounding is Rounding.UP, self._formula.max_leg
         tables = list(_tables(legs, self._formula))
-        slope -= sum([table[level.price][0] for table, level in zip(tables, active, strict=True)])
-        ends = [(level.size // LOT, leg) for leg, level in enumerate(active)]
-        leg_caps = None if self._formula.max_leg is None else _LegCaps(active, self._formula.max_leg)
+        climbs = [iter(leg.levels) for leg in legs]
+        ends: list[tuple[int, int]] = []
+        leg_cap: LegCap | None = None
+        for ending, table in enumerate(tables):
+            level = _next_offer(climbs[ending])
+            if level is None:
+                return
+            price, end = level.price, level.size // LOT
+            unit, _, steps, per = table[price]
+            slope -= unit
+            walked.append([Rung(0, end, price, 0, 0, steps, per)])
+            ends.append((end, ending))
+            if max_leg is not None:
+                leg_cap = _tighter(leg_cap, walked[ending][0], ending, max_leg)
         heapq.heapify(ends)
-        is_up = self._formula.rounding is Rounding.UP
-        step_weight = {side: self._formula.step_weight(side) for side in Side}
         lo = 0
         while True:
             hi, ending = ends[0]
             if hi > lo:
-                yield Segment(lo, hi, base, slope, ending, None if leg_caps is None else leg_caps.tightest)
+                yield Segment(lo, hi, base, slope, ending, leg_cap)
                 lo = hi
-            leg, table, done = legs[ending], tables[ending], active[ending]
-            place = places[ending] = first_lot(leg.levels, places[ending] + 1)
-            if place == len(leg.levels):
+            level = _next_offer(climbs[ending])
+            if level is None:
                 return
-            level = active[ending] = leg.levels[place]
-            assert (level.price > done.price) is (leg.side is Side.BUY), "expected best first"
-            unit, pull, steps, per = table[done.price]
-            worse, lots = table[level.price][0] - unit, done.size // LOT
-            # At this size only rounding moves the ceiling: the fee of the level that ends is now what is charged.
+            rungs, table = walked[ending], tables[ending]
+            start, _, done, raw, fee, steps, per = rungs[-1]
+            price, end, lots = level.price, lo + level.size // LOT, lo - start
+            assert (price > done) is (legs[ending].side is Side.BUY), "expected best first"
+            unit, pull, _, _ = table[done]
+            next_unit, _, next_steps, next_per = table[price]
+            # At this size only rounding moves the ceiling: the level that ends is charged its rounded fee.
             charged = -(-lots * steps // per) if is_up else lots * steps // per
-            base += worse * lo + pull * lots - step_weight[leg.side] * charged
-            slope -= worse
-            heapq.heapreplace(ends, (lo + level.size // LOT, ending))
-            if leg_caps is not None:
-                leg_caps.enter(ending, lo, level)
+            base += (next_unit - unit) * lo + pull * lots - table.step_weight * charged
+            slope -= next_unit - unit
+            rung = Rung(lo, end, price, raw + lots * done, fee + FEE_STEP * charged, next_steps, next_per)
+            rungs.append(rung)
+            heapq.heapreplace(ends, (end, ending))
+            if max_leg is not None:
+                leg_cap = _tighter(leg_cap, rung, ending, max_leg)
+
+    def touch(self) -> list[Price]:
+        """Return the best price of every leg."""
+        return [rungs[0].price for rungs in self._rungs]
 
     def rungs(self, segment: Segment) -> list[Rung]:
         """Return the active level of every leg."""
-        lo, formula = segment.lo, self._formula
-        for number, rung in enumerate(self._rungs):
-            if rung is None or not rung[0] <= lo < rung[1]:
-                found = rung_at(self._legs[number], lo + 1, formula.rounding, formula.grain)
-                self._rungs[number] = found
-        active = [rung for rung in self._rungs if rung is not None]
-        assert len(active) == len(self._legs), f"expected every ladder to hold more than {lo} lots"
-        return active
+        lo = segment.lo
+        return [
+            rungs[-1] if rungs[-1][0] <= lo else next(rung for rung in reversed(rungs) if rung[0] <= lo)
+            for rungs in self._rungs
+        ]
 
     def detail(self, segment: Segment) -> Detail:
         """Return what tells exact amounts of a segment, in time proportional to the number of legs."""
@@ -208,60 +224,46 @@ class JointLadder:
         base, slope, ceiling_base = self._base, self._slope, segment.base
         outlay_base, outlay_slope = formula.fixed, formula.locked
         charged = []
-        for side in Side:
-            fees, raw, prices, ticks, steps = 0, 0, 0, 0, []
-            for leg, rung in zip(self._legs, active, strict=True):
-                if leg.side is not side:
-                    continue
-                start, _, price, before, paid, fee, per = rung
+        for side, numbers in self._sides:
+            raw = prices = fees = 0
+            steps: list[Step] = []
+            for start, _, price, before, paid, fee, per in [active[number] for number in numbers]:
                 raw += before - price * start
                 prices += price
                 fees += paid
-                ticks += leg.tick
                 if fee:
                     steps.append((start, fee, per))
-            raw_weight, weight, paid = formula.raw_weight(side), formula.step_weight(side), fees // FEE_STEP
-            base -= raw_weight * raw + weight * paid
+            raw_weight, weight, outlay_weight = formula.raw_weight(side), formula.step_weight(side), 0
+            fees //= FEE_STEP
+            base -= raw_weight * raw + weight * fees
             slope -= raw_weight * prices
-            outlay_weight = 0
             if side is Side.BUY:
                 outlay_weight = formula.scale * FEE_STEP // formula.grain
-                outlay_base += formula.scale * raw + outlay_weight * paid
-                outlay_slope += formula.scale * (prices + formula.slippage_ticks * ticks)
-            if steps:
-                charged.append(SideFees(weight, outlay_weight, tuple(steps)))
+                slips = formula.slippage_ticks * sum([self._legs[number].tick for number in numbers])
+                outlay_base += formula.scale * raw + outlay_weight * fees
+                outlay_slope += formula.scale * (prices + slips)
             if formula.rounding is Rounding.DOWN:
-                ceiling_base += weight * len(steps)  # rounding down may spare up to one step of each
-        return Detail(
-            base,
-            slope,
-            ceiling_base,
-            segment.slope,
-            outlay_base,
-            outlay_slope,
-            tuple(charged),
-            formula.rounding,
-        )
+                ceiling_base += weight * len(steps)  # may spare up to one step of each
+            charged.append(SideFees(weight, outlay_weight, tuple(steps)))
+        line = base, slope, ceiling_base, segment.slope, outlay_base, outlay_slope
+        return Detail(*line, tuple(charged), formula.rounding)
 
 
-class _LegCaps:
-    """Where the raw notional of a leg passes its cap, as far as the ladders have been walked."""
+def _next_offer(climb: Iterator[Level]) -> Level | None:
+    """Return the next level that holds a lot."""
+    for level in climb:
+        if level.size >= LOT:
+            return level
+    return None
 
-    def __init__(self, best: Sequence[Level], max_leg: Usdc) -> None:
-        """Enter the best level of every leg."""
-        self.tightest: LegCap | None = None
-        self._left: list[int] = [max_leg] * len(best)
-        """By leg, what it may cost beyond the levels entered, in micro-dollars; negative once it is capped."""
-        for leg, level in enumerate(best):
-            self.enter(leg, 0, level)
 
-    def enter(self, leg: int, start: int, level: Level) -> None:
-        """Take in the level that begins after `start` lots."""
-        left, cost = self._left[leg], level.size // LOT * level.price
-        self._left[leg] = left - cost
-        if 0 <= left < cost:
-            cap = LegCap(start + left // level.price, leg)
-            self.tightest = cap if self.tightest is None else min(self.tightest, cap)
+def _tighter(cap: LegCap | None, rung: Rung, leg: int, max_leg: int) -> LegCap | None:
+    """Return the tighter of a cap and the one that a level sets; past it, an earlier level has the cap."""
+    start, end, price, raw, *_ = rung
+    if not raw <= max_leg < raw + (end - start) * price:
+        return cap
+    found = LegCap(start + (max_leg - raw) // price, leg)
+    return found if cap is None else min(cap, found)
 
 
 def _tables(legs: Sequence[LegInput], formula: Formula) -> Iterator[AllInTable]:
