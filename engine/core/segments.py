@@ -165,6 +165,7 @@ class JointLadder:
         legs, base, slope, walked = self._legs, self._base, self._slope, self._rungs
         assert not walked, "expected one walk of a joint ladder"
         is_up, max_leg = self._formula.rounding is Rounding.UP, self._formula.max_leg
+        buys = [leg.side is Side.BUY for leg in legs]
         tables = list(_tables(legs, self._formula))
         climbs = [iter(leg.levels) for leg in legs]
         ends: list[tuple[int, int]] = []
@@ -193,7 +194,7 @@ class JointLadder:
             rungs, table = walked[ending], tables[ending]
             start, _, done, raw, fee, steps, per = rungs[-1]
             price, end, lots = level.price, lo + level.size // LOT, lo - start
-            assert (price > done) is (legs[ending].side is Side.BUY), "expected best first"
+            assert (price > done) is buys[ending], "expected best first"
             unit, pull, _, _ = table[done]
             next_unit, _, next_steps, next_per = table[price]
             # At this size only rounding moves the ceiling: the level that ends is charged its rounded fee.
