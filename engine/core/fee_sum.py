@@ -1,70 +1,59 @@
-"""The rounded fees of many legs at one size, added up: plainly, or all in one multiplication.
+"""The rounded fees of many legs: exactly at one size, and bounded closely at hundreds of sizes at once.
 
-Packed, every leg has a lane of bits in one large integer. With p = per, x = q - start and
-n = x steps + spare, floor(n / p) is wanted. Let A = ceil(steps 2**k / p) and C = ceil(spare 2**k / p); then
+With x = q - start and n = x steps, a leg's fee is n / per rounded. What rounding up adds is
+frac(-n / per), and rounding down takes no less than frac(-n / per) - 1. Along sizes that are evenly spaced
+this is an arithmetic progression modulo 1, so one large integer with a lane for every size holds it for one
+leg: first x ONES + difference x IOTA, masked to the fraction's bits. Lanes of all legs are added up.
 
-    L = x A + C = 2**k n / p + e        0 <= e < x + 1
-
-and as long as (x + 1) p <= 2**k, e / 2**k < 1 / p: L >> k is floor(n / p) exactly. L is linear in q, so all
-lanes together are q times one integer plus another. Masking the low k bits of each lane leaves
-floor(n / p) 2**k, and the lanes of W bits add up modulo 2**W - 1, with W so wide that their sum stays
-below it. Everything is an integer; nothing is approximate.
+First and difference are rounded up to 2 ** -BITS, so the progression is at most (place + 1) of these too high
+before it is masked; a lane that wraps around only becomes lower. What is returned has all of that taken off:
+never more than the truth, and less by a hundredth of a step or so.
 """
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from struct import unpack
 
-LANES_MIN = 10
-"""Fewer legs are added up as fast one by one."""
+from engine.domain.units import Rounding
 
-
-class Step(NamedTuple):
-    """The rounded fee of one leg's active level: weight x floor(((q - start) x steps + spare) / per)."""
-
-    start: int
-    steps: int
-    per: int
-    spare: int
-    """per - 1 where fees round up, 0 where they round down."""
-    weight: int
-    """Units per step of fee."""
-
-
-def fee_sum(steps: Sequence[Step], lots: int) -> int:
-    """Return the fees of a size that every active level holds."""
-    return sum([weight * (((lots - start) * f + spare) // per) for start, f, per, spare, weight in steps])
+BITS = 20
+"""Of the fraction of a step."""
+SIZES_MAX = 256
+"""Sizes in one integer."""
+_LANE = 32
+_LEGS_MAX = 1 << _LANE - BITS
+"""More would overflow a lane; leaving legs out only lowers the bound."""
+_ONES = sum([1 << _LANE * place for place in range(SIZES_MAX)])
+_IOTA = sum([place << _LANE * place for place in range(SIZES_MAX)])
+_FRACTIONS = _ONES * ((1 << BITS) - 1)
+assert (SIZES_MAX + 1) << BITS < 1 << _LANE, "expected a lane to hold the whole progression"
 
 
-def fee_sums(steps: Sequence[Step], last: int) -> Callable[[int], int]:
-    """Return what `fee_sum` returns, for sizes from the largest start up to `last`, to be called often."""
-    if len(steps) < LANES_MIN:
-        return lambda lots: fee_sum(steps, lots)
-    by_weight: dict[int, list[Step]] = {}
-    for step in steps:
-        by_weight.setdefault(step.weight, []).append(step)
-    packs = [(weight, _packed(group, last)) for weight, group in by_weight.items()]
-    if len(packs) == 1:
-        (weight, count), *_ = packs
-        return lambda lots: weight * count(lots)
-    return lambda lots: sum([weight * count(lots) for weight, count in packs])
+Step = tuple[int, int, int]
+"""The fee of one leg's active level: (q - start) x steps / per steps, rounded; start, steps and per."""
 
 
-def _packed(steps: Sequence[Step], last: int) -> Callable[[int], int]:
-    shift = ((last + 1) * max(step.per for step in steps)).bit_length()
-    most = sum((last * step.steps + step.spare) // step.per + 1 for step in steps)
-    octets = (shift + most.bit_length() + 2 + 7) // 8
-    rates = [-(-(step.steps << shift) // step.per) for step in steps]
-    fixed = [-(-(step.spare << shift) // step.per) for step in steps]
-    before = [step.start * rate for step, rate in zip(steps, rates, strict=True)]
-    rate, constant = _joined(rates, octets), _joined(fixed, octets) - _joined(before, octets)
-    around = (1 << 8 * octets) - 1
-    mask = _joined([around >> shift << shift] * len(steps), octets)
-
-    def count(lots: int) -> int:
-        return (lots * rate + constant & mask) % around >> shift
-
-    return count
+def fee_steps(steps: Sequence[Step], lots: int, rounding: Rounding) -> int:
+    """Return the fees of a size that every active level holds, in whole steps."""
+    if rounding is Rounding.UP:
+        return -sum([(start - lots) * f // per for start, f, per in steps])
+    return sum([(lots - start) * f // per for start, f, per in steps])
 
 
-def _joined(lanes: Sequence[int], octets: int) -> int:
-    return int.from_bytes(b"".join([lane.to_bytes(octets, "little") for lane in lanes]), "little")
+def least_rounding(steps: Sequence[Step], sizes: range) -> list[int]:
+    """Return, size by size, a lower bound of the sum of frac(-n / per) in 2 ** -BITS of a step.
+
+    At most SIZES_MAX sizes.
+    """
+    count, first, lot = len(sizes), sizes.start, sizes.step
+    whole = (1 << _LANE * count) - 1
+    ones, iota, fractions = _ONES & whole, _IOTA & whole, _FRACTIONS & whole
+    one = (1 << BITS) - 1
+    lanes = sum(
+        [
+            (-((first - start << BITS) * f // per) & one) * ones + (-((lot << BITS) * f // per) & one) * iota
+            & fractions
+            for start, f, per in steps[:_LEGS_MAX]
+        ]
+    )
+    error = count * len(steps)
+    return [lane - error for lane in unpack(f"<{count}I", lanes.to_bytes(_LANE // 8 * count, "little"))]

@@ -51,7 +51,7 @@ class Rung(NamedTuple):
     """Lots on the levels before."""
     end: int
     """Lots up to and including this level."""
-    price: int
+    price: Price
     raw: int
     """Micro-dollars of the lots before `start`."""
     fee: int
@@ -60,8 +60,7 @@ class Rung(NamedTuple):
     fee_per: int
 
 
-@dataclass(frozen=True, slots=True)
-class LegFill:
+class LegFill(NamedTuple):
     """What one leg comes to at a given size."""
 
     touch: Price
@@ -141,28 +140,31 @@ def fill_at(leg: LegInput, lots: int, rounding: Rounding, grain: int = 1) -> Leg
     With another grain than the venue's, the fee is in 1 / grain micro-dollar.
     """
     assert lots > 0, f"expected at least one lot, was {lots}"
-    touch: int | None = None
+    touch: Price | None = None
     for rung in rungs(leg, rounding, grain):
         touch = rung.price if touch is None else touch
         if rung.end >= lots:
-            return fill_on(rung, lots, rounding, touch=Price(touch))
+            return fill_on(rung, lots, rounding, touch=touch)
     return None
 
 
 def fill_on(rung: Rung, lots: int, rounding: Rounding, *, touch: Price) -> LegFill:
     """Return what `lots` come to when the last of them is on `rung`; `touch` is the ladder's best price."""
-    taken = lots - rung.start
-    fee = rung.fee + FEE_STEP * divide(taken * rung.fee_steps, rung.fee_per, rounding)
-    raw = rung.raw + taken * rung.price
-    return LegFill(touch=touch, worst=Price(rung.price), raw=Usdc(raw), fee=Usdc(fee))
+    start, _, price, raw, fee, fee_steps, fee_per = rung
+    taken = lots - start
+    steps = -(-taken * fee_steps // fee_per) if rounding is Rounding.UP else taken * fee_steps // fee_per
+    return LegFill(touch, price, Usdc(raw + taken * price), Usdc(fee + FEE_STEP * steps))
 
 
 def lots_to_reach(leg: LegInput, notional: Usdc) -> int | None:
     """Return the fewest lots whose raw notional is at least `notional`, or None beyond the ladder's end."""
     if notional <= 0 and leg.levels:
         return 0
-    for rung in rungs(leg, Rounding.UP):
-        missing = notional - rung.raw
-        if missing <= (rung.end - rung.start) * rung.price:
-            return rung.start + divide(max(missing, 0), rung.price, Rounding.UP)
+    start, missing = 0, max(notional, 0)
+    for level in leg.levels:
+        lots, price = level.size // LOT, level.price
+        if lots > 0 and missing <= lots * price:
+            return start + divide(missing, price, Rounding.UP)
+        start += lots
+        missing -= lots * price
     return None

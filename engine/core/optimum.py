@@ -16,9 +16,9 @@ from enum import Enum
 from engine.core.formula import Formula, is_steep
 from engine.core.ladder import LegFill, LegInput, fill_at, fill_on, lots_to_reach
 from engine.core.search import Bound, Search, hopeless, round_up
-from engine.core.segments import LOTS_PER_SET, Objective, Segment, formula_of, segments
+from engine.core.segments import LOTS_PER_SET, JointLadder, Objective, formula_of
 from engine.core.touch import touch_slope
-from engine.domain.units import LOT, Price, Rounding, Size, Usdc, divide
+from engine.domain.units import LOT, Rounding, Size, Usdc, divide
 
 
 class Reason(Enum):
@@ -73,12 +73,12 @@ class NoTrade:
 
 def lots_to_minimum(legs: Sequence[LegInput], lot: int) -> tuple[int, int | None]:
     """Return the smallest size that every leg's minimums allow, and the leg that cannot reach its own."""
-    smallest = lot
+    smallest = max(lot, divide(max([leg.min_size for leg in legs]), LOT, Rounding.UP))
     for number, leg in enumerate(legs):
         lots = lots_to_reach(leg, leg.min_notional)
         if lots is None:
             return 0, number
-        smallest = max(smallest, lots, divide(leg.min_size, LOT, Rounding.UP))
+        smallest = max(smallest, lots)
     return round_up(smallest, lot), None
 
 
@@ -114,27 +114,28 @@ def optimise(legs: Sequence[LegInput], formula: Formula) -> Optimum | NoTrade:
     at_once = touch_slope(legs, formula)
     if at_once is not None and at_once <= 0:
         return NoTrade(Reason.NO_EDGE, None, 0, Usdc(at_once * LOTS_PER_SET // formula.scale))
-    walk = segments(legs, formula)
+    ladder = JointLadder(legs, formula)
+    walk = ladder.segments()
     first = next(walk, None)
     if first is None:
         empty = next(i for i, leg in enumerate(legs) if fill_at(leg, 1, formula.rounding) is None)
         return NoTrade(Reason.EMPTY_LEG, empty, 0, Usdc(0))
     touch = Usdc(first.slope * LOTS_PER_SET // formula.scale)
-    slack, steep = _slack(legs, formula), any(is_steep(leg, formula) for leg in legs)
+    slack, steep = _slack(legs, formula), at_once is None and any(is_steep(leg, formula) for leg in legs)
     if not steep and hopeless(first, slack=slack, best=0):
         return NoTrade(Reason.NO_EDGE, None, 0, touch)
     lots_min, short = lots_to_minimum(legs, formula.lot)
     if short is not None:
         return NoTrade(Reason.MIN_SIZE, short, 0, touch)
     cap, bound, bound_leg = size_cap(legs, formula)
-    search = Search(formula.lot, slack, steep, formula.max_outlay, lots_min, cap, bound, bound_leg)
+    search = Search(ladder, formula.lot, slack, steep, formula.max_outlay, lots_min, cap, bound, bound_leg)
     search.walk(first, walk)
     search.gather()
     search.settle()
-    return _verdict(search, first, formula, touch)
+    return _verdict(search, formula, touch)
 
 
-def _verdict(search: Search, first: Segment, formula: Formula, touch: Usdc) -> Optimum | NoTrade:
+def _verdict(search: Search, formula: Formula, touch: Usdc) -> Optimum | NoTrade:
     if search.lots == 0:
         if search.has_room or search.bound is Bound.EDGE:
             return NoTrade(Reason.NO_EDGE, None, search.lots_min, touch)
@@ -143,8 +144,8 @@ def _verdict(search: Search, first: Segment, formula: Formula, touch: Usdc) -> O
     if search.best < formula.min_profit:
         return NoTrade(Reason.MIN_PROFIT, None, search.lots_min, Usdc(search.best // formula.scale))
     segment = next(kept.segment for kept in search.kept if kept.first <= search.lots <= kept.last)
-    walked = zip(segment.active, first.active, strict=True)
-    fills = [fill_on(rung, search.lots, formula.rounding, touch=Price(best.price)) for rung, best in walked]
+    walked = zip(search.ladder.rungs(segment), search.ladder.touch(), strict=True)
+    fills = [fill_on(rung, search.lots, formula.rounding, touch=price) for rung, price in walked]
     return Optimum(
         lots=search.lots,
         objective=search.best,

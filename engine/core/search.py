@@ -15,8 +15,10 @@ level, and with x = q - (lots on earlier levels) the objective is
    is steep (strategy 3.6) there is no such end: matching stays in order of price, every segment is walked to
    the end of depth or caps, and the points below hold for each of them alone.
 4. Search. A segment is scanned from its better end while U(q) can still beat the best found. A step
-   of rounding is 10 micro-dollars, so this covers at most legs x 10 micro / |slope| lots. Segments are passed
-   with their ceilings alone; exact amounts are added up for those that can hold the best size.
+   of rounding is 10 micro-dollars, so this covers at most legs x 10 micro / |slope| lots. Hundreds of sizes
+   at once get a bound close to G (`engine.core.fee_sum`); the exact objective is worked out for those whose
+   bound reaches the best found. Segments are passed with their ceilings alone; exact amounts are added up for
+   those that can hold the best size.
 5. Flat segments. G(q + T) = G(q) + drift with T the common period of the fees' fractions: only the T lots at
    the end the drift points to can hold the smallest best size (at tick 0.01 and rates in whole percents T is
    at most 1,000 lots), whatever the segment's length.
@@ -31,8 +33,8 @@ from itertools import chain
 from math import gcd, lcm
 from typing import NamedTuple
 
-from engine.core.fee_sum import fee_sums
-from engine.core.segments import Detail, Segment
+from engine.core.fee_sum import SIZES_MAX
+from engine.core.segments import Detail, JointLadder, Segment
 
 
 class Bound(Enum):
@@ -59,6 +61,7 @@ class _Stretch(NamedTuple):
 class Search:
     """One search: the allowed sizes, the best found, what limits it. Lots, and the formula's units."""
 
+    ladder: JointLadder
     lot: int
     slack: int
     """What rounding down can lift the objective above a ceiling, over all levels."""
@@ -138,7 +141,7 @@ class Search:
         """Return the segment's exact amounts, added up once."""
         found = self.details.get(segment.lo)
         if found is None:
-            found = self.details[segment.lo] = segment.detail()
+            found = self.details[segment.lo] = self.ladder.detail(segment)
         return found
 
     def _try(self, segment: Segment, lots: int) -> bool:
@@ -203,19 +206,28 @@ class Search:
             self.bound, self.bound_leg = Bound.EDGE, None
 
     def _scan(self, stretch: _Stretch) -> None:
-        detail, rising = self.detail(stretch.segment), stretch.segment.slope > 0
-        if detail.ceiling(stretch.last if rising else stretch.first) < self.best:
-            return
+        detail, slope = self.detail(stretch.segment), stretch.segment.slope
         sizes = _one_period(detail, range(stretch.first, stretch.last + 1, self.lot))
-        fees = fee_sums(detail.steps, stretch.last)
-        base, slope, ceiling_base, ceiling_slope, _, _ = detail.line
-        for lots in reversed(sizes) if rising else sizes:
-            ceiling = ceiling_base + ceiling_slope * lots
-            if ceiling <= self.best and (ceiling < self.best or lots >= self.lots):
+        while sizes:
+            room = detail.ceiling(sizes[-1] if slope > 0 else sizes[0]) - self.best
+            if room < 0:
                 return
-            value = base + slope * lots - fees(lots)
-            if value >= self.best:
-                self._consider(value, lots)
+            count = min(SIZES_MAX, room // abs(slope * self.lot) + 1) if slope else SIZES_MAX
+            if slope > 0:
+                block, sizes = sizes[-count:], sizes[:-count]
+            else:
+                block, sizes = sizes[:count], sizes[count:]
+            self._try_block(detail, block)
+
+    def _try_block(self, detail: Detail, sizes: range) -> None:
+        """Evaluate the sizes whose close bounds reach the best found, the most promising first."""
+        bounds = zip(detail.bounds(sizes), sizes, strict=True)
+        near = [(-bound, lots) for bound, lots in bounds if bound >= self.best]
+        for negated, lots in sorted(near):
+            if -negated < self.best:
+                return
+            if -negated > self.best or lots < self.lots:
+                self._consider(detail.objective(lots), lots)
 
 
 def _stretch(segment: Segment, first: int, last: int) -> _Stretch:
@@ -247,14 +259,14 @@ def _one_period(detail: Detail, sizes: range) -> range:
     # Not len(sizes): that ends at 2 ** 63, an enormous ladder does not.
     count = (sizes.stop - sizes.start - 1) // sizes.step + 1
     period = 1
-    for step in detail.steps:
-        period = lcm(period, step.per // gcd(step.steps * sizes.step, step.per))
-        if period >= count:
-            return sizes
+    for side in detail.fees:
+        for _, steps, per in side.steps:
+            period = lcm(period, per // gcd(steps * sizes.step, per))
+            if period >= count:
+                return sizes
     lots = period * sizes.step
-    drift = detail.line.slope * lots - sum(
-        step.weight * (lots * step.steps // step.per) for step in detail.steps
-    )
+    charged = [side.weight * (lots * steps // per) for side in detail.fees for _, steps, per in side.steps]
+    drift = detail.slope * lots - sum(charged)
     return sizes[-period:] if drift > 0 else sizes[:period]
 
 

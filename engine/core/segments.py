@@ -1,7 +1,8 @@
 """The objective of a plan, cut into the stretches of size on which every leg stays on one level.
 
-Segments come lazily, in order of size, at O(log legs) per level that ends. `engine.core.optimum` explains
-the scale and why searching these is exact.
+Segments come lazily, in order of size, at O(log legs) per level that ends; what exact amounts need is added
+up for those that are looked at. `engine.core.optimum` explains the scale, `engine.core.search` why searching
+these is exact.
 """
 
 import heapq
@@ -9,11 +10,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from engine.core.fee_sum import Step, fee_sum
+from engine.core.all_in import AllInTable, all_in_table
+from engine.core.fee_sum import BITS, Step, fee_steps, least_rounding
 from engine.core.formula import Formula
-from engine.core.ladder import LegInput, Rung, rungs
+from engine.core.ladder import LegInput, Rung
+from engine.core.touch import sum_of_slippage
+from engine.domain.book import Level
 from engine.domain.market import Side
-from engine.domain.units import FEE_STEP, LOT, SIZE_ONE, Rounding, Size, Usdc
+from engine.domain.units import FEE_STEP, LOT, SIZE_ONE, Price, Rounding, Size, Usdc
 
 SCALE = 100_000_000
 """The desk's units per micro-dollar: the least in which every term of an `Objective` is a whole number."""
@@ -65,20 +69,6 @@ def formula_of(objective: Objective) -> Formula:
     )
 
 
-class Line(NamedTuple):
-    """Six coefficients, linear in the size: of a segment, or of the terms that belong to no leg."""
-
-    base: int
-    slope: int
-    """Of the objective, without the rounded fees of the active levels."""
-    ceiling_base: int
-    ceiling_slope: int
-    """Of an upper bound of the objective, those fees included."""
-    outlay_base: int
-    outlay_slope: int
-    """Of the capital needed, without those fees."""
-
-
 class LegCap(NamedTuple):
     """The largest size that keeps one leg's raw notional within `Objective.max_leg`."""
 
@@ -86,44 +76,14 @@ class LegCap(NamedTuple):
     leg: int
 
 
-@dataclass(frozen=True, slots=True)
-class Detail:
-    """The exact objective and capital of the sizes of one segment."""
-
-    line: Line
-    steps: tuple[Step, ...]
-    outlay_weights: tuple[int, ...]
-    """Effect on the capital needed per step of fee, by leg; 0 for SELL legs."""
-
-    def objective(self, lots: int) -> int:
-        """Return the exact objective of a size inside the segment."""
-        return self.line.base + self.line.slope * lots - fee_sum(self.steps, lots)
-
-    def ceiling(self, lots: int) -> int:
-        """Return an upper bound of the objective, linear inside the segment."""
-        return self.line.ceiling_base + self.line.ceiling_slope * lots
-
-    def outlay(self, lots: int) -> int:
-        """Return the capital that a size inside the segment needs."""
-        paid = zip(self.steps, self.outlay_weights, strict=True)
-        fees = fee_sum([step._replace(weight=weight) for step, weight in paid if weight], lots)
-        return self.line.outlay_base + self.line.outlay_slope * lots + fees
-
-
 class Segment(NamedTuple):
-    """All sizes q with lo < q <= hi, in lots; every amount in units of the formula.
-
-    Cheap to make, because most segments are only passed; `detail` adds up what exact amounts need.
-    """
+    """All sizes q with lo < q <= hi, in lots; amounts in units of the formula."""
 
     lo: int
     hi: int
     base: int
     slope: int
     """Of the ceiling."""
-    active: tuple[Rung, ...]
-    weights: tuple["_Weights", ...]
-    constant: Line
     ending: int
     """The leg whose level ends at `hi`."""
     leg_cap: LegCap | None
@@ -133,108 +93,186 @@ class Segment(NamedTuple):
         """Return the objective as if the fees of the active levels, and no others, were not rounded."""
         return self.base + self.slope * lots
 
-    def detail(self) -> Detail:
-        """Return what tells exact amounts, in time proportional to the number of legs."""
-        base, slope, _, _, outlay_base, outlay_slope = self.constant
-        ceiling_base = base
-        steps = []
-        for weight, rung in zip(self.weights, self.active, strict=True):
-            start, _, price, raw, fee, fee_steps, fee_per = rung
-            before, paid = raw - price * start, fee // FEE_STEP
-            base -= weight.raw * before + weight.fee * paid
-            slope -= weight.raw * price + weight.size
-            # Floored, so the ceiling stays one; rounding down may spare up to one step more.
-            ceiling_base += weight.fee * fee_steps // fee_per * start
-            if weight.rounding is Rounding.DOWN and fee_steps:
-                ceiling_base += weight.fee
-            outlay_base += weight.outlay_raw * before + weight.outlay_fee * paid
-            outlay_slope += weight.outlay_raw * price + weight.outlay_size
-            spare = fee_per - 1 if weight.rounding is Rounding.UP else 0
-            steps.append(Step(start, fee_steps, fee_per, spare, weight.fee))
-        ceiling_base += base - self.constant.base
-        line = Line(base, slope, ceiling_base, self.slope, outlay_base, outlay_slope)
-        return Detail(line, tuple(steps), tuple([weight.outlay_fee for weight in self.weights]))
+
+class SideFees(NamedTuple):
+    """The active levels of all legs of one side that are charged fees."""
+
+    weight: int
+    """Effect of a step of fee on the objective."""
+    outlay_weight: int
+    """The same on the capital needed; 0 for SELL legs."""
+    steps: tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Weights:
-    """Effect of one leg's raw cost, fee and size on the objective and on the capital."""
+class Detail:
+    """The exact objective and capital of the sizes of one segment, in units of the formula."""
 
-    raw: int
-    fee: int
-    """Per step of fee; so is `outlay_fee`."""
-    size: int
-    outlay_raw: int
-    outlay_fee: int
-    outlay_size: int
+    base: int
+    slope: int
+    """Of the objective, without the fees of the active levels."""
+    ceiling_base: int
+    ceiling_slope: int
+    """Of an upper bound of the objective, these fees included."""
+    outlay_base: int
+    outlay_slope: int
+    """Of the capital needed, without these fees."""
+    fees: tuple[SideFees, ...]
     rounding: Rounding
 
-    def unit(self, rung: Rung) -> int:
-        """Return what a lot of the active level costs with its unrounded fee; less is more for SELL legs."""
-        return self.raw * rung.price + self.size + self.pull(rung)
+    def objective(self, lots: int) -> int:
+        """Return the exact objective of a size inside the segment."""
+        fees = sum([side.weight * fee_steps(side.steps, lots, self.rounding) for side in self.fees])
+        return self.base + self.slope * lots - fees
 
-    def pull(self, rung: Rung) -> int:
-        """Return the unrounded fee of a lot of the active level, floored to a unit: a ceiling stays one."""
-        return self.fee * rung.fee_steps // rung.fee_per
+    def ceiling(self, lots: int) -> int:
+        """Return an upper bound of the objective, linear inside the segment."""
+        return self.ceiling_base + self.ceiling_slope * lots
 
+    def bounds(self, sizes: range) -> list[int]:
+        """Return close upper bounds of the objective, size by size; at most `fee_sum.SIZES_MAX` sizes."""
+        base, slope = self.ceiling_base, self.ceiling_slope
+        bounds = [base + slope * lots for lots in sizes]
+        for weight, _, steps in self.fees:
+            added = least_rounding(steps, sizes)
+            bounds = [bound - (weight * least >> BITS) for bound, least in zip(bounds, added, strict=True)]
+        return bounds
 
-def _weights(leg: LegInput, formula: Formula) -> _Weights:
-    buy, scale = leg.side is Side.BUY, formula.scale
-    slippage = formula.slippage_ticks * leg.tick
-    return _Weights(
-        raw=formula.raw_weight(leg.side),
-        fee=formula.step_weight(leg.side),
-        size=slippage * formula.fee_weight(leg.side),
-        outlay_raw=scale if buy else 0,
-        outlay_fee=scale * FEE_STEP // formula.grain if buy else 0,
-        outlay_size=slippage * scale if buy else 0,
-        rounding=formula.rounding,
-    )
-
-
-def _constant(formula: Formula) -> Line:
-    """Return what does not depend on any leg: payout, safety, locked collateral, fixed cost."""
-    base = -formula.fixed - formula.fixed * formula.carry // formula.scale
-    slope = formula.per_lot
-    return Line(base, slope, base, slope, formula.fixed, formula.locked)
+    def outlay(self, lots: int) -> int:
+        """Return the capital that a size inside the segment needs."""
+        fees = sum([side.outlay_weight * fee_steps(side.steps, lots, self.rounding) for side in self.fees])
+        return self.outlay_base + self.outlay_slope * lots + fees
 
 
-def _leg_cap(rung: Rung, leg: int, formula: Formula) -> LegCap | None:
-    if formula.max_leg is None or rung.raw > formula.max_leg:
-        return None  # beyond it, an earlier level has the cap
-    lots = rung.start + (formula.max_leg - rung.raw) // rung.price
-    return LegCap(lots, leg) if lots < rung.end else None
+class JointLadder:
+    """The ladders of all legs, walked together; amounts in units of the formula."""
+
+    def __init__(self, legs: Sequence[LegInput], formula: Formula) -> None:
+        """Look at nothing yet."""
+        self._legs, self._formula = legs, formula
+        self._base = -formula.fixed - formula.fixed * formula.carry // formula.scale
+        self._slope = formula.per_lot - sum_of_slippage(legs, formula)
+        self._rungs: list[list[Rung]] = []
+        """By leg, the levels walked so far."""
+        numbers = {side: [number for number, leg in enumerate(legs) if leg.side is side] for side in Side}
+        self._sides = [(side, of_side) for side, of_side in numbers.items() if of_side]
+
+    def segments(self) -> Iterator[Segment]:
+        """Yield the segments in order of size, until one leg's ladder ends; nothing if one is empty.
+
+        To be called once; the ladder can be asked about the segments that it has yielded.
+        """
+        legs, base, slope, walked = self._legs, self._base, self._slope, self._rungs
+        assert not walked, "expected one walk of a joint ladder"
+        is_up, max_leg = self._formula.rounding is Rounding.UP, self._formula.max_leg
+        buys = [leg.side is Side.BUY for leg in legs]
+        tables = list(_tables(legs, self._formula))
+        climbs = [iter(leg.levels) for leg in legs]
+        ends: list[tuple[int, int]] = []
+        leg_cap: LegCap | None = None
+        for ending, table in enumerate(tables):
+            level = _next_offer(climbs[ending])
+            if level is None:
+                return
+            price, end = level.price, level.size // LOT
+            unit, _, steps, per = table[price]
+            slope -= unit
+            walked.append([Rung(0, end, price, 0, 0, steps, per)])
+            ends.append((end, ending))
+            if max_leg is not None:
+                leg_cap = _tighter(leg_cap, walked[ending][0], ending, max_leg)
+        heapq.heapify(ends)
+        lo = 0
+        while True:
+            hi, ending = ends[0]
+            if hi > lo:
+                yield Segment(lo, hi, base, slope, ending, leg_cap)
+                lo = hi
+            level = _next_offer(climbs[ending])
+            if level is None:
+                return
+            rungs, table = walked[ending], tables[ending]
+            start, _, done, raw, fee, steps, per = rungs[-1]
+            price, end, lots = level.price, lo + level.size // LOT, lo - start
+            assert (price > done) is buys[ending], "expected best first"
+            unit, pull, _, _ = table[done]
+            next_unit, _, next_steps, next_per = table[price]
+            # At this size only rounding moves the ceiling: the level that ends is charged its rounded fee.
+            charged = -(-lots * steps // per) if is_up else lots * steps // per
+            base += (next_unit - unit) * lo + pull * lots - table.step_weight * charged
+            slope -= next_unit - unit
+            rung = Rung(lo, end, price, raw + lots * done, fee + FEE_STEP * charged, next_steps, next_per)
+            rungs.append(rung)
+            heapq.heapreplace(ends, (end, ending))
+            if max_leg is not None:
+                leg_cap = _tighter(leg_cap, rung, ending, max_leg)
+
+    def touch(self) -> list[Price]:
+        """Return the best price of every leg."""
+        return [rungs[0].price for rungs in self._rungs]
+
+    def rungs(self, segment: Segment) -> list[Rung]:
+        """Return the active level of every leg."""
+        lo = segment.lo
+        return [
+            rungs[-1] if rungs[-1][0] <= lo else next(rung for rung in reversed(rungs) if rung[0] <= lo)
+            for rungs in self._rungs
+        ]
+
+    def detail(self, segment: Segment) -> Detail:
+        """Return what tells exact amounts of a segment, in time proportional to the number of legs."""
+        formula, active = self._formula, self.rungs(segment)
+        base, slope, ceiling_base = self._base, self._slope, segment.base
+        outlay_base, outlay_slope = formula.fixed, formula.locked
+        charged = []
+        for side, numbers in self._sides:
+            raw = prices = fees = 0
+            steps: list[Step] = []
+            for start, _, price, before, paid, fee, per in [active[number] for number in numbers]:
+                raw += before - price * start
+                prices += price
+                fees += paid
+                if fee:
+                    steps.append((start, fee, per))
+            raw_weight, weight, outlay_weight = formula.raw_weight(side), formula.step_weight(side), 0
+            fees //= FEE_STEP
+            base -= raw_weight * raw + weight * fees
+            slope -= raw_weight * prices
+            if side is Side.BUY:
+                outlay_weight = formula.scale * FEE_STEP // formula.grain
+                slips = formula.slippage_ticks * sum([self._legs[number].tick for number in numbers])
+                outlay_base += formula.scale * raw + outlay_weight * fees
+                outlay_slope += formula.scale * (prices + slips)
+            if formula.rounding is Rounding.DOWN:
+                ceiling_base += weight * len(steps)  # may spare up to one step of each
+            charged.append(SideFees(weight, outlay_weight, tuple(steps)))
+        line = base, slope, ceiling_base, segment.slope, outlay_base, outlay_slope
+        return Detail(*line, tuple(charged), formula.rounding)
 
 
-def segments(legs: Sequence[LegInput], formula: Formula) -> Iterator[Segment]:
-    """Yield the segments in order of size, until one leg's ladder ends; nothing if one is empty."""
-    climbs = [rungs(leg, formula.rounding, formula.grain) for leg in legs]
-    active = [rung for climb in climbs if (rung := next(climb, None)) is not None]
-    if len(active) < len(legs):
-        return
-    weights, constant = tuple(_weights(leg, formula) for leg in legs), _constant(formula)
-    units = [weight.unit(rung) for weight, rung in zip(weights, active, strict=True)]
-    base, slope = constant.base, constant.slope - sum(units)
-    caps = [cap for leg, rung in enumerate(active) if (cap := _leg_cap(rung, leg, formula)) is not None]
-    leg_cap = min(caps, default=None)
-    ends = [(rung.end, leg) for leg, rung in enumerate(active)]
-    heapq.heapify(ends)
-    lo = 0
-    while True:
-        hi, ending = ends[0]
-        if hi > lo:
-            yield Segment(lo, hi, base, slope, tuple(active), weights, constant, ending, leg_cap)
-            lo = hi
-        rung = next(climbs[ending], None)
-        if rung is None:
-            return
-        weight, done = weights[ending], active[ending]
-        unit = weight.unit(rung)
-        # At this size only rounding moves the ceiling: the fee of the level that ends is now what is charged.
-        charged = (rung.fee - done.fee) // FEE_STEP * weight.fee
-        base += (unit - units[ending]) * lo - charged + weight.pull(done) * (done.end - done.start)
-        slope -= unit - units[ending]
-        units[ending], active[ending] = unit, rung
-        if formula.max_leg is not None and (cap := _leg_cap(rung, ending, formula)) is not None:
-            leg_cap = cap if leg_cap is None else min(leg_cap, cap)
-        heapq.heapreplace(ends, (rung.end, ending))
+def _next_offer(climb: Iterator[Level]) -> Level | None:
+    """Return the next level that holds a lot."""
+    for level in climb:
+        if level.size >= LOT:
+            return level
+    return None
+
+
+def _tighter(cap: LegCap | None, rung: Rung, leg: int, max_leg: int) -> LegCap | None:
+    """Return the tighter of a cap and the one that a level sets; past it, an earlier level has the cap."""
+    start, end, price, raw, *_ = rung
+    if not raw <= max_leg < raw + (end - start) * price:
+        return cap
+    found = LegCap(start + (max_leg - raw) // price, leg)
+    return found if cap is None else min(cap, found)
+
+
+def _tables(legs: Sequence[LegInput], formula: Formula) -> Iterator[AllInTable]:
+    """Yield the all-in costs of each leg, looked up once where legs of a kind follow each other."""
+    curve, side = legs[0].fee, legs[0].side
+    table = all_in_table(curve, side, formula)
+    for leg in legs:
+        if leg.fee is not curve or leg.side is not side:
+            curve, side = leg.fee, leg.side
+            table = all_in_table(curve, side, formula)
+        yield table

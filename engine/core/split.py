@@ -11,7 +11,7 @@ from engine.core.formula import Formula
 from engine.core.ladder import LegFill, LegInput, fill_at
 from engine.core.optimum import size_cap
 from engine.core.search import affordable
-from engine.core.segments import Segment, segments
+from engine.core.segments import JointLadder, Segment
 from engine.domain.market import Side
 
 
@@ -82,27 +82,32 @@ def edge_curve(legs: Sequence[LegInput], formula: Formula) -> Iterator[CurvePoin
     Sizes are lots of 0.01 share, whatever the formula's own lot is; between two points without rounded fees
     the objective is a straight line. Minimums are not asked for.
     """
-    for segment, lots in _reached(legs, formula):
-        detail = segment.detail()
+    ladder = JointLadder(legs, formula)
+    for segment, lots in _reached(ladder, legs, formula):
+        detail = ladder.detail(segment)
         yield CurvePoint(lots, detail.objective(lots), detail.outlay(lots))
 
 
 def largest_size(legs: Sequence[LegInput], formula: Formula) -> int:
     """Return the most lots that depth and caps leave."""
-    return max((lots for _, lots in _reached(legs, formula)), default=0)
+    return max((lots for _, lots in _reached(JointLadder(legs, formula), legs, formula)), default=0)
 
 
-def _reached(legs: Sequence[LegInput], formula: Formula) -> Iterator[tuple[Segment, int]]:
+def _reached(
+    ladder: JointLadder, legs: Sequence[LegInput], formula: Formula
+) -> Iterator[tuple[Segment, int]]:
     """Yield every segment with the last of its sizes that the caps allow."""
     cap, _, _ = size_cap(legs, formula)
     known = [] if cap is None else [cap]
-    for segment in segments(legs, formula):
+    for segment in ladder.segments():
         caps = [segment.hi, *known]
         if segment.leg_cap is not None:
             caps.append(segment.leg_cap.lots)
         last = min(caps)
         if formula.max_outlay is not None and last > segment.lo:
-            last = segment.lo + affordable(segment.detail(), segment.lo + 1, last, 1, formula.max_outlay)
+            last = segment.lo + affordable(
+                ladder.detail(segment), segment.lo + 1, last, 1, formula.max_outlay
+            )
         if last > segment.lo:
             yield segment, last
         if last < segment.hi:

@@ -1,10 +1,10 @@
-"""What the first set earns at the best prices: two table look-ups a leg, before any ladder is walked."""
+"""What the first set earns at the best prices: one table look-up a leg, before any ladder is walked."""
 
 from collections.abc import Sequence
 
+from engine.core.all_in import all_in_table
 from engine.core.formula import Formula, is_steep
-from engine.core.ladder import LegInput, fee_table
-from engine.domain.fees import FREE, FeeCurve
+from engine.core.ladder import LegInput
 from engine.domain.market import Side
 from engine.domain.units import LOT, Rounding
 
@@ -18,22 +18,29 @@ def touch_slope(legs: Sequence[LegInput], formula: Formula) -> int | None:
     """
     if formula.rounding is not Rounding.UP:
         return None
-    buy, sell = ((formula.raw_weight(side), formula.step_weight(side)) for side in (Side.BUY, Side.SELL))
-    slips = {side: formula.slippage_ticks * formula.fee_weight(side) for side in Side}
-    total = formula.per_lot
-    curve: object = FREE
-    fees = fee_table(FREE, formula.grain)
+    first = legs[0]
+    total, curve, side = formula.per_lot, first.fee, first.side
+    if is_steep(first, formula):
+        return None
+    units = all_in_table(curve, side, formula)
     for leg in legs:
-        levels, side, fee = leg.levels, leg.side, leg.fee
-        is_sure = side is Side.BUY and type(fee) is FeeCurve  # `is_steep` says no more of these, but later
-        if not levels or levels[0].size < LOT or (not is_sure and is_steep(leg, formula)):
+        if leg.fee is not curve or leg.side is not side:
+            curve, side = leg.fee, leg.side
+            if is_steep(leg, formula):
+                return None
+            units = all_in_table(curve, side, formula)
+        if not leg.levels:
             return None
-        if fee is not curve:
-            curve, fees = fee, fee_table(fee, formula.grain)
-        price = levels[0].price
-        charged, per = fees[price]
-        raw, step = buy if side is Side.BUY else sell
-        total -= raw * price + step * charged // per
-        if formula.slippage_ticks:
-            total -= slips[side] * leg.tick
-    return total
+        top = leg.levels[0]
+        if top.size < LOT:
+            return None
+        total -= units[top.price][0]
+    return total - sum_of_slippage(legs, formula)
+
+
+def sum_of_slippage(legs: Sequence[LegInput], formula: Formula) -> int:
+    """Return what the slippage buffer of one lot costs over all legs, in units."""
+    if not formula.slippage_ticks:
+        return 0
+    weight = {side: formula.slippage_ticks * formula.fee_weight(side) for side in Side}
+    return sum([leg.tick * weight[leg.side] for leg in legs])

@@ -1,8 +1,10 @@
-"""Fees of many legs in one multiplication are the fees added up one by one, to the last step."""
+"""The rounded fees of many legs at hundreds of sizes: bounds that hold at every size, and are close."""
 
+from fractions import Fraction
 from random import Random
 
-from engine.core.fee_sum import LANES_MIN, Step, fee_sum, fee_sums
+from engine.core.fee_sum import BITS, SIZES_MAX, Step, fee_steps, least_rounding
+from engine.domain.units import Rounding
 
 SEED = 20_261_122
 
@@ -12,34 +14,48 @@ def random_steps(rng: Random, count: int, start: int) -> list[Step]:
     for _ in range(count):
         per = rng.choice((1, 3, 25, 10**3, 2_500_000, 10**11, 10 ** rng.randint(1, 60)))
         rate = rng.choice((0, 1, rng.randint(0, per), rng.randint(0, 40 * per)))
-        spare = rng.choice((0, per - 1))
-        steps.append(Step(rng.randint(0, start), rate, per, spare, rng.choice((10**9, 10**9, 10**9 + 77))))
+        steps.append((rng.randint(0, start), rate, per))
     return steps
 
 
-def test_packed_sums_equal_plain_ones_for_any_rates_and_sizes():
+def rounding_of(steps: list[Step], lots: int) -> Fraction:
+    """What rounding every fee up adds, exactly."""
+    return sum((Fraction(-(lots - start) * rate % per, per) for start, rate, per in steps), Fraction(0))
+
+
+def test_bounds_hold_at_every_size_and_are_close():
     for seed in range(SEED, SEED + 150):
         rng = Random(seed)
-        start = rng.choice((0, 7, 10**6, 10**25))
-        last = start + rng.choice((1, 90, 10**5, 10**22))
-        steps = random_steps(rng, rng.randint(LANES_MIN, 60), start)
+        first = rng.choice((1, 7, 10**6, 10**25))
+        lot, count = rng.choice((1, 7, 100, 10**9)), rng.choice((1, 2, 90, SIZES_MAX))
+        sizes = range(first, first + lot * count, lot)
+        steps = random_steps(rng, rng.randint(1, 60), first)
 
-        packed = fee_sums(steps, last)
+        bounds = least_rounding(steps, sizes)
 
-        for lots in {start, last, *(rng.randint(start, last) for _ in range(20))}:
-            assert packed(lots) == fee_sum(steps, lots), f"seed {seed}, {lots} lots"
+        assert len(bounds) == count, f"seed {seed}"
+        for lots, bound in zip(sizes, bounds, strict=True):
+            exact = rounding_of(steps, lots) * 2**BITS
+            assert bound <= exact, f"seed {seed}, {lots} lots"
+            # Close, but for fees that are whole numbers of steps and for those just below one.
+            whole = sum(
+                -(lots - start) * rate % per * 2**BITS >= per * (2**BITS - count - 1)
+                for start, rate, per in steps
+            )
+            assert exact - bound <= count * len(steps) + whole * 2**BITS, f"seed {seed}, {lots} lots"
 
 
-def test_packed_sums_are_exact_where_a_fee_is_a_whole_number_of_steps():
-    """Just there one lot of error in a lane would charge a step too many or too few."""
-    steps = [Step(0, 1, per, spare, 1) for per in range(2, 40) for spare in (0, per - 1)]
-    packed = fee_sums(steps, 10**6)
+def test_more_legs_than_lanes_can_hold_still_have_a_bound():
+    steps = random_steps(Random(SEED), 5_000, 3)
+    sizes = range(3, 20)
 
-    for lots in (1, *range(2, 800), 999_999, 10**6):
-        assert packed(lots) == fee_sum(steps, lots), f"{lots} lots"
+    for lots, bound in zip(sizes, least_rounding(steps, sizes), strict=True):
+        assert 0 < bound <= rounding_of(steps, lots) * 2**BITS, f"{lots} lots"
 
 
-def test_few_legs_are_added_up_plainly():
-    steps = random_steps(Random(SEED), LANES_MIN - 1, 5)
+def test_every_fee_is_rounded_on_its_own():
+    steps = [(0, 1, 3), (1, 1, 3), (2, 5, 1), (2, 0, 7)]
 
-    assert fee_sums(steps, 50)(9) == fee_sum(steps, 9)
+    assert fee_steps(steps, 3, Rounding.UP) == 1 + 1 + 5
+    assert fee_steps(steps, 4, Rounding.UP) == 2 + 1 + 10
+    assert fee_steps(steps, 4, Rounding.DOWN) == 1 + 1 + 10
