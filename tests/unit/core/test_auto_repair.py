@@ -124,3 +124,20 @@ def test_a_grant_does_not_merge_the_shares_of_a_broken_plan(run):
     run.desk.offsets |= {token: 0 for market in run.events[0].markets for token in (market.yes, market.no)}
 
     assert of_kind(scan(run), CarryOut) == []
+
+
+def test_a_grant_does_not_merge_the_shares_of_a_plan_that_is_still_in_flight(run):
+    """Its last leg may never fill: then its repair counts on what the others bought."""
+    granted(run)
+    *filled, unknown = sent(run)
+    run.answer(
+        *(accepted(order, order.intent.size) for order in filled),
+        answer(unknown, PostClass.UNKNOWN, "no answer"),
+    )
+    confirmed = Settlement.CONFIRMED
+    run.told_by_stream(*(trade(o, name=f"t-{o.order_id}", settlement=confirmed) for o in filled))
+    hold(run, run.events[0].markets[0].no, 500, "no")
+    run.desk.offsets |= {token: 0 for market in run.events[0].markets for token in (market.yes, market.no)}
+    assert run.ticket(unknown.intent.ticket_id).state is TicketState.SENDING
+
+    assert of_kind(scan(run), CarryOut) == []
