@@ -34,6 +34,7 @@ from engine.core.exclusive_words import (
     SAID_OUTRIGHT,
     SCALES,
     SIGNS,
+    SOLE,
     UP,
     UP_AFTER,
     Sign,
@@ -76,7 +77,7 @@ def not_exclusive(event: EventGroup) -> Refusal | None:
 @lru_cache(maxsize=EVENTS_KEPT)
 def _judge(texts: _Texts) -> _Verdict | None:
     """Judge words once: scans ask about every event again and again, and its words hardly ever change."""
-    return _signs(texts) or _dates(texts) or _thresholds(texts) or _ranges(texts)
+    return _signs(texts) or _each_by_itself(texts) or _dates(texts) or _thresholds(texts) or _ranges(texts)
 
 
 def _signs(texts: _Texts) -> _Verdict | None:
@@ -93,6 +94,31 @@ def _signs(texts: _Texts) -> _Verdict | None:
             if words and not (is_excused and (is_single or ONE_ONLY.search(text))):
                 return _Verdict(sign.kind, f'"{words}": {sign.reason}')
     return None
+
+
+def _each_by_itself(texts: _Texts) -> _Verdict | None:
+    """Refuse outcomes of which each may come before the same date: "A released by June", "B released by June"."""
+    title = _plain(texts.title)
+    if COUNTED.search(title) or ONE_ONLY.search(title):
+        return None
+    said: defaultdict[str, list[str]] = defaultdict(list)
+    for name, question in texts.outcomes:
+        named, asked = _plain(name), _plain(question)
+        if _is_measured(named) or SOLE.search(asked):
+            continue
+        deadline = BY_DATE.search(asked)
+        if deadline is not None and not asked[deadline.end() :].strip(" ?.!") and not ONE_ONLY.search(asked):
+            said[deadline.group()].append(named)
+    words = next((words for words, names in said.items() if len(set(names)) > 1), None)
+    if words is None:
+        return None
+    return _Verdict(RefusalKind.SEVERAL_WINNERS, f'"{words}" for each: several may come by then')
+
+
+def _is_measured(name: str) -> bool:
+    """Tell whether an outcome is a date, a number or a range: those are compared with one another."""
+    patterns = (BY_DATE, AFTER_DATE, DATE_ALONE, UP, UP_AFTER, DOWN, DOWN_AFTER, RANGE)
+    return name.lstrip("$€£¥<>≤≥↑↓~- ")[:1].isdigit() or any(pattern.search(name) for pattern in patterns)
 
 
 def _found(sign: Sign, text: str) -> str:

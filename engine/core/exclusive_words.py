@@ -22,7 +22,7 @@ _COUNT = _any(
     "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"
 )
 NUMBER = (
-    r"(?:[-\u2212]?[$€£¥]?-?\d[\d.,]*"
+    r"(?:[-\u2212]?[$€£¥]?-?(?<![\d.,])\d[\d.,]{0,20}"
     rf"(?:\s*{_SCALE}(?![a-z0-9])|{_GLUED}(?![a-z0-9])|(?![a-z0-9]))|{_COUNT}\b)"
 )
 _MONTH = (
@@ -119,7 +119,7 @@ BETWEEN = re.compile(
     rf"|(?P<from>[$€£¥]{NUMBER})\s*(?:[-\u2013\u2014]|to)\s*(?P<to>{NUMBER})"
 )
 """A range that is no score of a match."""
-AMOUNT = re.compile(rf"[$€£¥]?(?P<whole>\d[\d,]*)(?:\.(?P<part>\d+))?\s*(?P<scale>{_SCALE})?")
+AMOUNT = re.compile(rf"[$€£¥]?(?P<whole>\d[\d,]{{0,20}})(?:\.(?P<part>\d{{1,9}}))?\s*(?P<scale>{_SCALE})?")
 SCALES = {
     "k": 3, "thousand": 3, "m": 6, "mm": 6, "million": 6, "b": 9, "bn": 9, "billion": 9, "t": 12, "tn": 12,
     "trillion": 12,
@@ -136,6 +136,8 @@ ONE_ONLY = re.compile(
     r" (?:first|next|last)\b|\bwho will (?:\w+ )?next\b"
 )
 """Of those to whom something happens one is the first, the next or the last."""
+SOLE = re.compile(r"\b(?:wins?|be the|becomes?|be named|none|nobody|no one|neither)\b")
+"""Words for what one alone can come to: behind them a deadline says nothing of the others."""
 _MANY = _any(
     "teams", "countries", "companies", "players", "candidates", "films", "movies", "songs", "people",
     "states", "parties", "clubs", "drivers", "nations", "athletes", "artists", "shows", "albums", "cities",
@@ -201,12 +203,15 @@ SIGNS = (
         rf"(?:[a-z0-9]+ ){{0,2}}{_PLACES}\b",
         rf"\b(?:be|get|gets|is) (?:in|on|named to|selected (?:for|to)) the (?:[a-z0-9]+ ){{0,2}}{_PLACES}\b",
         r"\bplay in the (?:[a-z0-9]+ ){0,2}final\b|\bmedal (?:in|at)\b|\bavoids? relegation\b|\bstays? up\b",
-        rf"\bwins? an? {_PRIZE}\b|\bwins? medals?\b|\bwins? (?:its|their|his|her) (?:own )?"
+        rf"\bwins? an? (?:[a-z]+ ){{0,2}}?{_PRIZE}\b|\bwins? medals?\b",
+        r"\bwins? (?:its|their|his|her) (?:own )?"
         r"(?:division|group|conference|primary|seat|race|match|game|opener)\b",
     ),
     _several(
         "it may happen to several",
         rf"\b(?:be|get|gets|is|are) {_FATES}\b|\bbe elected to the\b|\bhall of fame\b",
+        r"\b(?:join|joins) (?:nato|the [a-z]+)\b|\benters? parliament\b|\bout (?:as|of) [a-z]+\b",
+        r"\b(?:will|does) [a-z' .-]{1,30}? pardon\b|\bannounces? (?:an? )?[a-z ]{0,20}(?:run|campaign|bid)\b",
         r"\bwho will (?:leave|resign|retire|quit|attend|perform at|speak at|testify|drop out|withdraw|visit"
         r"|vote (?:for|against)|announce|run for|sign up)\b",
         r"\b(?:who(?:m)?|which [a-z]+|what) will [a-z' .-]{1,30}? (?:pardon|endorse|meet|visit|fire|invite"
@@ -227,7 +232,7 @@ SIGNS = (
         "several may be said",
         r"\bmention(?:s|ed)?\b.*\b(?:during|in|at|by|on)\b",
         r"\bwhat will [a-z' .-]{1,30}? (?:say|mention|tweet)\b",
-        r"\b(?:say|says|utter)s? [\"\u201c'\u2018]",
+        r"\b(?:say|says|utter)\b.*\bduring\b|\b(?:say|says|utter)s? [\"\u201c'\u2018]",
     ),
     Sign(
         RefusalKind.TOP_PLACES,

@@ -99,6 +99,14 @@ TRUE_SETS: tuple[Row, ...] = (
     ("Launch window", "June 1 through June 7 | June 8 through June 14", "Will it launch {}?"),
     # Races.
     ("What will Bitcoin hit first?", "$80k | $150k", "Will Bitcoin hit {} first?"),
+    ("Premiership", "Aldous | Brandt", "Will {} be the next premier before 2027?"),
+    ("Who wins the tender?", "Alpha | Beta | Nobody", "Will {} win the tender by June 30?"),
+    ("Leader of the league at year end?", "North | South", "Will {} lead the league on December 31?"),
+    ("Posts May 1 - May 8?", "0-19 | 20-39 | 40+", "Will there be {} posts from May 1 to May 8, 2026?"),
+    ("Ether on May 1", "<3,000 | 3,000-3,100 | >3,100", "Will the price be between {} on May 1?"),
+    ("First round: first place", "Aldous | Brandt", "Will {} finish first in the first round?"),
+    ("#2 free app", "Ember | Slate", "Will {} be the #2 free app?"),
+    ("End of the closure", "Nov 1-3 | Nov 4-7 | Nov 8+", "Will the closure end {}?"),
     ("Who will say it first?", "Aldous | Brandt", "Will {} be the first to say it?"),
 )
 
@@ -192,6 +200,14 @@ NO_SETS: tuple[Ladder, ...] = (
     (K.SEVERAL_WINNERS, "Primaries", "Aldous | Brandt", "Will {} win their primary?"),
     (K.SEVERAL_WINNERS, "Match of North", "Aldous | Brandt", "Will {} score a goal?"),
     (K.SEVERAL_WINNERS, "Which countries will sign?", "Norway | Chile", "Will {} sign?"),
+    (K.SEVERAL_WINNERS, "Releases", "Ember | Slate 2", "Will {} be released before 2027?"),
+    (K.SEVERAL_WINNERS, "Airdrops", "Alpha | Beta", "Will {} perform an airdrop by December 31?"),
+    (K.SEVERAL_WINNERS, "Pardons", "Aldous | Brandt", "Will the president pardon {} in 2026?"),
+    (K.SEVERAL_WINNERS, "Accessions", "Norway | Chile", "Will {} join NATO?"),
+    (K.SEVERAL_WINNERS, "Runs", "Aldous | Brandt", "Will {} announce a presidential run?"),
+    (K.SEVERAL_WINNERS, "Divisions", "North | South", "Will {} win a division title?"),
+    (K.SEVERAL_WINNERS, "Words", "ember | slate", "Will Aldous say {} during the press conference?"),
+    (K.SEVERAL_WINNERS, "Small parties", "Red | Blue", "Will {} enter parliament?"),
     (K.SEVERAL_WINNERS, "Draft", "Aldous | Brandt", "Will {} be drafted in the first round?"),
     (K.SEVERAL_WINNERS, "Which companies to buy? More than one winner", "Alpha | Beta", "Will {} be bought?"),
 )
