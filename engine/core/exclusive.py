@@ -97,7 +97,7 @@ def _signs(texts: _Texts) -> _Verdict | None:
 
 
 def _each_by_itself(texts: _Texts) -> _Verdict | None:
-    """Refuse outcomes of which each may come before the same date: "A released by June", "B released by June"."""
+    """Refuse outcomes of which each may come before the same date: "A out by June", "B out by June"."""
     title = _plain(texts.title)
     if COUNTED.search(title) or ONE_ONLY.search(title):
         return None

@@ -12,17 +12,17 @@ from engine.core.chain_flow import merge_due
 from engine.core.dutch_auto import rest
 from engine.core.dutch_flow import plan_now
 from engine.core.grants import covering, left, sent_before
-from engine.core.repair_case import broken_markets, plan_of
+from engine.core.repair_case import plan_of
 from engine.core.repair_plan import choose, way_of
 from engine.core.risk import closed, event_busy, no_tokens, review
-from engine.core.state import Desk, Flight, open_flights
+from engine.core.state import Desk, Flight
 from engine.core.ticket import moved, new_ticket
 from engine.core.verdicts import note_verdict
 from engine.core.watches import StandingGrant
 from engine.domain.commands import OpenDutch
 from engine.domain.effects import Count, Effect, RaiseAlert
 from engine.domain.events import Asked
-from engine.domain.ids import ConditionId, EventId
+from engine.domain.ids import EventId
 from engine.domain.market import EventGroup
 from engine.domain.plan import Plan
 from engine.domain.refusal import Refusal
@@ -86,14 +86,7 @@ def _settle(desk: Desk, grant: StandingGrant, at_ms: Ms) -> list[Effect]:
     for ticket_id in list(grant.reserved):
         if desk.tickets[ticket_id].state is TicketState.BROKEN and at_ms < grant.expires_ms:
             effects += _mend(desk, grant, desk.flights[ticket_id], at_ms)
-    spare = grant.failed_merges | broken_markets(desk) | _flying_markets(desk)
-    return [*effects, *merge_due(desk, grant.event_id, at_ms, spare=spare)]
-
-
-def _flying_markets(desk: Desk) -> set[ConditionId]:
-    """Return the markets of plans in flight: should one break, its repair counts on what the legs bought."""
-    legs = (desk.orders[order_id].intent for flight in open_flights(desk) for order_id in flight.order_ids)
-    return {leg.condition_id for leg in legs}
+    return [*effects, *merge_due(desk, grant.event_id, at_ms, spare=grant.failed_merges)]
 
 
 def _mend(desk: Desk, grant: StandingGrant, broken: Flight, at_ms: Ms) -> list[Effect]:
