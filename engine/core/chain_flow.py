@@ -41,13 +41,15 @@ def possible_acts(desk: Desk, kind: ActKind, at_ms: Ms) -> list[ChainAct]:
 
 
 def _needed_markets(desk: Desk) -> set[ConditionId]:
-    """Return the markets whose shares a plan counts on: one that is broken, or that is in flight and may break.
+    """Return the markets whose shares a plan counts on: a broken one, or one in flight that may break.
 
-    Its repair would complete a set, and count it, of which the chain has taken a leg.
+    Its repair would complete a set, and count it, of which the chain has taken a leg. Not so where the pair
+    itself is the set: merged or not it is worth a dollar.
     """
     sets = [f for f in open_flights(desk) if desk.tickets[f.ticket_id].kind is not TicketKind.ORDER]
     legs = (desk.orders[order_id].intent for flight in sets for order_id in flight.order_ids)
-    return broken_markets(desk) | {leg.condition_id for leg in legs}
+    lone = {group.markets[0].condition_id for group in desk.events.values() if len(group.markets) == 1}
+    return (broken_markets(desk) | {leg.condition_id for leg in legs}) - lone
 
 
 def _merge(desk: Desk, group: EventGroup, market: Market, at_ms: Ms) -> ChainAct | None:
