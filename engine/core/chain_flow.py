@@ -152,10 +152,7 @@ def _busy(desk: Desk) -> Refusal | None:
 def _nothing(kind: ActKind, code: str) -> Refusal:
     where = code or "any watched event"
     if kind is ActKind.MERGE:
-        what = (
-            "settled pairs (YES and NO of one market) that no order may still sell and no plan in flight or "
-        )
-        what += "broken counts on"
+        what = "settled pairs (YES and NO of one market) that no order may sell and no unfinished plan needs"
     else:
         what = "settled shares of a resolved market whose answer this desk was told"
     text = f"expected {what} in {where}, found none; /status tells what is held"

@@ -154,4 +154,4 @@ def test_a_person_does_not_merge_the_shares_of_a_broken_plan_either(run):
     view = only(run.ask(AskMerge()), Reply).view
 
     assert refusal_of(view).refusal.kind is RefusalKind.INVENTORY
-    assert "broken" in refusal_of(view).refusal.text
+    assert "no unfinished plan needs" in refusal_of(view).refusal.text
