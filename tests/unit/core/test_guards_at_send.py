@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from engine.domain.effects import Count, FetchBooks, Reply, SendBatch
+from engine.domain.effects import Count, FetchBooks, Reply, ResendOrders, SendBatch
 from engine.domain.events import Job, JobDue, VenueNotice
+from engine.domain.failure import PostClass
 from engine.domain.frames import NewMarket
 from engine.domain.ids import ConditionId
 from engine.domain.plan import PlanKind
@@ -16,7 +17,7 @@ from engine.domain.refusal import RefusalKind
 from engine.domain.ticket import Move, TicketState
 from engine.domain.units import Ms, Price
 from engine.domain.views import TicketView
-from tests.support.builders import event, levels, live_book, market, shares
+from tests.support.builders import answer, event, levels, live_book, market, shares
 from tests.support.desk_run import DeskRun, of_kind, only
 from tests.unit.core.test_auto import SHUT, granted, looked, window
 
@@ -104,6 +105,30 @@ def test_change_during_the_last_look_stops_a_plan_under_a_grant(name):
     assert of_kind(run.effects, SendBatch) == []
     assert counted(after) == {kind.value}
     assert run.desk.runner.grants[grant.ticket_id].reserved == {}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_change_after_the_venue_put_the_orders_off_sends_nothing_again(run, name):
+    """The same bytes would buy on rules, fees or a tick that the card does not have."""
+    run.blind = False
+    legs = run.sent()
+    run.answer(*(answer(leg, PostClass.DEFERRED, "425") for leg in legs))
+    run.read_catalogue(CHANGES[name][0](run.events[0]))
+    run.later(1_000).timer(f"resend:{legs[0].intent.ticket_id}")
+
+    assert of_kind(run.effects, ResendOrders) == []
+    assert {run.order(leg).sends for leg in legs} == {1}
+
+
+def test_unchanged_event_lets_the_same_bytes_follow(run):
+    run.blind = False
+    legs = run.sent()
+    run.answer(*(answer(leg, PostClass.DEFERRED, "425") for leg in legs))
+    run.read_catalogue(run.events[0])
+
+    again = only(run.later(1_000).timer(f"resend:{legs[0].intent.ticket_id}"), ResendOrders)
+
+    assert set(again.order_ids) == {leg.order_id for leg in legs}
 
 
 def test_outcome_announced_during_the_last_look_sends_nothing(run):
