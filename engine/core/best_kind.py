@@ -75,7 +75,8 @@ def _nearest(found: Sequence[Plan | Refusal]) -> Refusal:
     nearest = max(refusals, key=_nearness)
     if nearest is refusals[0]:
         return nearest
-    return replace(nearest, text=f"{nearest.text}. As a set of YES: {refusals[0].text}")
+    text = f"{nearest.text}. As a set of YES: {refusals[0].text}"
+    return replace(nearest, text=text, beside=refusals[0].kind)
 
 
 def _order(plan: Plan) -> tuple[int, int]:

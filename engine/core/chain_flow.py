@@ -10,9 +10,10 @@ from dataclasses import replace
 from engine.core.conversions import ConversionCosts, should_merge
 from engine.core.inventory import sellable, shares
 from engine.core.read_back import read_account
+from engine.core.repair_case import broken_markets
 from engine.core.risk import closed
 from engine.core.settling import view_of
-from engine.core.state import Desk
+from engine.core.state import Desk, open_flights
 from engine.core.ticket import may_open, moved, new_ticket, refuse
 from engine.domain.chain_act import ActKind, ActStage, ChainAct
 from engine.domain.commands import AskMerge, AskRedeem, Press
@@ -31,10 +32,24 @@ LEAST = Usdc(1)
 def possible_acts(desk: Desk, kind: ActKind, at_ms: Ms) -> list[ChainAct]:
     """Return every act of a kind that would pay for itself now, the one that brings most first."""
     make = _merge if kind is ActKind.MERGE else _redemption
+    needed = _needed_markets(desk) if kind is ActKind.MERGE else ()
     groups = (*desk.events.values(), *desk.unlisted.values())
-    found = (make(desk, group, market, at_ms) for group in groups for market in group.markets)
+    markets = ((group, market) for group in groups for market in group.markets)
+    found = (make(desk, *each, at_ms) for each in markets if each[1].condition_id not in needed)
     acts = [act for act in found if act is not None]
     return sorted(acts, key=lambda act: (-act.payout, act.code, act.condition_id))
+
+
+def _needed_markets(desk: Desk) -> set[ConditionId]:
+    """Return the markets whose shares a plan counts on: a broken one, or one in flight that may break.
+
+    Its repair would complete a set, and count it, of which the chain has taken a leg. Not so where the pair
+    itself is the set: merged or not it is worth a dollar.
+    """
+    sets = [f for f in open_flights(desk) if desk.tickets[f.ticket_id].kind is not TicketKind.ORDER]
+    legs = (desk.orders[order_id].intent for flight in sets for order_id in flight.order_ids)
+    lone = {group.markets[0].condition_id for group in desk.events.values() if len(group.markets) == 1}
+    return (broken_markets(desk) | {leg.condition_id for leg in legs}) - lone
 
 
 def _merge(desk: Desk, group: EventGroup, market: Market, at_ms: Ms) -> ChainAct | None:
@@ -137,7 +152,7 @@ def _busy(desk: Desk) -> Refusal | None:
 def _nothing(kind: ActKind, code: str) -> Refusal:
     where = code or "any watched event"
     if kind is ActKind.MERGE:
-        what = "settled pairs (YES and NO of one market) that no order may still sell"
+        what = "settled pairs (YES and NO of one market) that no order may sell and no unfinished plan needs"
     else:
         what = "settled shares of a resolved market whose answer this desk was told"
     text = f"expected {what} in {where}, found none; /status tells what is held"

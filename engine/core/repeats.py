@@ -10,7 +10,7 @@ from dataclasses import replace
 from engine.core import orders, resend
 from engine.core.rate_governor import CANCEL_IDS_MAX, Purpose
 from engine.core.rules_watch import rules_hold
-from engine.core.state import Desk, live_orders
+from engine.core.state import Desk, Flight, live_orders
 from engine.core.venue_watch import takes_cancels
 from engine.domain.effects import (
     CancelEverything,
@@ -23,8 +23,10 @@ from engine.domain.effects import (
 )
 from engine.domain.events import CancelAnswered, CancelFailed
 from engine.domain.ids import OrderId, TicketId
+from engine.domain.market import rules_hash, terms_hash
 from engine.domain.order import OrderState
 from engine.domain.rates import Bucket
+from engine.domain.ticket import TicketKind
 from engine.domain.units import Ms
 from engine.domain.views import Gate
 
@@ -52,8 +54,8 @@ def resend_due(desk: Desk, key: str, at_ms: Ms) -> list[Effect]:
     if not waiting:
         return effects
     in_time = all(order.intent.resend_until_ms >= at_ms for order in waiting)
-    # Nothing is sent after notice of a change of rules (reliability 26).
-    allowed = in_time and rules_hold(desk, flight.event_id, "") is None
+    # Nothing is sent after notice of a change of rules (reliability 26), or of the terms on the card.
+    allowed = in_time and rules_hold(desk, flight.event_id, "") is None and _is_as_planned(desk, flight)
     if not (allowed and flight.witnesses and desk.gate in (Gate.RUN, Gate.PAUSED)):
         return effects + orders.give_up(desk, waiting, at_ms)
     wait_ms = _wait_ms(desk, len(waiting), at_ms)
@@ -64,6 +66,15 @@ def resend_due(desk: Desk, key: str, at_ms: Ms) -> list[Effect]:
     approved, grant = flight.witnesses
     ids = tuple(order.order_id for order in waiting)
     return [*effects, ResendOrders(ids, approved, grant), Count("orders_resent_total", "", len(ids))]
+
+
+def _is_as_planned(desk: Desk, flight: Flight) -> bool:
+    """Tell whether an event still is what a Dutch plan was made on; others are held to no such terms."""
+    ticket, event = desk.tickets[flight.ticket_id], desk.events.get(flight.event_id)
+    if ticket.kind is not TicketKind.DUTCH or ticket.plan is None:
+        return True
+    planned = ticket.plan.rules_hash, ticket.plan.terms_hash
+    return event is not None and (rules_hash(event), terms_hash(event)) == planned
 
 
 def _wait_ms(desk: Desk, cost: int, at_ms: Ms) -> int:

@@ -12,7 +12,7 @@ from engine.core.chain_flow import merge_due
 from engine.core.dutch_auto import rest
 from engine.core.dutch_flow import plan_now
 from engine.core.grants import covering, left, sent_before
-from engine.core.repair_case import broken_markets, plan_of
+from engine.core.repair_case import plan_of
 from engine.core.repair_plan import choose, way_of
 from engine.core.risk import closed, event_busy, no_tokens, review
 from engine.core.state import Desk, Flight
@@ -86,8 +86,7 @@ def _settle(desk: Desk, grant: StandingGrant, at_ms: Ms) -> list[Effect]:
     for ticket_id in list(grant.reserved):
         if desk.tickets[ticket_id].state is TicketState.BROKEN and at_ms < grant.expires_ms:
             effects += _mend(desk, grant, desk.flights[ticket_id], at_ms)
-    spare = grant.failed_merges | broken_markets(desk)
-    return [*effects, *merge_due(desk, grant.event_id, at_ms, spare=spare)]
+    return [*effects, *merge_due(desk, grant.event_id, at_ms, spare=grant.failed_merges)]
 
 
 def _mend(desk: Desk, grant: StandingGrant, broken: Flight, at_ms: Ms) -> list[Effect]:

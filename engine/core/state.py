@@ -254,8 +254,8 @@ class Desk:
     """Events that wait for a catalogue read that begins later. Kept in memory: a start reads it anyway."""
     paying: set[EventId] = field(default_factory=set)
     """Events the last scan found to pay, so that each window is announced once."""
-    verdicts: dict[EventId, str] = field(default_factory=dict)
-    """Label of the guard that refused each event at its last scan; empty for one that pays."""
+    verdicts: dict[EventId, tuple[str, ...]] = field(default_factory=dict)
+    """Labels of the guards that refused each event at its last scan; none for one that pays."""
     foreign: dict[OrderId, OpenOrder] = field(default_factory=dict)
     """Orders of the account that rest and are not ours, as the last complete read held them."""
     strangers: Strangers = field(default_factory=Strangers)

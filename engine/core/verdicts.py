@@ -6,13 +6,21 @@ from engine.domain.ids import EventId
 from engine.domain.plan import Plan
 from engine.domain.refusal import Refusal
 
-PAYS = ""
-
 
 def note_verdict(desk: Desk, event_id: EventId, planned: Plan | Refusal) -> list[Effect]:
-    """Remember what a scan found of an event; return its count if that is another guard than before."""
-    label = planned.kind.value if isinstance(planned, Refusal) else PAYS
-    if desk.verdicts.get(event_id) == label:
-        return []
-    desk.verdicts[event_id] = label
-    return [] if label == PAYS else [Count("dutch_refused_total", label)]
+    """Remember what a scan found of an event; return the counts of guards that did not refuse it before.
+
+    Where the side of YES is shut by one guard and the other kinds by another, each is counted.
+    """
+    labels = _labels(planned)
+    before = desk.verdicts.get(event_id, ())
+    desk.verdicts[event_id] = labels
+    return [Count("dutch_refused_total", label) for label in labels if label not in before]
+
+
+def _labels(planned: Plan | Refusal) -> tuple[str, ...]:
+    """Return the guards that refused, each once; none for an event that pays."""
+    if isinstance(planned, Plan):
+        return ()
+    kinds = (planned.kind, planned.beside)
+    return tuple(dict.fromkeys(kind.value for kind in kinds if kind is not None))

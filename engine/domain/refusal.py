@@ -76,3 +76,5 @@ class Refusal:
 
     kind: RefusalKind
     text: str
+    beside: RefusalKind | None = None
+    """What refused the event as a set of YES, where its text follows as the second reason."""

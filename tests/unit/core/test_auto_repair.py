@@ -5,13 +5,15 @@ import pytest
 from engine.core.differences import LAG_MS
 from engine.domain.chain import ActOutcome, ActState
 from engine.domain.chain_events import ActEnded
-from engine.domain.effects import CarryOut, FetchBooks, SendBatch
+from engine.domain.commands import AskMerge
+from engine.domain.effects import CarryOut, FetchBooks, Reply, SendBatch
 from engine.domain.events import Job, JobDue
 from engine.domain.failure import PostClass
 from engine.domain.order import Settlement
+from engine.domain.refusal import RefusalKind
 from engine.domain.ticket import TicketKind, TicketState
 from tests.support.builders import accepted, answer, event, shares, trade
-from tests.support.desk_run import DeskRun, of_kind, only
+from tests.support.desk_run import DeskRun, of_kind, only, refusal_of
 from tests.unit.core.test_auto import SHUT, fill, granted, in_force, looked, sent
 from tests.unit.core.test_chain_flow import Pairs, hold
 
@@ -124,3 +126,32 @@ def test_a_grant_does_not_merge_the_shares_of_a_broken_plan(run):
     run.desk.offsets |= {token: 0 for market in run.events[0].markets for token in (market.yes, market.no)}
 
     assert of_kind(scan(run), CarryOut) == []
+
+
+def test_a_grant_does_not_merge_the_shares_of_a_plan_that_is_still_in_flight(run):
+    """Its last leg may never fill: then its repair counts on what the others bought."""
+    granted(run)
+    *filled, unknown = sent(run)
+    run.answer(
+        *(accepted(order, order.intent.size) for order in filled),
+        answer(unknown, PostClass.UNKNOWN, "no answer"),
+    )
+    confirmed = Settlement.CONFIRMED
+    run.told_by_stream(*(trade(o, name=f"t-{o.order_id}", settlement=confirmed) for o in filled))
+    hold(run, run.events[0].markets[0].no, 500, "no")
+    run.desk.offsets |= {token: 0 for market in run.events[0].markets for token in (market.yes, market.no)}
+    assert run.ticket(unknown.intent.ticket_id).state is TicketState.SENDING
+
+    assert of_kind(scan(run), CarryOut) == []
+
+
+def test_a_person_does_not_merge_the_shares_of_a_broken_plan_either(run):
+    """Else its repair would buy the missing leg of a set that has another one missing by then."""
+    granted(run)
+    broken(run)
+    hold(run, run.events[0].markets[0].no, 500, "no")
+
+    view = only(run.ask(AskMerge()), Reply).view
+
+    assert refusal_of(view).refusal.kind is RefusalKind.INVENTORY
+    assert "no unfinished plan needs" in refusal_of(view).refusal.text
