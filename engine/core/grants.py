@@ -10,7 +10,7 @@ from engine.domain.ids import EventId, TicketId
 from engine.domain.market import Side
 from engine.domain.plan import Plan
 from engine.domain.refusal import Refusal, RefusalKind
-from engine.domain.repair import repaired_by
+from engine.domain.repair import repaired_by, repaired_under
 from engine.domain.ticket import Ticket, TicketKind
 from engine.domain.units import Ms, Rounding, Usdc, format_cents
 from engine.domain.views import GrantView
@@ -20,7 +20,7 @@ def granted_by(desk: Desk, ticket: Ticket) -> TicketId | None:
     """Return the standing grant under which a ticket was opened, in force or not; None for one of a press."""
     if ticket.kind is TicketKind.DUTCH and ticket.subject:
         return TicketId(ticket.subject)
-    return desk.runner.mending.get(ticket.ticket_id)
+    return repaired_under(ticket) if ticket.kind is TicketKind.REPAIR else None
 
 
 def grant_of(desk: Desk, ticket: Ticket) -> StandingGrant | None:
