@@ -24,7 +24,8 @@ from engine.ports import StoreError
 _PLAN, _INTENT, _AUDIT, _AUTO = "plan/2", "intent/1", "audit/1", "auto/1"
 _FIRST_PLAN = "plan/1"
 _LATER_KEYS = ("sequencing", "probe_order", "advice")
-"""Of a plan, `rests` of its risk and `proceeds_min` of its legs: texts of the first version were written without them."""
+"""Of a plan, with `rests` of its risk and `proceeds_min` of its legs: texts of the first version were written
+without them."""
 
 _Shape = TypeVar("_Shape")
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode

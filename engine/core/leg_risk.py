@@ -154,9 +154,7 @@ def mixed_risk(buys: Sequence[LegStake], sales: Sequence[SaleStake], *, payout: 
     )
 
 
-def plan_risk(
-    stakes: Sequence[LegStake | SaleStake], *, payout: Usdc, sets: Usdc | None = None
-) -> LegRisk:
+def plan_risk(stakes: Sequence[LegStake | SaleStake], *, payout: Usdc, sets: Usdc | None = None) -> LegRisk:
     """Return L and L0 of legs sent together, whatever they are; exact for any number of them.
 
     `sets` is None but for a basket of NO: there it is what one leg pays, and any two legs pay it once.
@@ -172,9 +170,7 @@ def plan_risk(
     return mixed_risk(buys, sales, payout=payout)
 
 
-def probe_risk(
-    stakes: Sequence[LegStake | SaleStake], *, payout: Usdc, sets: Usdc | None = None
-) -> LegRisk:
+def probe_risk(stakes: Sequence[LegStake | SaleStake], *, payout: Usdc, sets: Usdc | None = None) -> LegRisk:
     """Return L and L0 of legs sent one after the other, each only after the fill of the one before.
 
     `stakes` in the order of sending: only beginnings of it can have filled. Buys, or sales, alone; `sets` as

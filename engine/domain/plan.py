@@ -110,7 +110,7 @@ class LegRisk:
     """L: bids stay, but the best `stress_levels` levels are gone."""
     hard: Usdc
     """L0: every bid vanishes and what was bought loses."""
-    rests: Usdc = Usdc(0)
+    rests: Usdc = field(default=Usdc(0))
     """Beyond L, never beyond L0: what stays held because less is left of legs than the venue takes back."""
 
     @property

@@ -217,7 +217,7 @@ def test_worst_case_of_a_basket_of_no_is_the_worst_of_all_subsets_that_can_fill(
 
 
 def test_what_is_below_the_least_order_or_worth_the_slippage_alone_is_a_rest():
-    """4.99 of the five shares that the venue takes at 0.43, the best bid being gone; 50 at 0.01 cost a tick."""
+    """The best bid is gone: 4.99 of the least order's five shares at 0.43, and 50 whose price is a tick."""
     bids = levels([("0.44", "100"), ("0.43", "50"), ("0.01", "50")])
     terms = RestTerms(least=parse_size("5"), step=Size(LOT), slippage=Price(0), stress_levels=1)
 
