@@ -6,7 +6,15 @@ Pure rendering; what a way out comes to is priced by the core, here it is only t
 from typing import assert_never
 
 from bot.card import Button, Card, CommandAct, Keyboard, Look, Style, headline
-from bot.cards_ticket import armed_buttons, ids_line, mark_of, move_button, note_lines, owner_line
+from bot.cards_ticket import (
+    armed_buttons,
+    ids_line,
+    mark_of,
+    move_button,
+    note_lines,
+    owner_line,
+    rests_words,
+)
 from bot.figures import average_price, cost, exact, exact_gain, gain, left, loss, price, proceeds, shares
 from bot.figures import short_shares as short
 from bot.markup import bold, details, esc, italic, table, when
@@ -146,7 +154,7 @@ def _orders(plan: Plan) -> str:
 def _worst(plan: Plan) -> str:
     return (
         f"⚠️ If only some of it fills, the whole ticket loses at worst {loss(plan.risk.bound)} if bids hold, "
-        f"{loss(plan.risk.hard)} if every bid vanishes"
+        f"{loss(plan.risk.hard)} if every bid vanishes{rests_words(plan)}"
     )
 
 

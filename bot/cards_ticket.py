@@ -176,8 +176,15 @@ def worst_line(plan: Plan) -> str:
     """Return the line with both bounds of strategy 4.3: L while bids hold, L0 always."""
     return (
         f"⚠️ Legs are not atomic: at worst {loss(plan.risk.bound)} if bids hold, "
-        f"{loss(plan.risk.hard)} if every bid vanishes"
+        f"{loss(plan.risk.hard)} if every bid vanishes{rests_words(plan)}"
     )
+
+
+def rests_words(plan: Plan) -> str:
+    """Return what legs filled in part may cost beyond L: the venue takes no order below its least."""
+    if not plan.risk.rests:
+        return ""
+    return f"; while bids hold {loss(plan.risk.rests)} more in rests too small to sell"
 
 
 def _dry_details(plan: Plan, look: Look) -> list[str]:

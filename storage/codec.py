@@ -24,7 +24,8 @@ from engine.ports import StoreError
 _PLAN, _INTENT, _AUDIT, _AUTO = "plan/2", "intent/1", "audit/1", "auto/1"
 _FIRST_PLAN = "plan/1"
 _LATER_KEYS = ("sequencing", "probe_order", "advice")
-"""Of a plan, and `proceeds_min` of its legs: texts of the first version were written without them."""
+"""Of a plan, with `rests` of its risk and `proceeds_min` of its legs: texts of the first version were written
+without them."""
 
 _Shape = TypeVar("_Shape")
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
@@ -48,6 +49,7 @@ def _as_first(kind: str, plan: object) -> str:
     fields = msgspec.to_builtins(plan)
     for key in _LATER_KEYS:
         del fields[key]
+    del fields["risk"]["rests"]
     for leg in fields["legs"]:
         del leg["proceeds_min"]
     return canonical_json([kind, fields])

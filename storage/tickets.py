@@ -49,8 +49,15 @@ _LOAD = """
 SELECT t.* FROM tickets AS t
 WHERE t.ticket_id IN (
     SELECT ticket_id FROM tickets
-    WHERE state IN ('dry', 'confirm', 'sending')
-        OR (state IN ('broken', 'missed', 'done') AND updated_ms >= :kept_since)
+    WHERE state IN ('dry', 'confirm', 'sending', 'broken')
+        OR (state IN ('missed', 'done') AND updated_ms >= :kept_since)
+    UNION
+    SELECT ticket_id FROM tickets
+    WHERE state IN ('missed', 'done') AND kind = 'repair'
+        AND updated_ms >= (SELECT min(created_ms) FROM tickets WHERE state = 'broken')
+        AND EXISTS (
+            SELECT 1 FROM tickets AS b
+            WHERE b.state = 'broken' AND instr(tickets.subject || ' ', ' ' || b.ticket_id || ' ') > 0)
     UNION
     SELECT i.ticket_id FROM orders AS o JOIN intents AS i USING (intent_key) WHERE o.is_final = 0
     UNION
@@ -131,9 +138,9 @@ async def insert_confirm(transaction: Transaction, confirm: Confirm) -> None:
 async def load_tickets(transaction: Transaction, at_ms: Ms) -> tuple[Ticket, ...]:
     """Return every ticket that can still change; what the others hold is told as sums.
 
-    Those are open and sending ones, those ended in the last 24 h, and those with an order that may still
-    execute, is watched as a tombstone, or has matched shares that were not read back (a lot or more) or are
-    not settled.
+    Those are open and sending ones, broken ones however old with the repairs they had, those ended in the
+    last 24 h, and those with an order that may still execute, is watched as a tombstone, or has matched
+    shares that were not read back (a lot or more) or are not settled.
     """
     rows = await transaction.rows(_LOAD, {"kept_since": at_ms - KEPT_MS, "lot": LOT})
     return tuple(ticket_of(row) for row in rows)

@@ -43,8 +43,8 @@ def _least(event: EventGroup | None, token: str) -> int:
 def broken(desk: Desk, flight: Flight, ticket: Ticket, result: TicketResult, at_ms: Ms) -> list[Effect]:
     """Freeze the event of a ticket that broke, and say so aloud."""
     plan = plan_of(desk, flight)
-    reason = freeze_reason(ticket.ticket_id)
-    desk.frozen[flight.event_id] = reason
+    # Whatever the event is frozen for already stays: it has an end of its own, and this follows it.
+    reason = desk.frozen.setdefault(flight.event_id, freeze_reason(ticket.ticket_id))
     desk.cooling[flight.event_id] = Ms(at_ms + desk.settings.repair.cooldown_ms)
     if not any(True for _ in repairs_of(desk, flight)):
         desk.broken_in_a_row += 1  # one that was repaired has broken before, and has counted then
@@ -80,12 +80,26 @@ def healed(desk: Desk, flight: Flight) -> list[Effect]:
 
 
 def thawed(desk: Desk, flight: Flight) -> list[Effect]:
-    """Lift the freeze of a ticket that is not broken any more: whole, repaired, or with every fill undone."""
+    """Lift the freeze of a ticket that is not broken any more: whole, repaired, or with every fill undone.
+
+    While another ticket of the event is broken the freeze becomes that one's.
+    """
     desk.left.discard(flight.ticket_id)
     if desk.frozen.get(flight.event_id) != freeze_reason(flight.ticket_id):
         return []
-    del desk.frozen[flight.event_id]
-    return [SaveFreeze(flight.event_id, None)]
+    other = next((each for each in desk.flights.values() if _keeps_frozen(desk, each, flight)), None)
+    if other is None:
+        del desk.frozen[flight.event_id]
+        return [SaveFreeze(flight.event_id, None)]
+    reason = freeze_reason(other.ticket_id)
+    desk.frozen[flight.event_id] = reason
+    return [SaveFreeze(flight.event_id, reason)]
+
+
+def _keeps_frozen(desk: Desk, other: Flight, whole: Flight) -> bool:
+    if other.event_id != whole.event_id or other.ticket_id == whole.ticket_id:
+        return False
+    return desk.tickets[other.ticket_id].state is TicketState.BROKEN
 
 
 def short_repair(repair: Ticket, result: TicketResult) -> list[Effect]:

@@ -134,7 +134,7 @@ def restored(desk: Desk, event: Restored) -> list[Effect]:
     for flight in desk.flights.values():
         effects += review_flight(desk, flight.ticket_id, event.at_ms)
     for unfinished in [t for t in desk.tickets.values() if t.state.is_open or _is_cut_off(t)]:
-        its_own = unfinished.kind is TicketKind.AUTO or granted_by(desk, unfinished) is not None
+        its_own = unfinished.kind is TicketKind.AUTO or granted_by(unfinished) is not None
         take_up_one = dutch_auto.taken_up if its_own else ticket.taken_up
         effects += take_up_one(desk, unfinished, event.at_ms)
     return [

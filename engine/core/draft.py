@@ -6,7 +6,16 @@ from math import lcm
 
 from engine.core.dutch_params import DutchParams
 from engine.core.ladder import LegFill, fill_at
-from engine.core.leg_risk import LegStake, SaleStake, dump_proceeds, plan_risk, probe_risk
+from engine.core.leg_risk import (
+    LegStake,
+    RestTerms,
+    SaleStake,
+    dump_proceeds,
+    plan_risk,
+    probe_risk,
+    rest_of,
+    with_rests,
+)
 from engine.core.legs import Candidate
 from engine.core.order_terms import lot_of
 from engine.core.release import HELD_TO_RESOLUTION
@@ -31,6 +40,10 @@ class Draft:
     margin: Margin
     risk: LegRisk
     spend_max: Usdc
+    sets: Usdc | None = None
+    """What one leg pays of a basket of NO; None for every other kind."""
+    rests: tuple[Usdc, ...] = ()
+    """Of each leg, what of its dump may not come about."""
     probe_order: tuple[int, ...] = ()
     """Where the legs go one after the other; empty for a batch."""
 
@@ -91,11 +104,16 @@ def draft_at(
         legs.append(_leg(candidate, number, lots, fill, limit))
     stakes = tuple(_stake(leg, candidate, params) for leg, candidate in zip(legs, candidates, strict=True))
     margin = _margin(legs, lots, params, kind)
+    sets = Usdc(PRICE_ONE * lots) if kind is PlanKind.NO_SET else None
+    rests = tuple(_rest(leg, candidate, params) for leg, candidate in zip(legs, candidates, strict=True))
+    risk = with_rests(plan_risk(stakes, payout=margin.payout, sets=sets), rests)
     return Draft(
         legs=tuple(legs),
         stakes=stakes,
         margin=margin,
-        risk=_with_fixed(plan_risk(stakes, payout=margin.payout), params.fixed_cost),
+        risk=_with_fixed(risk, params.fixed_cost),
+        sets=sets,
+        rests=rests,
         spend_max=Usdc(sum(leg.outlay_max for leg in legs) + params.fixed_cost),
     )
 
@@ -111,14 +129,14 @@ def probed(draft: Draft) -> Draft:
         range(len(draft.legs)),
         key=lambda i: (draft.legs[i].depth, _lost(draft.stakes[i]), draft.legs[i].number),
     )
-    risk = probe_risk([draft.stakes[i] for i in order], payout=draft.margin.payout)
-    risk = _with_fixed(risk, draft.margin.fixed)
+    risk = probe_risk([draft.stakes[i] for i in order], payout=draft.margin.payout, sets=draft.sets)
+    risk = _with_fixed(with_rests(risk, draft.rests), draft.margin.fixed)
     return replace(draft, risk=risk, probe_order=tuple(draft.legs[i].number for i in order))
 
 
 def _with_fixed(risk: LegRisk, fixed: Usdc) -> LegRisk:
     """Return L and L0 with the fixed cost: whatever fills costs it, in full and in part."""
-    return LegRisk(bound=Usdc(risk.bound + fixed), hard=Usdc(risk.hard + fixed))
+    return replace(risk, bound=Usdc(risk.bound + fixed), hard=Usdc(risk.hard + fixed))
 
 
 def _lost(stake: LegStake | SaleStake) -> int:
@@ -170,6 +188,16 @@ def _stake(leg: PlanLeg, candidate: Candidate, params: DutchParams) -> LegStake 
     if leg.side is Side.BUY:
         return LegStake(leg.outlay_max, dumped)
     return SaleStake(leg.proceeds_min, dumped)
+
+
+def _rest(leg: PlanLeg, candidate: Candidate, params: DutchParams) -> Usdc:
+    terms = RestTerms(
+        least=candidate.leg.min_size,
+        step=lot_of(Side.SELL, TYPE_OF[Side.SELL], leg.tick),
+        slippage=Price(params.slippage_ticks * leg.tick),
+        stress_levels=params.stress_levels,
+    )
+    return rest_of(candidate.book.bids, candidate.fee, leg.size, terms)
 
 
 def _margin(legs: Sequence[PlanLeg], lots: int, params: DutchParams, kind: PlanKind) -> Margin:

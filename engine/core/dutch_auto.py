@@ -207,7 +207,7 @@ def _ended(desk: Desk, ticket: Ticket, note: str, at_ms: Ms) -> tuple[Ticket, li
 
 def given_up(desk: Desk, ticket: Ticket, refusal: Refusal, at_ms: Ms) -> list[Effect]:
     """Close a ticket opened under a grant of which nothing was sent; its event rests for a while."""
-    assert granted_by(desk, ticket) is not None, f"expected a ticket under a grant, was {ticket.ticket_id}"
+    assert granted_by(ticket) is not None, f"expected a ticket under a grant, was {ticket.ticket_id}"
     assert ticket.plan is not None, f"expected {ticket.ticket_id} to carry a plan"
     _, effects = moved(desk, ticket, Move.DROP, at_ms, note=refusal.text)
     grant = grant_of(desk, ticket)
@@ -229,7 +229,7 @@ def rest(grant: StandingGrant, event_id: EventId, at_ms: Ms, *, repairs: bool = 
 
 def taken_up(desk: Desk, ticket: Ticket, at_ms: Ms) -> list[Effect]:
     """End, after a restart, what belongs to a standing grant and has sent nothing: none survives it."""
-    if granted_by(desk, ticket) is not None:
+    if granted_by(ticket) is not None:
         _, effects = moved(desk, ticket, Move.DROP, at_ms, note="the desk stopped before it was sent")
         return effects
     if ticket.state.is_open:

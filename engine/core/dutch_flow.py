@@ -206,7 +206,7 @@ def _send(desk: Desk, asked: Asked, ticket: Ticket, *, looked: bool) -> list[Eff
     repairs = ticket.kind is TicketKind.REPAIR
     refusal = closed(desk, reduces=plan.sells_only)
     refusal = refusal or no_tokens(desk, len(plan.legs), asked.at_ms, repairs=repairs)
-    if granted_by(desk, ticket) is not None:
+    if granted_by(ticket) is not None:
         refusal = refusal or not_granted(desk, ticket, plan, asked.at_ms)
         if refusal is not None:
             return given_up(desk, ticket, refusal, asked.at_ms)
@@ -222,7 +222,7 @@ def _send(desk: Desk, asked: Asked, ticket: Ticket, *, looked: bool) -> list[Eff
         tokens = tuple(leg.token_id for leg in plan.legs)
         return recheck.begin(desk, asked, ticket.ticket_id, ticket.version, tokens)
     # The machine moves here and now: a second press finds no such move. The row follows in the commit.
-    note = "" if granted_by(desk, ticket) is None else ticket.note
+    note = "" if granted_by(ticket) is None else ticket.note
     after, _ = moved(desk, ticket, Move.SEND, asked.at_ms, note=note)
     grant = mint_grant(desk, after, approved, asked.at_ms)
     desk.committing[ticket.ticket_id] = PendingSend(asked.request, plan)
@@ -233,7 +233,7 @@ def _send(desk: Desk, asked: Asked, ticket: Ticket, *, looked: bool) -> list[Eff
 
 def _back_to_dry(desk: Desk, asked: Asked, ticket: Ticket, refusal: Refusal) -> list[Effect]:
     """Show the card again with what moved, on a fresh plan where there is one; a grant's plan is given up."""
-    if granted_by(desk, ticket) is not None:
+    if granted_by(ticket) is not None:
         return given_up(desk, ticket, refusal, asked.at_ms)
     fresh = _plan_again(desk, ticket, asked.at_ms)
     plan = None if isinstance(fresh, Refusal) else fresh

@@ -10,22 +10,22 @@ from engine.domain.ids import EventId, TicketId
 from engine.domain.market import Side
 from engine.domain.plan import Plan
 from engine.domain.refusal import Refusal, RefusalKind
-from engine.domain.repair import repaired_by
+from engine.domain.repair import repaired_by, repaired_under
 from engine.domain.ticket import Ticket, TicketKind
 from engine.domain.units import Ms, Rounding, Usdc, format_cents
 from engine.domain.views import GrantView
 
 
-def granted_by(desk: Desk, ticket: Ticket) -> TicketId | None:
+def granted_by(ticket: Ticket) -> TicketId | None:
     """Return the standing grant under which a ticket was opened, in force or not; None for one of a press."""
     if ticket.kind is TicketKind.DUTCH and ticket.subject:
         return TicketId(ticket.subject)
-    return desk.runner.mending.get(ticket.ticket_id)
+    return repaired_under(ticket) if ticket.kind is TicketKind.REPAIR else None
 
 
 def grant_of(desk: Desk, ticket: Ticket) -> StandingGrant | None:
     """Return the grant in force under which a ticket was opened."""
-    granted = granted_by(desk, ticket)
+    granted = granted_by(ticket)
     return None if granted is None else desk.runner.grants.get(granted)
 
 
@@ -74,7 +74,7 @@ def not_granted(desk: Desk, ticket: Ticket, plan: Plan, at_ms: Ms) -> Refusal | 
 
     The ticket's own reserve is part of what is spent already.
     """
-    granted = granted_by(desk, ticket)
+    granted = granted_by(ticket)
     if granted is None:
         return None
     grant = grant_of(desk, ticket)

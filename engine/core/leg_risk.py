@@ -6,11 +6,25 @@ knows no clock.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from engine.domain.book import Level
 from engine.domain.fees import FeeCurve, taker_fee
 from engine.domain.plan import LegRisk
-from engine.domain.units import Rounding, Size, Usdc, notional
+from engine.domain.units import LOT, Price, Rounding, Size, Usdc, notional
+
+
+@dataclass(frozen=True, slots=True)
+class RestTerms:
+    """What decides how much of a leg cannot be sold again although there are bids."""
+
+    least: Size
+    """The venue's smallest order."""
+    step: Size
+    """Sales are whole multiples of it."""
+    slippage: Price
+    """What a repair reckons for slippage, per share."""
+    stress_levels: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +56,32 @@ def dump_proceeds(bids: Sequence[Level], fee: FeeCurve, size: Size, *, stress_le
     return Usdc(max(0, proceeds))
 
 
+def rest_of(bids: Sequence[Level], fee: FeeCurve, size: Size, terms: RestTerms) -> Usdc:
+    """Return the most of a leg's dump that may not come about, because it is less than the venue takes.
+
+    L dumps every share. What fills, or is left of a sale, below the least order or between a sale's steps is
+    held instead, and so is what only bids would take that bring no more than the slippage.
+    """
+    grain = Size(min(size, max(terms.least, terms.step) - LOT))
+    within = bids[terms.stress_levels :]
+    held = dump_proceeds(within, fee, grain, stress_levels=0)
+    if not within or within[-1].price > terms.slippage:  # most books: nothing more to walk
+        return held
+    paying = [bid for bid in within if bid.price > terms.slippage]
+    whole = dump_proceeds(within, fee, size, stress_levels=0)
+    unpaid = whole - dump_proceeds(paying, fee, size, stress_levels=0)
+    return Usdc(held + max(0, unpaid))
+
+
+def with_rests(risk: LegRisk, rests: Sequence[Usdc]) -> LegRisk:
+    """Return the same with the rests of all legs.
+
+    The one short of all others has no surplus: what it adds is left to a repair whose books have moved.
+    """
+    most = sum(rests)
+    return LegRisk(bound=risk.bound, hard=risk.hard, rests=Usdc(max(0, min(most, risk.hard - risk.bound))))
+
+
 def batch_risk(stakes: Sequence[LegStake], *, payout: Usdc) -> LegRisk:
     """Return L and L0 of legs sent together; `payout` is what the complete plan pays.
 
@@ -58,6 +98,22 @@ def batch_risk(stakes: Sequence[LegStake], *, payout: Usdc) -> LegRisk:
         bound=Usdc(max(sum(losses) - min(losses), complete, 0)),
         hard=Usdc(max(sum(outlays) - min(outlays), complete)),
     )
+
+
+def basket_risk(stakes: Sequence[LegStake], *, sets: Usdc) -> LegRisk:
+    """Return L and L0 of the NO of exclusive outcomes, bought together; a leg pays `sets` or nothing.
+
+    One outcome at most comes true: of k legs filled k - 1 pay at worst. So of all subsets that fill, the
+    complete one among them, the worst is the single leg that costs most, with every other leg that costs
+    more than it pays. Held they lose that (L0); dumped, or held where that loses less, L.
+    """
+    assert stakes, "expected at least one leg"
+    over = [stake.outlay - sets for stake in stakes]
+    hard = sets + (sum(each for each in over if each > 0) or max(over))
+    losses = [stake.loss for stake in stakes]
+    complete = sum(over) + sets
+    soft = max(sum(losses) - min(losses), complete, 0)
+    return LegRisk(bound=Usdc(min(soft, max(0, hard))), hard=Usdc(max(0, hard)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +154,15 @@ def mixed_risk(buys: Sequence[LegStake], sales: Sequence[SaleStake], *, payout: 
     )
 
 
-def plan_risk(stakes: Sequence[LegStake | SaleStake], *, payout: Usdc) -> LegRisk:
-    """Return L and L0 of legs sent together, whatever they are; exact for any number of them."""
+def plan_risk(stakes: Sequence[LegStake | SaleStake], *, payout: Usdc, sets: Usdc | None = None) -> LegRisk:
+    """Return L and L0 of legs sent together, whatever they are; exact for any number of them.
+
+    `sets` is None but for a basket of NO: there it is what one leg pays, and any two legs pay it once.
+    """
     buys = [stake for stake in stakes if isinstance(stake, LegStake)]
     sales = [stake for stake in stakes if isinstance(stake, SaleStake)]
+    if sets is not None:
+        return basket_risk(buys, sets=sets)
     if not sales:
         return batch_risk(buys, payout=payout)
     if not buys:
@@ -109,20 +170,23 @@ def plan_risk(stakes: Sequence[LegStake | SaleStake], *, payout: Usdc) -> LegRis
     return mixed_risk(buys, sales, payout=payout)
 
 
-def probe_risk(stakes: Sequence[LegStake | SaleStake], *, payout: Usdc) -> LegRisk:
+def probe_risk(stakes: Sequence[LegStake | SaleStake], *, payout: Usdc, sets: Usdc | None = None) -> LegRisk:
     """Return L and L0 of legs sent one after the other, each only after the fill of the one before.
 
-    `stakes` in the order of sending: only beginnings of it can have filled. Buys, or sales, alone.
+    `stakes` in the order of sending: only beginnings of it can have filled. Buys, or sales, alone; `sets` as
+    in `plan_risk`.
     """
     buys = [stake for stake in stakes if isinstance(stake, LegStake)]
     sales = [stake for stake in stakes if isinstance(stake, SaleStake)]
     assert bool(buys) is not bool(sales), "expected legs of one side"
     if buys:
         complete = sum(stake.outlay for stake in buys) - payout
-        return LegRisk(
-            bound=Usdc(max(sum(stake.loss for stake in buys[:-1]), complete, 0)),
-            hard=Usdc(max(sum(stake.outlay for stake in buys[:-1]), complete, 0)),
-        )
+        bound = max(sum(stake.loss for stake in buys[:-1]), complete, 0)
+        hard = max(sum(stake.outlay for stake in buys[:-1]), complete, 0)
+        if sets is not None:
+            hard = max(0, *(sets + over for over in accumulate(stake.outlay - sets for stake in buys)))
+            bound = min(bound, hard)
+        return LegRisk(bound=Usdc(bound), hard=Usdc(hard))
     value, sold = -payout, 0
     left: int = sum(sale.dumped for sale in sales)
     bound = hard = 0

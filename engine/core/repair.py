@@ -10,11 +10,11 @@ a holding is reached, and, as fees are rounded and sales have a step, in the lot
 Sunk cost does not decide: it is the same for every way. Pure, integers, no clock.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from engine.core.leg_risk import dump_proceeds
+from engine.core.leg_risk import RestTerms, dump_proceeds, rest_of
 from engine.core.order_terms import MARKETABLE_MIN
 from engine.core.repair_walk import Costs, Trade, Walk
 from engine.domain.book import Level
@@ -138,6 +138,12 @@ class _Leg:
         self.sells_most = min(leg.sellable // LOT, self.sells.paying())
         self.pairs_most = self.pairs.paying()
         self._stress = case.stress_levels
+        self._rests = RestTerms(
+            least=leg.min_size,
+            step=Size(self.sells.step * LOT),
+            slippage=Price(case.costs.slippage_ticks * leg.tick),
+            stress_levels=case.stress_levels,
+        )
         self._given: dict[int, Trade | None] = {}
 
     @staticmethod
@@ -190,6 +196,10 @@ class _Leg:
         size = Size(lots * LOT)
         return dump_proceeds(self.leg.bids, self.leg.fee, size, stress_levels=self._stress) if lots else 0
 
+    def rest(self, lots: int) -> int:
+        """Return what of that may not come about, because it is less than the venue takes back."""
+        return rest_of(self.leg.bids, self.leg.fee, Size(lots * LOT), self._rests) if lots else 0
+
     def marks(self) -> Iterator[int]:
         """Yield the numbers of sets at which something about this leg changes."""
         yield self.held
@@ -215,7 +225,7 @@ class _Search:
         self.most = max(self.least, case.wanted // LOT) if case.may_buy else self.least
         hard = case.paid - self.least * PRICE_ONE
         soft = hard - sum(leg.dump(leg.held - self.least) for leg in self.legs)
-        self.now = LegRisk(bound=Usdc(soft), hard=Usdc(hard))
+        self.now = self._with_rests(soft, hard, {})
         """What is lost if nothing is sent: L0 if single shares become worthless, L if dumped under stress."""
 
     def best(self, *, give_back: bool) -> Remedy | None:
@@ -290,9 +300,9 @@ class _Search:
         if not bought:
             return self.now
         outlays = [trade.outlay_max for trade in bought]
+        short = [leg for leg in self.legs if leg.held < sets]
         losses = [
-            max(0, trade.outlay_max - leg.dump(trade.lots))
-            for trade, leg in zip(bought, (leg for leg in self.legs if leg.held < sets), strict=True)
+            max(0, trade.outlay_max - leg.dump(trade.lots)) for trade, leg in zip(bought, short, strict=True)
         ]
         whole = self.case.paid + sum(outlays) - sets * PRICE_ONE
         left = sum(leg.dump(leg.held - sets) for leg in self.legs if leg.held > sets)
@@ -301,4 +311,14 @@ class _Search:
         printed = self.case.risk
         if hard > max(printed.hard, self.now.hard) or soft > max(printed.bound, self.now.bound):
             return None
-        return LegRisk(bound=Usdc(soft), hard=Usdc(hard))
+        lots = {trade.leg: trade.lots for trade in bought}
+        risk = self._with_rests(soft, hard, lots)
+        within = max(printed.within_stress, self.now.within_stress)
+        return risk if risk.within_stress <= within else None
+
+    def _with_rests(self, soft: int, hard: int, bought: Mapping[int, int]) -> LegRisk:
+        """Return L and L0 with the rests that any leg may be left with; one leg at least has no surplus."""
+        surplus = [max(leg.held - self.least, bought.get(leg.leg.number, 0)) for leg in self.legs]
+        rests = [leg.rest(lots) for leg, lots in zip(self.legs, surplus, strict=True)]
+        most = max(0, min(sum(rests) - min(rests), hard - soft))
+        return LegRisk(bound=Usdc(soft), hard=Usdc(hard), rests=Usdc(most))

@@ -168,12 +168,19 @@ def _plan(desk: Desk, flight: Flight, priced: _Priced, at_ms: Ms) -> Plan | Refu
         size=max(leg.size for leg in legs),
         legs=legs,
         margin=_margin(remedy, payout=(more_sets + pairs) * PRICE_ONE),
-        risk=LegRisk(bound=Usdc(max(0, remedy.risk.bound)), hard=Usdc(max(0, remedy.risk.hard))),
+        risk=_printed(remedy.risk),
         spend_max=Usdc(sum(leg.outlay_max for leg in legs)),
         limited_by=why(priced.remedies, remedy),
         planned_ms=at_ms,
         books_ms=Ms(min(book.confirmed_ms for book in books)),
     )
+
+
+def _printed(risk: LegRisk) -> LegRisk:
+    """Return what the card prints: no loss is told as less than nothing, and none beyond L0."""
+    bound, hard = max(0, risk.bound), max(0, risk.hard)
+    rests = max(0, min(risk.within_stress, hard) - bound)
+    return LegRisk(bound=Usdc(bound), hard=Usdc(hard), rests=Usdc(rests))
 
 
 def why(remedies: Remedies, remedy: Remedy) -> str:

@@ -100,7 +100,7 @@ def _mend(desk: Desk, grant: StandingGrant, broken: Flight, at_ms: Ms) -> list[E
     reviewed = refusal or sent_before(desk, plan) or review(desk, plan, at_ms)
     if isinstance(reviewed, Refusal):
         return [Count("dutch_refused_total", reviewed.kind.value)]
-    subject = repair_subject(way_of(plan, plan_of(desk, broken)), broken.ticket_id)
+    subject = repair_subject(way_of(plan, plan_of(desk, broken)), broken.ticket_id, grant.ticket_id)
     return _open(desk, grant, plan, at_ms, kind=TicketKind.REPAIR, subject=subject)
 
 
@@ -180,8 +180,6 @@ def _open(
     )
     note = f"under the standing grant {grant.ticket_id}"
     opened, saved = new_ticket(desk, asked, kind, plan=plan, note=note, subject=subject)
-    if kind is TicketKind.REPAIR:
-        desk.runner.mending[opened.ticket_id] = grant.ticket_id
     armed, more = moved(desk, opened, Move.CONFIRM, at_ms, note=note)
     grant.reserved[armed.ticket_id] = plan.spend_max
     grant.flying.append(armed.ticket_id)

@@ -24,7 +24,7 @@ from engine.domain.effects import (
 from engine.domain.ids import TicketId
 from engine.domain.market import Side
 from engine.domain.order import OrderRecord, OrderState, Settlement
-from engine.domain.plan import LegRisk
+from engine.domain.plan import LegRisk, PlanKind
 from engine.domain.repair import repaired_by
 from engine.domain.ticket import MOVES, Claim, Move, Ticket, TicketKind, TicketState
 from engine.domain.units import LOT, USDC_ONE, Ms, Size, Usdc
@@ -177,19 +177,41 @@ def _risk_of(desk: Desk, flight: Flight, at_ms: Ms) -> LegRisk:
         return held_risk(desk, flight, at_ms)
     result = result_of(desk, flight)
     orders = [desk.orders[order_id] for order_id in flight.order_ids]
+    if plan_of(desk, flight).kind is PlanKind.NO_SET:
+        return _basket_risk(desk, orders, Usdc(result.cash + result.fees), at_ms)
     # Of sets held, those of which any share was sold are broken up; what they were worth is at stake.
     opened = max((held_of(desk, o) for o in orders if o.intent.side is Side.SELL), default=Size(0))
     broken_up = opened - result.sets if opened else 0
     hard = max(0, result.cash + result.fees - result.payout + broken_up)
     proceeds = 0
     for order in orders:
-        book = desk.feeds.live(order.intent.token_id, at_ms)
-        if isinstance(book, LiveBook):
-            filled = held_of(desk, order)
-            loose = Size(opened - filled if order.intent.side is Side.SELL else filled - result.sets)
-            levels = desk.settings.dutch.stress_levels
-            proceeds += dump_proceeds(book.bids, order.intent.fee, loose, stress_levels=levels)
+        filled = held_of(desk, order)
+        loose = Size(opened - filled if order.intent.side is Side.SELL else filled - result.sets)
+        proceeds += _dumped(desk, order, loose, at_ms)
     return LegRisk(bound=Usdc(max(0, hard - proceeds)), hard=Usdc(hard))
+
+
+def _basket_risk(desk: Desk, orders: list[OrderRecord], paid: Usdc, at_ms: Ms) -> LegRisk:
+    """Return what the NO that is held can lose: one outcome at most comes true, at worst the largest holding.
+
+    L holds what pays so and dumps what the largest has beyond the others, or dumps everything.
+    """
+    held = [held_of(desk, order) for order in orders]
+    second, largest = sorted([Size(0), *held])[-2:]
+    hard = max(0, paid - sum(held) + largest)
+    surplus = _dumped(desk, orders[held.index(largest)], Size(largest - second), at_ms)
+    everything = sum(_dumped(desk, order, size, at_ms) for order, size in zip(orders, held, strict=True))
+    soft = max(0, min(hard - surplus, paid - everything))
+    return LegRisk(bound=Usdc(soft), hard=Usdc(hard))
+
+
+def _dumped(desk: Desk, order: OrderRecord, size: Size, at_ms: Ms) -> Usdc:
+    """Return what so many shares of an order's token bring under stress, nothing without a proven book."""
+    book = desk.feeds.live(order.intent.token_id, at_ms)
+    if not isinstance(book, LiveBook):
+        return Usdc(0)
+    levels = desk.settings.dutch.stress_levels
+    return dump_proceeds(book.bids, order.intent.fee, size, stress_levels=levels)
 
 
 def _read_back(desk: Desk, order: OrderRecord, *settlements: Settlement) -> int:

@@ -56,7 +56,7 @@ def may_open(desk: Desk, asked: Asked) -> Refusal | None:
         if t.owner == asked.operator
         and t.state.is_open
         and t.kind is not TicketKind.REVIEW
-        and granted_by(desk, t) is None
+        and granted_by(t) is None
     ]
     if len(mine) >= desk.settings.tickets.open_max:
         return Refusal(

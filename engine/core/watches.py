@@ -104,8 +104,6 @@ class Runner:
     """When an event was last planned because of the detector."""
     told_ms: dict[EventId, Ms] = field(default_factory=dict)
     """When an event's window was last announced."""
-    mending: dict[TicketId, TicketId] = field(default_factory=dict)
-    """Repairs that were opened without a press, and the grant they were opened under."""
     grants: dict[TicketId, StandingGrant] = field(default_factory=dict)
     """Standing grants in force."""
     sent_plans: set[PlanId] = field(default_factory=set)

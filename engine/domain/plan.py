@@ -110,6 +110,13 @@ class LegRisk:
     """L: bids stay, but the best `stress_levels` levels are gone."""
     hard: Usdc
     """L0: every bid vanishes and what was bought loses."""
+    rests: Usdc = field(default=Usdc(0))
+    """Beyond L, never beyond L0: what stays held because less is left of legs than the venue takes back."""
+
+    @property
+    def within_stress(self) -> Usdc:
+        """The most that is lost while bids stay but for the stress levels, in whatever parts legs fill."""
+        return Usdc(self.bound + self.rests)
 
 
 @dataclass(frozen=True, slots=True)

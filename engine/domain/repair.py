@@ -33,13 +33,20 @@ class RepairOption:
     """The dearest price it would pay for a missing leg; None if it buys none."""
 
 
-def repair_subject(way: RepairWay, broken: TicketId) -> str:
-    """Return what a repair's ticket carries as its subject: which way, and of which ticket."""
-    return f"{way.value} {broken}"
+def repair_subject(way: RepairWay, broken: TicketId, grant: TicketId | None = None) -> str:
+    """Return what a repair's ticket carries as its subject: which way, of which ticket, under which grant."""
+    return f"{way.value} {broken}" if grant is None else f"{way.value} {broken} {grant}"
 
 
 def repaired_by(ticket: Ticket) -> tuple[RepairWay, TicketId]:
     """Return the way a repair's ticket goes and the broken ticket it is about."""
     assert ticket.kind is TicketKind.REPAIR, f"expected a repair, {ticket.ticket_id} is {ticket.kind.value}"
-    way, _, broken = ticket.subject.partition(" ")
+    way, broken, *_ = ticket.subject.split(" ")
     return RepairWay(way), TicketId(broken)
+
+
+def repaired_under(ticket: Ticket) -> TicketId | None:
+    """Return the standing grant that a repair was opened under, None for one that a person asked for."""
+    assert ticket.kind is TicketKind.REPAIR, f"expected a repair, {ticket.ticket_id} is {ticket.kind.value}"
+    _, _, *grant = ticket.subject.split(" ")
+    return TicketId(grant[0]) if grant else None

@@ -70,6 +70,16 @@ def _dump(leg: RepairLeg, lots: int, skipped: int) -> int:
     return max(0, got)
 
 
+def _rest(leg: RepairLeg, lots: int, skipped: int, slip_ticks: int) -> int:
+    """What of a dump may not come about: a rest below the order or the step, and bids worth the slippage."""
+    step = next(lots for lots in range(1, 101) if lots * leg.tick % 100 == 0)
+    grain = min(lots, max(-(-leg.min_size // LOT), step) - 1)
+    paying = tuple(bid for bid in leg.bids[skipped:] if bid.price > slip_ticks * leg.tick)
+    better = replace(leg, bids=paying)
+    lost = max(0, _dump(leg, lots, skipped) - _dump(better, lots, 0))
+    return _dump(leg, grain, skipped) + lost
+
+
 @dataclass
 class Oracle:
     """Every way out of one case, tried."""
@@ -94,6 +104,11 @@ class Oracle:
     def _dumped(self, number: int, lots: int) -> int:
         leg, skipped = self.case.legs[number], self.case.stress_levels
         return int(self._once("dump", number, lots, lambda: _dump(leg, lots, skipped)))
+
+    def _rested(self, number: int, lots: int) -> int:
+        leg, case = self.case.legs[number], self.case
+        find = partial(_rest, leg, lots, case.stress_levels, case.costs.slippage_ticks)
+        return int(self._once("rest", number, lots, find))
 
     def _extra(self, leg: RepairLeg, raw: int, lots: int) -> int:
         bps = -(-raw * self.case.costs.fee_bps // 10_000)
@@ -151,6 +166,7 @@ class Oracle:
         total = sets * ONE - case.paid
         outlays, losses = [], []
         least = min(self.held)
+        surplus = [held - least for held in self.held]
         for number, held in enumerate(self.held):
             if held < sets:
                 missing = sets - held
@@ -161,6 +177,7 @@ class Oracle:
                 total -= cost
                 outlays.append(most)
                 losses.append(max(0, most - self._dumped(number, lots)))
+                surplus[number] = max(surplus[number], lots)
             elif give_back:
                 total += self._gift(number, held - sets)
         if outlays:
@@ -173,7 +190,16 @@ class Oracle:
             soft = max(soft_now + sum(losses) - min(losses), whole - self._dumps(sets))
             if hard > max(case.risk.hard, now) or soft > max(case.risk.bound, soft_now):
                 return None
+            printed = case.risk.bound + case.risk.rests
+            before = self._within(soft_now, now, [held - least for held in self.held])
+            if self._within(soft, hard, surplus) > max(printed, before):
+                return None
         return total
+
+    def _within(self, soft: int, hard: int, surplus: Sequence[int]) -> int:
+        """L with the rests of every leg but one, at most L0."""
+        rests = [self._rested(number, lots) for number, lots in enumerate(surplus)]
+        return max(soft, min(hard, soft + sum(rests) - min(rests)))
 
     def _dumps(self, sets: int) -> int:
         """What everything beyond so many lots brings under stress."""
@@ -232,11 +258,12 @@ def random_case(seed: object, *, sets_max: int = 12) -> RepairCase:
         )
     outlays = [_outlay(fee, p, wanted) for p in fair]
     hard = sum(outlays) - min(outlays)
+    bound = hard // draw.choice([1, 2, 4, 8])
     case = RepairCase(
         legs=tuple(legs),
         wanted=Size(wanted * LOT),
         paid=Usdc(spent),
-        risk=LegRisk(bound=Usdc(hard // draw.choice([1, 2, 4, 8])), hard=Usdc(hard)),
+        risk=LegRisk(bound=Usdc(bound), hard=Usdc(hard), rests=Usdc((hard - bound) // (count % 3 + 1))),
         costs=Costs(slippage_ticks=draw.choice([0, 0, 1]), fee_bps=draw.choice([0, 0, 25])),
         stress_levels=draw.choice([0, 1]),
         room=Usdc(10**12),

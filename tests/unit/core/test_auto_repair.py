@@ -155,3 +155,16 @@ def test_a_person_does_not_merge_the_shares_of_a_broken_plan_either(run):
 
     assert refusal_of(view).refusal.kind is RefusalKind.INVENTORY
     assert "no unfinished plan needs" in refusal_of(view).refusal.text
+
+
+def test_a_repair_armed_under_a_grant_ends_with_the_process_and_is_no_persons_ticket(run):
+    granted(run)
+    ticket_id = broken(run)
+    scan(run)
+    (armed,) = (t for t in run.desk.tickets.values() if t.kind is TicketKind.REPAIR)
+    assert (armed.state, ticket_id in armed.subject) == (TicketState.ARMED, True)
+
+    run.restart(tuple(run.desk.orders.values()), tuple(run.desk.tickets.values()))
+
+    assert run.ticket(armed.ticket_id).state is TicketState.DROPPED
+    assert "stopped before it was sent" in run.ticket(armed.ticket_id).note

@@ -9,14 +9,15 @@ from engine.core.settling import result_of
 from engine.core.state import Desk
 from engine.domain.commands import OpenDutch
 from engine.domain.effects import Reply, SendBatch
+from engine.domain.failure import PostClass
 from engine.domain.market import Side
-from engine.domain.order import TimeInForce
+from engine.domain.order import Settlement, TimeInForce
 from engine.domain.plan import Plan, PlanKind, Sequencing
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import Move, Ticket, TicketState
-from engine.domain.units import complement
+from engine.domain.units import Price, complement
 from engine.domain.views import RefusalView, TicketView
-from tests.support.builders import event, levels, live_book, plan, shares, trade, usdc
+from tests.support.builders import accepted, answer, event, levels, live_book, plan, shares, trade, usdc
 from tests.support.desk_run import DeskRun, dutch_params, only
 
 BIDS = (4_500, 3_500, 3_000)
@@ -114,6 +115,26 @@ def test_sold_sets_come_to_what_was_received_less_what_they_were_worth(run):
     assert result.sets == shares(100)
     assert result.cash == -usdc(110)
     assert result.margin_if_held == usdc(10) - result.fees > 0
+
+
+def test_what_a_broken_basket_of_no_can_lose_counts_the_dollar_that_all_but_one_leg_pay(run):
+    """NO at 0.55 and 0.65 is held, the third was refused: one of the two pays whatever comes true."""
+    orders = run.sent()
+    size = orders[0].intent.size
+    run.answer(
+        *(accepted(leg, size) for leg in orders[:2]), answer(orders[2], PostClass.REFUSED, "no liquidity")
+    )
+    for number, leg in enumerate(orders[:2]):
+        price = complement(Price(BIDS[number]))
+        run.look_up(leg, trade(leg, name=f"no-{number}", price=price, settlement=Settlement.CONFIRMED))
+
+    flight = next(iter(run.desk.flights.values()))
+    paid = sum(leg.cash + leg.fee for leg in result_of(run.desk, flight).legs)
+    assert run.ticket(flight.ticket_id).state is TicketState.BROKEN
+    assert flight.risk is not None
+    assert flight.risk.hard == paid - size
+    assert flight.risk.bound <= flight.risk.hard
+    assert flight.risk.hard <= the_plan(run.ticket(flight.ticket_id)).risk.hard, "as the card printed"
 
 
 @pytest.mark.parametrize(

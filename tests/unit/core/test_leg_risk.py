@@ -5,7 +5,16 @@ from random import Random
 
 import pytest
 
-from engine.core.leg_risk import LegStake, batch_risk, dump_proceeds, worth_the_risk
+from engine.core.leg_risk import (
+    LegStake,
+    RestTerms,
+    basket_risk,
+    batch_risk,
+    dump_proceeds,
+    probe_risk,
+    rest_of,
+    worth_the_risk,
+)
 from engine.domain.book import Level
 from engine.domain.fees import FREE, FeeCurve, outlay_bound, taker_fee
 from engine.domain.units import (
@@ -173,3 +182,46 @@ def test_bound_never_exceeds_the_hard_bound(seed):
     risk = Scene(Random(seed)).risk
 
     assert 0 <= risk.bound <= risk.hard, f"seed {seed}"
+
+
+def basket_loss(costs, filled, sets):
+    """What subsets of NO lose at worst, outcome by outcome: the one that comes true pays nothing."""
+    paid = sum(costs[leg] for leg in filled)
+    worlds = [sum(sets for leg in filled if leg != true) for true in range(len(costs))]
+    return paid - min(worlds)
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_worst_case_of_a_basket_of_no_is_the_worst_of_all_subsets_that_can_fill(seed):
+    rng = Random(seed)
+    sets = rng.randint(5, 200) * 1_000_000
+    count = rng.randint(2, 9)
+    most = 104 if rng.random() < 0.3 else 99  # at the limits with fees a leg may cost more than it pays
+    stakes = []
+    for _ in range(count):
+        outlay = sets * rng.randint(40, most) // 100
+        stakes.append(LegStake(Usdc(outlay), Usdc(rng.randint(0, outlay))))
+    costs = [stake.outlay for stake in stakes]
+    subsets = [filled for size in range(1, count + 1) for filled in combinations(range(count), size)]
+
+    risk = basket_risk(stakes, sets=Usdc(sets))
+    probed = probe_risk(stakes, payout=Usdc(sets * (count - 1)), sets=Usdc(sets))
+
+    assert risk.hard == max(basket_loss(costs, filled, sets) for filled in subsets), f"seed {seed}"
+    begun = [tuple(range(size)) for size in range(1, count + 1)]
+    assert probed.hard == max(basket_loss(costs, filled, sets) for filled in begun), f"seed {seed}"
+    for filled in subsets:
+        dumped = sum(stakes[leg].loss for leg in filled)
+        assert min(dumped, basket_loss(costs, filled, sets)) <= risk.bound, f"seed {seed}, filled {filled}"
+    assert risk.bound <= risk.hard, f"seed {seed}"
+
+
+def test_what_is_below_the_least_order_or_worth_the_slippage_alone_is_a_rest():
+    """The best bid is gone: 4.99 of the least order's five shares at 0.43, and 50 whose price is a tick."""
+    bids = levels([("0.44", "100"), ("0.43", "50"), ("0.01", "50")])
+    terms = RestTerms(least=parse_size("5"), step=Size(LOT), slippage=Price(0), stress_levels=1)
+
+    assert rest_of(bids, FREE, parse_size("100"), terms) == usdc("2.1457")
+    assert rest_of(bids, FREE, parse_size("3"), terms) == usdc("1.29")
+    slipping = RestTerms(least=parse_size("5"), step=Size(LOT), slippage=Price(100), stress_levels=1)
+    assert rest_of(bids, FREE, parse_size("100"), slipping) == usdc("2.6457")

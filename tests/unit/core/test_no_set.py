@@ -34,11 +34,20 @@ CHEAP = dict.fromkeys((1, 2, 3), ("0.60", "300"))
 def test_cheapest_outcome_below_its_minimum_does_not_spoil_a_capped_basket(count):
     thin = basket(count, CHEAP | {0: ("0.55", "2")})
 
-    plan = plan_of(*thin, max_residual=usdc("12"))
+    plan = plan_of(*thin, allowed=room(ticket="18"))
 
     assert isinstance(plan, Plan)
     assert [leg.name for leg in plan.legs] == ["NO O1", "NO O2", "NO O3"]
     assert plan.size == parse_size("10")
+
+
+def test_cap_on_what_a_basket_can_lose_counts_the_one_leg_that_pays_nothing():
+    """20 sets at 0.60 each: whichever leg fills alone loses 12, any two lose 4."""
+    plan = plan_of(*basket(5, CHEAP | {0: ("0.55", "2")}), max_residual=usdc("12"))
+
+    assert isinstance(plan, Plan)
+    assert (len(plan.legs), plan.size) == (3, parse_size("20"))
+    assert plan.risk.hard == usdc("12")
 
 
 def test_thin_outcome_does_not_make_a_capped_basket_take_dear_ones():

@@ -191,3 +191,55 @@ def test_a_broken_ticket_whose_fills_are_all_undone_lifts_its_own_freeze():
 
     assert run.ticket(ticket_id).state is TicketState.MISSED
     assert run.desk.frozen == {}
+
+
+def late_fill(run, ticket_id):
+    missed = run.desk.orders[run.desk.flights[ticket_id].order_ids[2]]
+    run.read(trade(missed, name="late", settlement=Settlement.CONFIRMED))
+    assert run.ticket(ticket_id).state is TicketState.DONE
+
+
+def test_an_event_frozen_for_two_broken_tickets_stays_so_while_one_of_them_is_broken():
+    run, first = broken_run()
+    event_id = run.events[0].event_id
+    del run.desk.frozen[event_id]  # as /resume does
+    run.later(10 * 60_000)
+    run.books.shown |= set_books(run.events[0], 2_900, 3_000, 3_000)
+    known = set(run.desk.tickets)
+    _, second = broken_again(run, known)
+
+    late_fill(run, second)
+    assert first in run.desk.frozen[event_id], "the freeze is the other one's now"
+    assert run.effects.count(SaveFreeze(event_id, None)) == 0
+
+    late_fill(run, first)
+    assert run.desk.frozen == {}
+
+
+def broken_again(run, known):
+    legs = run.sent()
+    (ticket_id,) = {t for t in run.desk.tickets if t not in known and run.desk.flights.get(t)}
+    run.answer(
+        *(accepted(leg, leg.intent.size) for leg in legs[:2]), answer(legs[2], PostClass.REFUSED, "no")
+    )
+    for number, leg in enumerate(legs[:2]):
+        run.look_up(leg, trade(leg, name=f"u{number}", settlement=Settlement.CONFIRMED))
+    assert run.ticket(ticket_id).state is TicketState.BROKEN
+    return run, ticket_id
+
+
+def test_a_freeze_for_another_reason_outlasts_the_repair_of_a_ticket_that_broke_under_it():
+    run = DeskRun().start()
+    legs = run.sent()
+    event_id = run.events[0].event_id
+    run.freeze(event_id, "Cut of T-AAAAAA was filled beyond its size")
+    run.answer(
+        *(accepted(leg, leg.intent.size) for leg in legs[:2]), answer(legs[2], PostClass.REFUSED, "no")
+    )
+    for number, leg in enumerate(legs[:2]):
+        run.look_up(leg, trade(leg, name=f"t{number}", settlement=Settlement.CONFIRMED))
+    assert run.ticket(legs[0].intent.ticket_id).state is TicketState.BROKEN
+
+    late_fill(run, legs[0].intent.ticket_id)
+
+    assert "beyond its size" in run.desk.frozen[event_id]

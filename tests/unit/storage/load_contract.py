@@ -10,7 +10,7 @@ import pytest
 from engine.clock import ManualClock
 from engine.domain.events import PastFills
 from engine.domain.order import OrderState, Settlement
-from engine.domain.ticket import TicketState
+from engine.domain.ticket import TicketKind, TicketState
 from engine.domain.units import Ms, Size, Usdc
 from tests.unit.storage import builders
 from tests.unit.storage.builders import NOW
@@ -25,8 +25,8 @@ class LoadContract:
     @pytest.mark.parametrize("state", TicketState)
     async def test_ticket_without_orders_comes_back_while_open_or_lately_ended(self, store, clock, state):
         await store.save_ticket(replace(builders.ticket(), state=state), None)
-        ended = {TicketState.DONE, TicketState.BROKEN, TicketState.MISSED}
-        lasting = {TicketState.DRY, TicketState.ARMED, TicketState.SENDING}
+        ended = {TicketState.DONE, TicketState.MISSED}
+        lasting = {TicketState.DRY, TicketState.ARMED, TicketState.SENDING, TicketState.BROKEN}
 
         today = (await store.load(clock.now_ms())).tickets
         later = (await store.load(Ms(clock.now_ms() + DAY_MS + 1))).tickets
@@ -70,10 +70,27 @@ class LoadContract:
         ticket = replace(builders.ticket(), state=TicketState.MISSED)
         await store.save_ticket(ticket, None)
         clock.advance(DAY_MS - 1)
-        await store.save_ticket(replace(ticket, state=TicketState.BROKEN), None)
+        await store.save_ticket(replace(ticket, state=TicketState.DONE), None)
         clock.advance(DAY_MS - 1)
 
         assert len((await store.load(clock.now_ms())).tickets) == 1
+
+    async def test_a_broken_ticket_comes_back_however_old_with_the_repairs_it_had_and_no_others(
+        self, store, clock
+    ):
+        """What it holds is told by its repairs, too: without them more would be sold than is there."""
+        made = {"T-BROKEN": "", "T-MENDED": "", "T-REPONE": "unwind T-BROKEN", "T-REPTWO": "both T-MENDED"}
+        made["T-REPTRE"] = "unwind T-BROKEN T-GRANTS"
+        for number, (name, subject) in enumerate(made.items()):
+            kind = TicketKind.REPAIR if subject else TicketKind.DUTCH
+            state = TicketState.BROKEN if name == "T-BROKEN" else TicketState.DONE
+            bare = replace(builders.ticket(name), kind=kind, subject=subject)
+            await store.save_ticket(replace(bare, state=state, created_ms=Ms(NOW + number)), None)
+        clock.advance(30 * DAY_MS)
+
+        found = (await store.load(clock.now_ms())).tickets
+
+        assert [ticket.ticket_id for ticket in found] == ["T-BROKEN", "T-REPONE", "T-REPTRE"]
 
     async def test_orders_and_fills_of_other_tickets_stay_out(self, store, clock):
         _, old = await send(store, "T-ENDED", legs=2)
@@ -142,7 +159,7 @@ class LoadContract:
                 replace(builders.fill(filled[1], trade), settlement=Settlement.FAILED),
             ]
             await store.save_progress(filled, fills)
-            await store.save_ticket(replace(after, state=TicketState.BROKEN, version=6), None)
+            await store.save_ticket(replace(after, state=TicketState.DONE, version=6), None)
         one = builders.fill(builders.pair()[0])
 
         today = await store.load(clock.now_ms())

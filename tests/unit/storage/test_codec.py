@@ -96,7 +96,7 @@ def test_plan_of_the_first_version_is_read():
     """It was written before legs could sell: without what such plans carry besides."""
     known = plan()
     text = encode_plan(known).replace('["plan/2",{"advice":"",', '["plan/1",{')
-    for later in (',"probe_order":[]', ',"sequencing":"batch"', ',"proceeds_min":0'):
+    for later in (',"probe_order":[]', ',"sequencing":"batch"', ',"proceeds_min":0', ',"rests":0'):
         assert later in text
         text = text.replace(later, "")
 
