@@ -11,7 +11,7 @@ from engine.domain.commands import OpenDutch
 from engine.domain.effects import Reply, SendBatch
 from engine.domain.market import Side
 from engine.domain.order import TimeInForce
-from engine.domain.plan import Plan, PlanKind, Sequencing
+from engine.domain.plan import Plan, PlanKind
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import Move, Ticket, TicketState
 from engine.domain.units import complement
@@ -116,18 +116,11 @@ def test_sold_sets_come_to_what_was_received_less_what_they_were_worth(run):
     assert result.margin_if_held == usdc(10) - result.fees > 0
 
 
-@pytest.mark.parametrize(
-    ("changes", "kind"),
-    [
-        ({"kind": PlanKind.CONVERT}, RefusalKind.NOT_SENDABLE),
-        ({"sequencing": Sequencing.PROBE}, RefusalKind.NOT_SENDABLE),
-    ],
-)
-def test_what_one_batch_cannot_do_is_refused_for_sending(run, changes, kind):
-    verdict = review(run.desk, replace(asked(run), **changes), run.at_ms)
+def test_a_conversion_between_the_orders_is_refused_for_sending(run):
+    verdict = review(run.desk, replace(asked(run), kind=PlanKind.CONVERT), run.at_ms)
 
     assert isinstance(verdict, Refusal)
-    assert verdict.kind is kind
+    assert verdict.kind is RefusalKind.NOT_SENDABLE
     assert verdict.text.startswith("expected ")
 
 
