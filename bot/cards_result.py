@@ -41,6 +41,8 @@ def _mark(leg: LegResult) -> str:
     """Return the mark of one leg, never colour alone: the words follow in `_leg_line`."""
     if is_filled(leg):
         return "✅"
+    if not leg.is_sent:
+        return "✖" if leg.state.is_final else "…"
     match leg.state:
         case OrderState.UNKNOWN:
             return "❓"
@@ -105,10 +107,23 @@ def sending_card(view: TicketView, result: TicketResult | None, look: Look) -> C
     text = [
         headline(mark, look, "sending", subject(ticket), verdict),
         *note_lines(ticket),
+        *_sequence(ticket, result),
         *lines,
         ids_line(ticket, esc(ticket.owner.name, 24)),
     ]
     return Card("\n".join(text), about=mark_of(view))
+
+
+def _sequence(ticket: Ticket, result: TicketResult | None) -> list[str]:
+    """Return how far a probe order has come, in words; nothing for a batch."""
+    if ticket.plan is None or not ticket.plan.probe_order:
+        return []
+    legs = () if result is None else result.legs
+    left = sum(leg.is_sent for leg in legs)
+    over = any(not leg.is_sent and leg.state.is_final for leg in legs)
+    then = "the others are never sent" if over else "each waits for the fill of the one before"
+    done = left == len(ticket.plan.legs)
+    return [f"One after the other: {left} of {len(ticket.plan.legs)} sent{'' if done else f', {then}'}."]
 
 
 def done_card(view: TicketView, result: TicketResult, look: Look) -> Card:

@@ -98,6 +98,7 @@ def dry_card(view: TicketView, plan: Plan, look: Look) -> Card:
         _legs(plan),
         _sum_line(plan),
         worst_line(plan),
+        *sequence_lines(plan),
         *([f"Not sent: {esc(refusal.text, NOTE_MAX)}"] if refusal else []),
         details(_dry_details(plan, look)),
         ids_line(ticket, f"offer ends {when(ticket.expires_ms, left(ticket.expires_ms, look.now_ms), 'r')}"),
@@ -187,6 +188,17 @@ def rests_words(plan: Plan) -> str:
     return f"; while bids hold {loss(plan.risk.rests)} more in rests too small to sell"
 
 
+def sequence_lines(plan: Plan) -> list[str]:
+    """Return in which order the legs leave, where not all at once (strategy 4.2)."""
+    names = {leg.number: esc(leg.name, 24) for leg in plan.legs}
+    order = [names[number] for number in plan.probe_order]
+    if not order:
+        return []
+    listed = ", then ".join(order[:6]) + (f" and {len(order) - 6} more" if len(order) > 6 else "")
+    rest = "each leaves only when the one before is filled whole, otherwise the others are never sent"
+    return [f"One after the other: {listed}; {rest}."]
+
+
 def _dry_details(plan: Plan, look: Look) -> list[str]:
     m = plan.margin
     return [
@@ -255,6 +267,7 @@ def confirm_card(view: TicketView, plan: Plan, look: Look) -> Card:
         "Limits are hard, the rest is cancelled at once.",
         *_wallet(view, plan),
         worst_line(plan),
+        *sequence_lines(plan),
         owner_line(ticket, look),
     ]
     buttons = armed_buttons(ticket, f"🔴 Send {len(plan.legs)} orders · {bound}")

@@ -92,7 +92,11 @@ def result_rows(ticket: WhyTicket) -> Rows:
         return ()
     head = (("leg", "filled", "state"),)
     return head + tuple(
-        (leg.name, f"{short_shares(leg.filled)}/{short_shares(leg.wanted)}", leg.state.value)
+        (
+            leg.name,
+            f"{short_shares(leg.filled)}/{short_shares(leg.wanted)}",
+            leg.state.value if leg.is_sent else "not sent",
+        )
         for leg in ticket.legs
     )
 

@@ -18,7 +18,7 @@ from engine.domain.market import EventGroup, canonical_json, canonical_rules
 from engine.domain.order import Fill, OrderRecord, OrderState
 from engine.domain.plan import Plan
 from engine.domain.review import Review, RulesFreeze
-from engine.domain.ticket import Claim, Ticket
+from engine.domain.ticket import Claim, Ticket, TicketState
 from engine.domain.units import Ms
 from engine.ports import PreparedOrder, RequestMade, SubmitReport
 from storage.acts import load_acts, save_act
@@ -93,7 +93,10 @@ class LedgerStore:
     async def commit_batch(
         self, claim: Claim, ticket: Ticket, plan: Plan, orders: Sequence[tuple[OrderRecord, PreparedOrder]]
     ) -> bool:
-        """Store claim, plan, intents, bytes, ids, attempts in one commit; False if the claim is lost."""
+        """Store claim, plan, intents, bytes, ids, attempts in one commit; False if the claim is lost.
+
+        A claim on a ticket that is sending already is for a further leg: its one Send is confirmed.
+        """
         _assert_first_sends(orders)
         records = [record for record, _ in orders]
         sent_ms = records[0].last_send_ms
@@ -103,9 +106,10 @@ class LedgerStore:
                 return False
             claimed = await claim_ticket(transaction, claim, ticket, self._clock.now_ms())
             assert claimed, f"the row of {ticket.ticket_id} stood as claimed in this very transaction"
-            plan_hash = await insert_plan(transaction, plan, sent_ms)
-            confirm = Confirm(claim, ticket, plan.plan_id, plan_hash, armed_until_ms, sent_ms)
-            await insert_confirm(transaction, confirm)
+            if claim.state is not TicketState.SENDING:
+                plan_hash = await insert_plan(transaction, plan, sent_ms)
+                confirm = Confirm(claim, ticket, plan.plan_id, plan_hash, armed_until_ms, sent_ms)
+                await insert_confirm(transaction, confirm)
             await insert_orders(transaction, records)
             await reserve_first(transaction, records, sent_ms)
             await insert_first_sends(transaction, [p for _, p in orders], sent_ms, self._epoch)

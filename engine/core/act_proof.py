@@ -13,6 +13,7 @@ from engine.core.read_back import read_account
 from engine.core.settling import view_of
 from engine.core.state import Desk, unfinished
 from engine.core.ticket import moved
+from engine.core.unsent import promised_legs
 from engine.domain.account import AccountState
 from engine.domain.chain import ActState
 from engine.domain.chain_act import ActKind, ActStage, ChainAct
@@ -109,7 +110,7 @@ def _gone(desk: Desk, token: TokenId, beyond: int, held: Mapping[TokenId, Size])
 
 def _moves(desk: Desk, act: ChainAct) -> bool:
     """Tell whether a trade of ours can still move the shares of this act."""
-    committing = (leg.token_id for pending in desk.committing.values() for leg in pending.plan.legs)
+    committing = (leg.token_id for _, leg in promised_legs(desk))
     trading = (order.intent.token_id for order in unfinished(desk))
     return any(token in act.tokens for token in (*committing, *trading))
 

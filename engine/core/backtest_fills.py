@@ -103,7 +103,7 @@ def filled(
     A leg whose book is not proven at that moment (None) fills nothing and can sell nothing.
     """
     assert all(leg.side is Side.BUY for leg in plan.legs), f"expected BUY legs in {plan.plan_id}"
-    bought = [_bought(leg, event, book_of(leg.token_id), taken) for leg in plan.legs]
+    bought = _bought_in_order(plan, event, book_of, taken)
     sizes = [Size(sum(part.size for part in parts)) for parts in bought]
     sets = Size(min(sizes))
     legs = []
@@ -125,6 +125,23 @@ def filled(
     cost = sum(leg.cost for leg in legs) + (plan.margin.fixed if any(sizes) else 0)
     result = payout + sum(leg.proceeds for leg in legs) - cost
     return Attempt(plan, fired_ms, arrived_ms, tuple(legs), sets, Usdc(payout), Usdc(result))
+
+
+def _bought_in_order(
+    plan: Plan, event: EventGroup, book_of: Callable[[TokenId], LiveBook | None], taken: Taken
+) -> list[list[Level]]:
+    """Return what each leg buys; of legs sent one after the other none after the first that is not whole.
+
+    They are taken to arrive at one moment, as those of a batch.
+    """
+    legs = {leg.number: leg for leg in plan.legs}
+    found: dict[int, list[Level]] = {number: [] for number in legs}
+    for number in plan.probe_order or legs:
+        leg = legs[number]
+        found[number] = _bought(leg, event, book_of(leg.token_id), taken)
+        if plan.probe_order and sum(part.size for part in found[number]) < leg.size:
+            break
+    return list(found.values())
 
 
 def _bought(leg: PlanLeg, event: EventGroup, book: LiveBook | None, taken: Taken) -> list[Level]:

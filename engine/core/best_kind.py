@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from engine.core.order_terms import BATCH_LEGS_MAX
-from engine.domain.plan import Plan, PlanKind, Sequencing
+from engine.domain.plan import Plan, PlanKind
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.units import Rounding, format_cents, format_size
 
@@ -41,12 +41,6 @@ def unsendable(plan: Plan) -> Refusal | None:
         return Refusal(
             RefusalKind.TOO_MANY_LEGS,
             f"expected at most {BATCH_LEGS_MAX} legs in one batch, found {len(plan.legs)}: not sendable",
-        )
-    if plan.sequencing is Sequencing.PROBE:
-        return Refusal(
-            RefusalKind.NOT_SENDABLE,
-            "expected legs whose risk one batch can carry, found a plan that holds only if they are sent one "
-            "after the other: the desk shows it and sends batches only; wait for deeper bids",
         )
     return None
 

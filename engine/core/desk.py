@@ -4,7 +4,7 @@ Same desk, same events, same effects. `step` changes the desk it is given; pure 
 enters: no clock, no I/O, no randomness, no logging.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, assert_never
 
@@ -22,6 +22,7 @@ from engine.core import (
     heartbeat,
     history,
     orders,
+    probing,
     proof,
     recheck,
     reconcile,
@@ -41,6 +42,7 @@ from engine.core.read_back import reach_back, read_account
 from engine.core.repair_case import enter_flight
 from engine.core.settling import review_flight, settle_timer, take_up
 from engine.core.state import Desk, Flight, live_orders
+from engine.core.unsent import never_sent
 from engine.domain.chain_events import ActEnded, AllowancesRead
 from engine.domain.effects import (
     CancelEverything,
@@ -106,6 +108,7 @@ def step(desk: Desk, event: Event) -> tuple[Effect, ...]:
     if isinstance(event, MOVES_ORDERS):
         effects += heartbeat.tend(desk, event.at_ms)
     effects += breakers.judge_fills(desk, effects, event.at_ms)
+    effects += probing.tend(desk, event.at_ms)
     effects += dutch_auto.tend(desk, event.at_ms)
     effects = repeats.outgoing(desk, effects, event.at_ms)
     effects += gate_watch.tell(desk, event.at_ms)
@@ -152,10 +155,9 @@ def _is_cut_off(resume: Ticket) -> bool:
 
 def _restore_flights(desk: Desk, event: Restored) -> None:
     for sent in event.tickets:
-        mine = sorted(
-            (o for o in event.orders if o.intent.ticket_id == sent.ticket_id), key=lambda o: o.intent.leg
-        )
+        mine = _in_order(sent, (o for o in event.orders if o.intent.ticket_id == sent.ticket_id))
         if sent.kind in FLYING and mine and sent.plan is not None:
+            unsent = never_sent(sent.plan, {o.intent.leg for o in mine})
             flight = Flight(
                 ticket_id=sent.ticket_id,
                 event_id=sent.plan.event_id,
@@ -163,10 +165,18 @@ def _restore_flights(desk: Desk, event: Restored) -> None:
                 sent_ms=mine[0].last_send_ms,
                 witnesses=None,
                 ended_ms=_ended_before(sent, mine, event.fills),
+                to_send=unsent,
+                stopped="the desk was restarted in between" if unsent else "",
             )
             enter_flight(desk, flight)
             if sent.state is not TicketState.SENDING:
                 take_up(desk, flight)
+
+
+def _in_order(sent: Ticket, orders: Iterable[OrderRecord]) -> list[OrderRecord]:
+    """Return a ticket's orders as they were sent, those of one batch by their legs."""
+    order = () if sent.plan is None else sent.plan.probe_order
+    return sorted(orders, key=lambda o: order.index(o.intent.leg) if order else o.intent.leg)
 
 
 def _ended_before(sent: Ticket, mine: list[OrderRecord], fills: tuple[Fill, ...]) -> Ms | None:
@@ -228,7 +238,14 @@ def books_touched(desk: Desk, event: BooksTouched) -> list[Effect]:
 
 def committed(desk: Desk, event: BatchCommitted) -> list[Effect]:
     """Take over the orders that are on their way, and look how near the day's cap they come."""
-    return [*dutch_flow.committed(desk, event), *breakers.judge_exposure(desk, event.at_ms)]
+    take_over = probing.released if event.ticket.ticket_id in desk.probing else dutch_flow.committed
+    return [*take_over(desk, event), *breakers.judge_exposure(desk, event.at_ms)]
+
+
+def commit_refused(desk: Desk, event: BatchRefused) -> list[Effect]:
+    """Close what could not be stored: a ticket of which nothing was sent, or the rest of a sequence."""
+    further = event.ticket.ticket_id in desk.probing
+    return (probing.not_released if further else dutch_flow.commit_refused)(desk, event)
 
 
 def catalogue_read(desk: Desk, event: CatalogueRead) -> list[Effect]:
@@ -319,7 +336,7 @@ HANDLERS: dict[type, Callable[[Desk, Any], list[Effect]]] = {
     Asked: asking.asked,
     CardShown: lambda desk, event: ticket.card_shown(desk, event.ticket_id, event.message_id),
     BatchCommitted: committed,
-    BatchRefused: dutch_flow.commit_refused,
+    BatchRefused: commit_refused,
     PostAnswered: post_answered,
     CancelAnswered: cancel_answered,
     CancelFailed: cancel_failed,

@@ -44,7 +44,7 @@ def compare(desk: Desk, account: AccountState, asked_ms: Ms, at_ms: Ms) -> list[
     """Compare a complete read with our books, if nothing can still be moving between the two."""
     if desk.balance is None:
         desk.balance = account.balance
-    if unfinished(desk) or desk.committing or desk.acts or asked_ms < desk.booked_ms + LAG_MS:
+    if unfinished(desk) or desk.committing or desk.probing or desk.acts or asked_ms < desk.booked_ms + LAG_MS:
         return []
     if not desk.compared:
         # What was under way at the start may have been in the figure or not: this one is certain.

@@ -118,10 +118,11 @@ def draft_at(
     )
 
 
-def probed(draft: Draft) -> Draft:
+def probed(draft: Draft, given: Sequence[int] = ()) -> Draft:
     """Return the same plan with its legs sent one after the other, thinnest first (strategy 4.2).
 
-    Between equally thin legs the one that can lose most goes last. A conversion's legs keep their batch.
+    A `given` order of leg numbers, as of a card, is kept. Between equally thin legs the one that can lose
+    most goes last. A conversion's legs keep their batch.
     """
     if len({leg.side for leg in draft.legs}) > 1:
         return draft
@@ -129,6 +130,8 @@ def probed(draft: Draft) -> Draft:
         range(len(draft.legs)),
         key=lambda i: (draft.legs[i].depth, _lost(draft.stakes[i]), draft.legs[i].number),
     )
+    if given:
+        order.sort(key=lambda i: given.index(draft.legs[i].number))
     risk = probe_risk([draft.stakes[i] for i in order], payout=draft.margin.payout, sets=draft.sets)
     risk = _with_fixed(with_rests(risk, draft.rests), draft.margin.fixed)
     return replace(draft, risk=risk, probe_order=tuple(draft.legs[i].number for i in order))

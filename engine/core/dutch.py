@@ -24,7 +24,7 @@ from engine.core.sizing import Sized, size_plan
 from engine.domain.book import LiveBook, NotLive
 from engine.domain.ids import PlanId, TokenId
 from engine.domain.market import EventGroup, Side, canonical_json, rules_hash, terms_hash
-from engine.domain.plan import Plan, PlanKind, Sequencing
+from engine.domain.plan import Plan, PlanKind, PlanLeg, Sequencing
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.units import (
     LOT,
@@ -60,7 +60,7 @@ def plan_dutch(
 
     The event must have passed `ineligible` as each of `kinds`; None stands for every kind its outcomes
     allow. `held` are the shares that may be sold. What cannot be sent (a conversion, more legs than a batch
-    carries, legs to be probed) is planned only where nothing that can be sent pays: it is shown, and refused
+    carries) is planned only where nothing that can be sent pays: it is shown, and refused
     for sending by `engine.core.risk`.
     """
     return best_of(
@@ -206,16 +206,45 @@ def replan_within(
     not asked), net margin and leg risk on the present books within the terms, texts and trading terms
     unchanged. The event must have passed `ineligible` again. `success_pct` is what was learned of the odds.
     """
+    refusal = legs_gone(plan, plan.legs, event, books, params=params, now_ms=now_ms, held=held)
+    if refusal is not None:
+        return refusal
+    candidates = [candidate_of(want, books) for want in wants_of_plan(plan, event)]
+    limits = [leg.limit for leg in plan.legs]
+    terms = on_its_days(params, event, now_ms)
+    draft = draft_at(candidates, plan.size // LOT, terms, kind=plan.kind, limits=limits)
+    draft = probed(draft, plan.probe_order) if plan.sequencing is Sequencing.PROBE else draft
+    odds = params.success_pct if success_pct is None else success_pct
+    return off_grid(candidates, [leg.worst for leg in draft.legs]) or _worse(plan, draft, params, odds)
+
+
+def legs_gone(
+    plan: Plan,
+    legs: Sequence[PlanLeg],
+    event: EventGroup,
+    books: Mapping[TokenId, LiveBook],
+    *,
+    params: DutchParams,
+    now_ms: Ms,
+    held: Mapping[TokenId, Size] | None = None,
+) -> Refusal | None:
+    """Return why some of a plan's legs cannot go out as they stand, None if all of them can.
+
+    Texts and trading terms unchanged, their books fresh and in step, every leg whole on offer within its
+    limit and, to be sold, still in `held` (None: not asked). What they pay together is not asked here.
+    """
     if rules_hash(event) != plan.rules_hash:
         return _moved(f"the rules of {plan.code} are not those of the card")
     if terms_hash(event) != plan.terms_hash:
         return _moved(f"fees, tick, minimums or status of {plan.code} are not those of the card")
-    wants = wants_of_plan(plan, event)
-    refusal = unfit_books(wants, books, params=params, now_ms=now_ms)
+    meant = {leg.number for leg in legs}
+    paired = zip(plan.legs, wants_of_plan(plan, event), strict=True)
+    wanted = [(leg, want) for leg, want in paired if leg.number in meant]
+    refusal = unfit_books([want for _, want in wanted], books, params=params, now_ms=now_ms)
     if refusal is not None:
         return refusal
-    candidates = [candidate_of(want, books) for want in wants]
-    for leg, candidate in zip(plan.legs, candidates, strict=True):
+    for leg, want in wanted:
+        candidate = candidate_of(want, books)
         if held is not None and leg.side is Side.SELL and held.get(leg.token_id, 0) < leg.size:
             owned = format_size(held.get(leg.token_id, Size(0)))
             return _moved(f"expected {format_size(leg.size)} {leg.name} held, found {owned}")
@@ -229,12 +258,7 @@ def replan_within(
                 f"expected {format_size(leg.size)} {leg.name} at {format_price(leg.limit)} or better, found "
                 f"{format_size(Size(sum(within)))}"
             )
-    limits = [leg.limit for leg in plan.legs]
-    terms = on_its_days(params, event, now_ms)
-    draft = draft_at(candidates, plan.size // LOT, terms, kind=plan.kind, limits=limits)
-    draft = probed(draft) if plan.sequencing is Sequencing.PROBE else draft
-    odds = params.success_pct if success_pct is None else success_pct
-    return off_grid(candidates, [leg.worst for leg in draft.legs]) or _worse(plan, draft, params, odds)
+    return None
 
 
 def _worse(plan: Plan, draft: Draft, params: DutchParams, success_pct: int) -> Refusal | None:

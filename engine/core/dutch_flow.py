@@ -75,7 +75,7 @@ def plans_now(
     found: dict[PlanKind, Plan | Refusal] = {}
     space: Room | None = None
     for kind in kinds_of(event):
-        books = _not_allowed(desk, event, kind) or proven_books(
+        books = not_allowed(desk, event, kind) or proven_books(
             desk.feeds, event, at_ms, tokens_of(event, kind), whole=kind in NEED_EVERY_BOOK
         )
         if isinstance(books, Refusal):
@@ -99,7 +99,7 @@ def _within(space: Room, most: Usdc | None) -> Room:
     return space if most is None else replace(space, ticket=Usdc(min(space.ticket, most)))
 
 
-def _not_allowed(desk: Desk, event: EventGroup, kind: PlanKind) -> Refusal | None:
+def not_allowed(desk: Desk, event: EventGroup, kind: PlanKind) -> Refusal | None:
     """Return why an event may not be traded as a kind whatever it costs; asked to plan and before a Send."""
     held = rules_hold(desk, event.event_id, event.code)
     allow_other = desk.settings.dutch.allow_other
@@ -227,7 +227,9 @@ def _send(desk: Desk, asked: Asked, ticket: Ticket, *, looked: bool) -> list[Eff
     grant = mint_grant(desk, after, approved, asked.at_ms)
     desk.committing[ticket.ticket_id] = PendingSend(asked.request, plan)
     claim = Claim(ticket.ticket_id, ticket.state, ticket.version)
-    intents = tuple(_intent(desk, after, plan, leg, asked.at_ms) for leg in plan.legs)
+    first = plan.probe_order[:1] or tuple(leg.number for leg in plan.legs)
+    legs = [leg for leg in plan.legs if leg.number in first]
+    intents = tuple(leg_intent(desk, after, plan, leg, asked.at_ms) for leg in legs)
     return [SendBatch(claim, after, plan, intents, approved, grant)]
 
 
@@ -254,7 +256,7 @@ def _worse_than(desk: Desk, ticket: Ticket, plan: Plan, at_ms: Ms) -> Refusal | 
     event = desk.events.get(plan.event_id)
     if event is None:
         return Refusal(RefusalKind.STRUCTURE, f"{plan.code} is not in the catalogue any more")
-    refusal = _not_allowed(desk, event, plan.kind)
+    refusal = not_allowed(desk, event, plan.kind)
     if refusal is not None:
         return refusal
     # The guard has held the outcomes to those reviewed; those of a basket may still have gone.
@@ -271,7 +273,7 @@ def _worse_than(desk: Desk, ticket: Ticket, plan: Plan, at_ms: Ms) -> Refusal | 
     )
 
 
-def _intent(desk: Desk, ticket: Ticket, plan: Plan, leg: PlanLeg, at_ms: Ms) -> OrderIntent:
+def leg_intent(desk: Desk, ticket: Ticket, plan: Plan, leg: PlanLeg, at_ms: Ms) -> OrderIntent:
     """Return the order of one leg: GTD to buy an exact number of shares, FAK to sell them."""
     kind = TYPE_OF[leg.side]
     ends_ms = (at_ms + GTD_LEAD_MS + desk.settings.orders.gtd_margin_ms) // 1_000 * 1_000
@@ -309,8 +311,11 @@ def committed(desk: Desk, event: BatchCommitted) -> list[Effect]:
         order_ids=tuple(order.order_id for order in event.orders),
         sent_ms=event.at_ms,
         witnesses=(event.approved, event.grant),
+        to_send=ticket.plan.probe_order[1:],
     )
     enter_flight(desk, flight)
+    if flight.to_send:
+        desk.probing[flight.ticket_id] = flight
     ids = ", ".join(order.order_id for order in event.orders)
     return [
         Reply(desk.committing.pop(ticket.ticket_id).request, view_of(desk, ticket)),

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.core.state import Desk, fills_of, unfinished
+from engine.core.unsent import promised_legs
 from engine.domain.ids import EventId, TokenId
 from engine.domain.market import Side
 from engine.domain.order import OrderRecord, Settlement
@@ -47,8 +48,8 @@ def free(desk: Desk, token: TokenId) -> Size:
 def _promised(desk: Desk, token: TokenId) -> int:
     """Return micro-shares of one outcome that may be gone soon.
 
-    A sale that may still execute, is being committed, or is not ours has taken all it may sell; an act on
-    chain whose end is not read back has taken what it converts.
+    A sale that may still execute, is being committed, waits for the leg before, or is not ours has taken all
+    it may sell; an act on chain whose end is not read back has taken what it converts.
     """
     ours = sum(_may_sell(desk, order) for order in unfinished(desk) if order.intent.token_id == token)
     theirs = sum(
@@ -57,10 +58,7 @@ def _promised(desk: Desk, token: TokenId) -> int:
         if order.token_id == token and order.side is Side.SELL
     )
     committing = sum(
-        leg.size
-        for pending in desk.committing.values()
-        for leg in pending.plan.legs
-        if leg.token_id == token and leg.side is Side.SELL
+        leg.size for _, leg in promised_legs(desk) if leg.token_id == token and leg.side is Side.SELL
     )
     leaving = sum(act.taken(token) for act in desk.acts.values())
     return ours + theirs + committing + leaving

@@ -73,8 +73,8 @@ def _within_caps(
     return best
 
 
-def _worth(sized: Sized) -> tuple[bool, int]:
-    return not sized.draft.probe_order, sized.draft.margin.net
+def _worth(sized: Sized) -> tuple[int, bool]:
+    return sized.draft.margin.net, not sized.draft.probe_order
 
 
 def _choices(adding: Sequence[Candidate]) -> Iterator[tuple[Candidate, ...]]:

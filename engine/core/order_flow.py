@@ -10,10 +10,12 @@ from engine.core.inventory import sellable
 from engine.core.order_plan import Outcome, ends_ms, find_outcome, plan_order, type_refusal
 from engine.core.order_terms import GTD_LEAD_MS
 from engine.core.orders import cancel
+from engine.core.probing import stop_asked
 from engine.core.risk import closed, no_tokens, review
 from engine.core.rules_watch import rules_hold
 from engine.core.state import Desk, PendingSend, live_orders
 from engine.core.ticket import may_open, mint_grant, moved, new_ticket, refuse
+from engine.core.unsent import promised_legs
 from engine.domain.book import NotLive
 from engine.domain.commands import AskCancel, PlaceOrder, Press
 from engine.domain.effects import Audit, CancelEverything, Effect, Reply, SendBatch
@@ -129,9 +131,8 @@ def _own_orders(desk: Desk) -> Iterator[tuple[TokenId, Side, Price, str]]:
     for order in live_orders(desk):
         intent = order.intent
         yield intent.token_id, intent.side, intent.price, f"{order.order_id[:14]} of {intent.ticket_id}"
-    for ticket_id, pending in desk.committing.items():
-        for leg in pending.plan.legs:
-            yield leg.token_id, leg.side, leg.limit, f"an order of {ticket_id}"
+    for ticket_id, leg in promised_legs(desk):
+        yield leg.token_id, leg.side, leg.limit, f"an order of {ticket_id}"
 
 
 def _intent(desk: Desk, ticket: Ticket, plan: Plan, command: PlaceOrder, at_ms: Ms) -> OrderIntent:
@@ -170,6 +171,7 @@ def ask_cancel(desk: Desk, asked: Asked, command: AskCancel) -> list[Effect]:
     return [
         *([CancelEverything()] if everything else []),
         *(cancel(desk, ids, asked.at_ms) if ids else []),
+        *stop_asked(desk, command, ids, asked.at_ms),
         Audit(asked.at_ms, asked.operator, "cancel asked", what, f"{len(ids)} orders of this desk"),
         Reply(asked.request, CancelView(ids, everything=everything)),
     ]

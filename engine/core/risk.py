@@ -12,6 +12,7 @@ from engine.core.dutch import Room
 from engine.core.rate_governor import Purpose
 from engine.core.rules_watch import rules_hold
 from engine.core.state import Desk, fills_of, open_flights, unfinished
+from engine.core.unsent import promised_legs, waiting_legs
 from engine.domain.account import OpenOrder
 from engine.domain.fees import outlay_bound
 from engine.domain.ids import ConditionId, EventId, TicketId
@@ -35,13 +36,14 @@ BROKEN_MAX = 2
 
 
 def reserved(desk: Desk) -> Usdc:
-    """Return what orders that may still execute, or are just being committed, can cost at most.
+    """Return what orders can cost at most that may still execute, are being committed, or wait in a sequence.
 
     Orders of the account that are not ours count, too.
     """
     committing = sum(pending.plan.spend_max for pending in desk.committing.values())
+    waiting = sum(leg.outlay_max for _, leg in waiting_legs(desk))
     ours = sum(worst_case(desk, order) for order in unfinished(desk))
-    return Usdc(committing + ours + sum(foreign_cost(order) for order in desk.foreign.values()))
+    return Usdc(committing + waiting + ours + sum(foreign_cost(order) for order in desk.foreign.values()))
 
 
 def worst_case(desk: Desk, order: OrderRecord) -> Usdc:
@@ -72,12 +74,7 @@ def at_risk(desk: Desk, markets: Collection[ConditionId]) -> Usdc:
     paid = sum(desk.positions.outlays.get(market, 0) for market in markets)
     ours = sum(worst_case(desk, o) for o in unfinished(desk) if o.intent.condition_id in markets)
     theirs = sum(foreign_cost(o) for o in desk.foreign.values() if o.condition_id in markets)
-    committing = sum(
-        leg.outlay_max
-        for pending in desk.committing.values()
-        for leg in pending.plan.legs
-        if leg.condition_id in markets
-    )
+    committing = sum(leg.outlay_max for _, leg in promised_legs(desk) if leg.condition_id in markets)
     return Usdc(max(0, paid + ours + theirs + committing))
 
 

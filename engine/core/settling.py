@@ -12,6 +12,7 @@ from engine.core.leg_risk import dump_proceeds
 from engine.core.repair_case import REPAIRABLE, held_of, held_risk, plan_of, repairs_of, stock_of
 from engine.core.repair_plan import options_of
 from engine.core.state import POLL_SLACK_AFTER, Desk, Flight, fills_of, fills_of_order
+from engine.core.unsent import unsent_of
 from engine.domain.book import LiveBook
 from engine.domain.effects import (
     Audit,
@@ -21,10 +22,10 @@ from engine.domain.effects import (
     SetTimer,
     ShowTicket,
 )
-from engine.domain.ids import TicketId
+from engine.domain.ids import OrderId, TicketId
 from engine.domain.market import Side
-from engine.domain.order import OrderRecord, OrderState, Settlement
-from engine.domain.plan import LegRisk, PlanKind
+from engine.domain.order import OrderIntent, OrderRecord, OrderState, Settlement
+from engine.domain.plan import LegRisk, PlanKind, PlanLeg
 from engine.domain.repair import repaired_by
 from engine.domain.ticket import MOVES, Claim, Move, Ticket, TicketKind, TicketState
 from engine.domain.units import LOT, USDC_ONE, Ms, Size, Usdc
@@ -40,7 +41,8 @@ LOOK_BACK_MS = 600_000
 
 def result_of(desk: Desk, flight: Flight) -> TicketResult:
     """Return what the flight's orders and fills say now."""
-    legs = tuple(_leg(desk, desk.orders[order_id]) for order_id in flight.order_ids)
+    sent = [_leg(desk, desk.orders[order_id]) for order_id in flight.order_ids]
+    legs = (*sent, *(_unsent(flight, leg) for leg in unsent_of(desk, flight)))
     kind, plan = desk.tickets[flight.ticket_id].kind, plan_of(desk, flight)
     by_itself = kind is TicketKind.ORDER
     alone = TicketResult(
@@ -117,6 +119,22 @@ def _leg(desk: Desk, order: OrderRecord) -> LegResult:
     )
 
 
+def _unsent(flight: Flight, leg: PlanLeg) -> LegResult:
+    nothing = Usdc(0)
+    return LegResult(
+        name=leg.name,
+        order_id=OrderId(""),
+        state=OrderState.REJECTED if flight.stopped else OrderState.SENDING,
+        wanted=leg.size,
+        filled=Size(0),
+        cash=nothing,
+        fee=nothing,
+        reason=f"never sent: {flight.stopped}" if flight.stopped else "waits for the fill of the one before",
+        side=leg.side,
+        is_sent=False,
+    )
+
+
 def review_flight(desk: Desk, ticket_id: TicketId, at_ms: Ms) -> list[Effect]:
     """Judge a flight after anything was learned about it; show what changed and ask for what is missing."""
     flight = desk.flights[ticket_id]
@@ -153,7 +171,7 @@ def work_out_axes(desk: Desk, flight: Flight) -> None:
     """Work out the two axes of a flight: is every share read back, and is every fill confirmed or undone."""
     orders = [desk.orders[order_id] for order_id in flight.order_ids]
     slack = LOT if flight.polls > POLL_SLACK_AFTER else 0
-    flight.accounted = all(
+    flight.accounted = flight.ticket_id not in desk.probing and all(
         order.state.is_final and _read_back(desk, order, *Settlement) + slack >= order.filled
         for order in orders
     )
@@ -168,7 +186,7 @@ def _standing(desk: Desk, flight: Flight) -> tuple[object, ...]:
     orders = [desk.orders[order_id] for each in flights for order_id in each.order_ids]
     legs = tuple((order.state, held_of(desk, order), order.reason) for order in orders)
     axes = tuple((each.accounted, each.settled) for each in flights)
-    return desk.tickets[flight.ticket_id].state, axes, legs
+    return desk.tickets[flight.ticket_id].state, axes, legs, flight.to_send, flight.stopped
 
 
 def _risk_of(desk: Desk, flight: Flight, at_ms: Ms) -> LegRisk:
@@ -187,7 +205,10 @@ def _risk_of(desk: Desk, flight: Flight, at_ms: Ms) -> LegRisk:
     for order in orders:
         filled = held_of(desk, order)
         loose = Size(opened - filled if order.intent.side is Side.SELL else filled - result.sets)
-        proceeds += _dumped(desk, order, loose, at_ms)
+        proceeds += _dumped(desk, order.intent, loose, at_ms)
+    # Of a sale whose legs leave one after the other the unsent ones are held whole.
+    for leg in unsent_of(desk, flight):
+        proceeds += _dumped(desk, leg, opened if leg.side is Side.SELL else Size(0), at_ms)
     return LegRisk(bound=Usdc(max(0, hard - proceeds)), hard=Usdc(hard))
 
 
@@ -199,19 +220,21 @@ def _basket_risk(desk: Desk, orders: list[OrderRecord], paid: Usdc, at_ms: Ms) -
     held = [held_of(desk, order) for order in orders]
     second, largest = sorted([Size(0), *held])[-2:]
     hard = max(0, paid - sum(held) + largest)
-    surplus = _dumped(desk, orders[held.index(largest)], Size(largest - second), at_ms)
-    everything = sum(_dumped(desk, order, size, at_ms) for order, size in zip(orders, held, strict=True))
+    surplus = _dumped(desk, orders[held.index(largest)].intent, Size(largest - second), at_ms)
+    everything = sum(
+        _dumped(desk, order.intent, size, at_ms) for order, size in zip(orders, held, strict=True)
+    )
     soft = max(0, min(hard - surplus, paid - everything))
     return LegRisk(bound=Usdc(soft), hard=Usdc(hard))
 
 
-def _dumped(desk: Desk, order: OrderRecord, size: Size, at_ms: Ms) -> Usdc:
-    """Return what so many shares of an order's token bring under stress, nothing without a proven book."""
-    book = desk.feeds.live(order.intent.token_id, at_ms)
+def _dumped(desk: Desk, leg: OrderIntent | PlanLeg, size: Size, at_ms: Ms) -> Usdc:
+    """Return what so many shares of a leg's token bring under stress, nothing without a proven book."""
+    book = desk.feeds.live(leg.token_id, at_ms)
     if not isinstance(book, LiveBook):
         return Usdc(0)
     levels = desk.settings.dutch.stress_levels
-    return dump_proceeds(book.bids, order.intent.fee, size, stress_levels=levels)
+    return dump_proceeds(book.bids, leg.fee, size, stress_levels=levels)
 
 
 def _read_back(desk: Desk, order: OrderRecord, *settlements: Settlement) -> int:
@@ -246,7 +269,9 @@ def _end(desk: Desk, flight: Flight, orders: list[OrderRecord], at_ms: Ms) -> li
     """Move the ticket to the end its legs have come to; late fills and repairs may move it again."""
     ticket = desk.tickets[flight.ticket_id]
     held = [held_of(desk, order) for order in orders]
-    whole = all(size >= order.intent.size for size, order in zip(held, orders, strict=True))
+    whole = not flight.to_send and all(
+        size >= order.intent.size for size, order in zip(held, orders, strict=True)
+    )
     some = any(held)
     # An order by itself has no other legs to miss, nor has a repair: whatever it got is what it came to.
     alone = ticket.kind in (TicketKind.ORDER, TicketKind.REPAIR)

@@ -26,18 +26,26 @@ class Sized:
     draft: Draft
     limited_by: str
     sequencing: Sequencing = Sequencing.BATCH
+    by_risk: bool = False
+    """What partly filled legs could lose keeps it from being larger."""
+
+
+_RISKS = (RefusalKind.LEG_LOSS, RefusalKind.ODDS)
 
 
 def size_plan(sheet: Sheet, wanted: Size | None) -> Sized | Refusal:
     """Return the best size that every limit allows and that is worth the risk of its legs.
 
-    A batch is shrunk first; only where no batch can carry the risk are the legs probed one after the other.
+    A batch where it carries the risk of the whole size, else legs sent one after the other where those do;
+    else the size is shrunk, of a batch first.
     """
     batch = _size(sheet, wanted)
-    if isinstance(batch, Sized) or batch.kind not in (RefusalKind.LEG_LOSS, RefusalKind.ODDS):
+    if not (batch.by_risk if isinstance(batch, Sized) else batch.kind in _RISKS):
         return batch
     probe = _size(replace(sheet, sequencing=Sequencing.PROBE), wanted)
     if isinstance(probe, Refusal) or not probe.draft.probe_order:
+        return batch
+    if isinstance(batch, Sized) and probe.by_risk:
         return batch
     return replace(probe, sequencing=Sequencing.PROBE)
 
@@ -70,7 +78,8 @@ def _within_caps(sheet: Sheet, lots: int) -> Sized | Refusal:
     if isinstance(found, Optimum):
         draft = sheet.draft(found.lots)
         if sheet.broken(draft) is None:
-            return Sized(found.lots, draft, f"{limit.words} {format_cents(limit.amount, Rounding.DOWN)}")
+            words = f"{limit.words} {format_cents(limit.amount, Rounding.DOWN)}"
+            return Sized(found.lots, draft, words, by_risk=limit.kind in _RISKS)
     return no_room(sheet, limit, allowed, found)
 
 
@@ -91,7 +100,8 @@ def _against_odds(sheet: Sheet, sized: Sized) -> Sized | Refusal:
         for most in (sizes[passing - 1], end):
             found = sheet.best(most * LOT)
             if isinstance(found, Optimum) and sheet.odds(draft := sheet.draft(found.lots)):
-                return Sized(found.lots, draft, f"odds of {sheet.success_pct} % that all legs fill")
+                words = f"odds of {sheet.success_pct} % that all legs fill"
+                return Sized(found.lots, draft, words, by_risk=True)
         failing = end
     return against_odds(sheet, sized.draft)
 

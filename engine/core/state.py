@@ -75,7 +75,8 @@ class RepairRules:
     """How a broken set is repaired (strategy 4.4)."""
 
     leg_timeout_ms: Ms
-    """After so long without a whole repair only dumping is left."""
+    """After so long without a whole repair only dumping is left; after so long no further leg of a probe
+    order leaves."""
     cooldown_ms: Ms
     """An event takes no new plan for so long after a broken one, even when it is repaired."""
 
@@ -151,6 +152,12 @@ class Flight:
     """What the ticket's card was last shown with."""
     risk: LegRisk | None = None
     """What the legs held can lose now; only for a broken ticket."""
+    to_send: tuple[int, ...] = ()
+    """Legs of a probe order that have no order yet, in the order of sending (`engine.core.probing`)."""
+    releasing: bool = False
+    """The first of them is being committed."""
+    stopped: str = ""
+    """Why they are never sent; empty while they still may be."""
     repairs: tuple[RepairOption, ...] = ()
     """The ways out of a broken ticket when its card was last made."""
     revision: int = 0
@@ -220,6 +227,8 @@ class Desk:
     ended_trades: deque[EndedTrade] = field(default_factory=lambda: deque(maxlen=ENDED_TRADES_KEPT))
     """The newest trades that were confirmed or undone, oldest first."""
     flights: dict[TicketId, Flight] = field(default_factory=dict)
+    probing: dict[TicketId, Flight] = field(default_factory=dict)
+    """Flights of which more legs may leave, one after the other. None survives a restart."""
     repairs: dict[TicketId, list[TicketId]] = field(default_factory=dict)
     """Sent repairs by the broken ticket they are about, in the order they were sent."""
     proofs: dict[OrderId, Proof] = field(default_factory=dict)
@@ -351,7 +360,7 @@ def live_orders(desk: Desk) -> Iterable[OrderRecord]:
 
 def open_flights(desk: Desk) -> list[Flight]:
     """Return the sent tickets of which more may be learned, each once."""
-    tickets = dict.fromkeys(order.intent.ticket_id for order in unfinished(desk))
+    tickets = dict.fromkeys([*desk.probing, *(order.intent.ticket_id for order in unfinished(desk))])
     return [desk.flights[ticket_id] for ticket_id in tickets if ticket_id in desk.flights]
 
 

@@ -14,7 +14,7 @@ from engine.domain.commands import Press
 from engine.domain.effects import Audit, Count, Effect, RaiseAlert, Reply, SaveTicket, SetTimer, ShowTicket
 from engine.domain.events import Asked
 from engine.domain.ids import TicketId, ticket_id
-from engine.domain.plan import Plan
+from engine.domain.plan import Plan, Sequencing
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import (
     MOVES,
@@ -214,7 +214,7 @@ def moved(
 
 
 def mint_grant(desk: Desk, ticket: Ticket, approved: Approved, at_ms: Ms) -> Grant:
-    """Return the right to send this ticket's plan once; good for as long as its bytes may be sent.
+    """Return the right to send this ticket's plan once; good for as long as its legs may be sent.
 
     Behind it is the press of Send on this ticket, or on the ticket of the standing grant that opened it.
     """
@@ -225,6 +225,9 @@ def mint_grant(desk: Desk, ticket: Ticket, approved: Approved, at_ms: Ms) -> Gra
     refused = not_granted(desk, ticket, plan, at_ms)
     assert refused is None, f"expected a press, or a standing grant in force: {refused}"
     ends_ms = at_ms + desk.settings.dutch.max_book_age_ms
+    if plan.sequencing is Sequencing.PROBE:
+        # Its later legs leave on books of their own (`engine.core.probing`), until its time is over.
+        ends_ms = at_ms + desk.settings.repair.leg_timeout_ms
     standing = grant_of(desk, ticket)
     if standing is not None:
         ends_ms = min(ends_ms, standing.expires_ms)

@@ -250,7 +250,9 @@ def why_ticket(desk: Desk, ticket: Ticket) -> WhyTicket:
         note=ticket.note,
         owner=ticket.owner.name,
         plan=ticket.plan,
-        legs=tuple(WhyLeg(leg.name, leg.state, leg.wanted, leg.filled, leg.reason) for leg in legs),
+        legs=tuple(
+            WhyLeg(leg.name, leg.state, leg.wanted, leg.filled, leg.reason, leg.is_sent) for leg in legs
+        ),
         paid=Usdc(0) if result is None else Usdc(result.cash + result.fees),
         sets=Size(0) if result is None else result.sets,
     )

@@ -27,13 +27,17 @@ class LegResult:
 
     name: str
     order_id: OrderId
+    """Empty where the leg has no order."""
     state: OrderState
+    """Where there is no order SENDING while it may still leave, REJECTED once it never will."""
     wanted: Size
     filled: Size
     cash: Usdc
     fee: Usdc
     reason: str
     side: Side = Side.BUY
+    is_sent: bool = True
+    """False for a leg of a probe order that has not left, or never will."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,8 @@ class WhyLeg:
     wanted: Size
     filled: Size
     reason: str
+    is_sent: bool = True
+    """False for a leg of a probe order that has no order."""
 
 
 @dataclass(frozen=True, slots=True)

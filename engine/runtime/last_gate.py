@@ -96,11 +96,19 @@ class LastGate:
         self._excess: Usdc | None = None
 
     def authorise(self, plan: Plan, grant: Grant) -> None:
-        """Take note of a plan whose commit stands; grants that have expired are forgotten."""
+        """Take note of a plan whose commit stands; grants that have expired are forgotten.
+
+        A further leg of the same plan under the same grant adds nothing to what is authorised.
+        """
         now = self._clock.now_ms()
         for ended in [t for t, granted in self._granted.items() if granted.grant.expires_ms < now]:
             del self._granted[ended]
-        assert grant.ticket_id not in self._granted, f"expected one grant for {grant.ticket_id}"
+        known = self._granted.get(grant.ticket_id)
+        if known is not None:
+            assert (known.plan, known.grant) == (plan, grant), f"expected one grant for {grant.ticket_id}"
+            return
+        if grant.expires_ms < now:
+            return  # nothing leaves under it any more
         self._granted[grant.ticket_id] = _Granted(plan, grant)
         self.authorised = Usdc(self.authorised + grant.spend_max)
 

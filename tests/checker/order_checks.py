@@ -147,7 +147,11 @@ def fresh_books(seen: Evidence) -> list[str]:
     until = {
         row["intent_key"]: json.loads(row["payload"])[1]["resend_until_ms"] for row in seen.rows("v_intent")
     }
-    books = {row["ticket_id"]: json.loads(row["plan"])[1]["books_ms"] for row in seen.rows("v_confirm")}
+    plans = {row["ticket_id"]: json.loads(row["plan"])[1] for row in seen.rows("v_confirm")}
+    # The further legs of a probe order leave on books of their own, which their own limit tells.
+    books = {
+        name: plan["books_ms"] for name, plan in plans.items() if plan.get("sequencing", "batch") == "batch"
+    }
     found = []
     for order_id, attempts in seen.attempts.items():
         order = seen.orders.get(order_id)

@@ -24,7 +24,7 @@ from engine.domain.chain_act import ActKind, ActStage
 from engine.domain.ids import TicketId
 from engine.domain.market import Side
 from engine.domain.order import OrderState
-from engine.domain.plan import LegRisk, Plan, PlanKind
+from engine.domain.plan import LegRisk, Plan, PlanKind, Sequencing
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import TicketKind, TicketState
 from engine.domain.units import Ms, Price, Size, Usdc
@@ -137,6 +137,24 @@ WORKING = (
     leg_result("Cut 50+", OrderState.LIVE, filled=0),
     leg_result("Hike", OrderState.SENDING, filled=0),
 )
+
+
+def leg_by_leg() -> Plan:
+    """A plan that no batch carries: thinnest first."""
+    return replace(make_plan(), sequencing=Sequencing.PROBE, probe_order=(3, 2, 1, 0))
+
+
+def one_by_one(reason: str, state: TicketState = S.SENDING) -> tuple[LegResult, ...]:
+    """The first leg is filled, the second is under way or over, the others have no order."""
+    over = state is not S.SENDING
+    part = leg_result(
+        "Cut 50+", OrderState.CANCELLED if over else OrderState.PARTIAL, filled=60_000_000, cash=11_400_000
+    )
+    waiting = OrderState.REJECTED if over else OrderState.SENDING
+    unsent = (leg_result(name, waiting, filled=0, reason=reason) for name in ("Cut 25", "No change"))
+    return (FILLED[3], part, *(replace(leg, is_sent=False) for leg in unsent))
+
+
 ALERT = Alert(
     "reject:fed4",
     Severity.WARN,
@@ -487,6 +505,24 @@ CARDS: dict[str, Callable[[], Card]] = {
         make_view(
             make_ticket(S.SENDING, version=3),
             make_result((*FILLED[:3], HIKE_UNKNOWN), accounted=False, ended=False),
+        ),
+        LOOK,
+    ),
+    "dry_leg_by_leg": lambda: cards.render(make_view(make_ticket(plan=leg_by_leg())), LOOK),
+    "confirm_leg_by_leg": lambda: cards.render(
+        make_view(make_ticket(S.ARMED, plan=leg_by_leg(), version=2)), LOOK
+    ),
+    "sending_leg_by_leg": lambda: cards.render(
+        make_view(
+            make_ticket(S.SENDING, plan=leg_by_leg(), version=3),
+            make_result(one_by_one("waits for the fill of the one before"), ended=False),
+        ),
+        LOOK,
+    ),
+    "broken_leg_by_leg": lambda: cards.render(
+        make_view(
+            make_ticket(S.BROKEN, plan=leg_by_leg(), version=4),
+            make_result(one_by_one("never sent: Cut 50+ got 60 of 200", S.BROKEN)),
         ),
         LOOK,
     ),

@@ -7,6 +7,7 @@ import pytest
 from engine.core.dutch import tokens_of
 from engine.domain.book import Level
 from engine.domain.fees import FREE
+from engine.domain.plan import Sequencing
 from engine.domain.refusal import RefusalKind
 from engine.domain.units import (
     Price,
@@ -151,15 +152,31 @@ def test_stress_levels_deepen_the_bound_and_leave_the_hard_one():
 
 
 def test_odds_step_the_size_down_level_by_level_until_profit_outweighs_the_risk():
-    """At 79 % the whole 180 sets risk too much; the first 80 have the wider edge."""
+    """At 78 % the whole 180 sets risk too much, even one leg after the other; the first 120 do not."""
     event, books, terms = worked(min_profit=0)
     whole = planned(event, books, terms)
 
-    plan = planned(event, books, replace(terms, success_pct=79))
+    plan = planned(event, books, replace(terms, success_pct=78))
 
     assert plan.size < whole.size
-    assert 79 * (plan.margin.if_held - plan.margin.fixed) > 21 * plan.risk.bound
-    assert plan.limited_by == "odds of 79 % that all legs fill"
+    assert plan.sequencing is Sequencing.BATCH
+    assert 78 * (plan.margin.if_held - plan.margin.fixed) > 22 * plan.risk.bound
+    assert plan.limited_by == "odds of 78 % that all legs fill"
+
+
+def test_legs_go_one_after_the_other_where_that_carries_the_whole_size_and_a_batch_does_not():
+    event, books, terms = worked(min_profit=0)
+    whole = planned(event, books, terms)
+
+    plan = planned(event, books, replace(terms, success_pct=80))
+
+    assert (whole.sequencing, plan.sequencing) == (Sequencing.BATCH, Sequencing.PROBE)
+    assert plan.size == whole.size
+    assert plan.limited_by == whole.limited_by
+    assert sorted(plan.probe_order) == [leg.number for leg in plan.legs]
+    assert plan.risk.bound < whole.risk.bound
+    depths = {leg.number: leg.depth for leg in plan.legs}
+    assert [depths[number] for number in plan.probe_order] == sorted(depths.values())
 
 
 def test_odds_that_no_size_meets_refuse():
@@ -250,8 +267,8 @@ def test_odds_shrink_inside_a_level_to_what_the_bids_carry():
 
     assert plan.limited_by == "odds of 80 % that all legs fill"
     assert plan.size > parse_size("60")
-    more = plan.size + parse_size("1")
-    assert planned(event, books, terms, wanted=Size(more)).size == plan.size
+    more = planned(event, books, terms, wanted=Size(plan.size + parse_size("1")))
+    assert (plan.sequencing, more.sequencing) == (Sequencing.BATCH, Sequencing.PROBE)
 
 
 def test_fixed_cost_counts_as_lost_when_only_some_legs_fill():
@@ -263,4 +280,6 @@ def test_fixed_cost_counts_as_lost_when_only_some_legs_fill():
     assert plan.size == free.size
     assert plan.risk.bound == free.risk.bound + usdc("1")
     assert plan.risk.hard == free.risk.hard + usdc("1")
-    assert planned(event, books, replace(terms, max_residual=Usdc(plan.risk.hard - 1))).size < plan.size
+    # The budget is one micro-dollar short of a batch: its legs go one after the other.
+    short = planned(event, books, replace(terms, max_residual=Usdc(plan.risk.hard - 1)))
+    assert (plan.sequencing, short.sequencing) == (Sequencing.BATCH, Sequencing.PROBE)

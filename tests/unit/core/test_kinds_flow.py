@@ -12,7 +12,7 @@ from engine.domain.effects import Reply, SendBatch
 from engine.domain.failure import PostClass
 from engine.domain.market import Side
 from engine.domain.order import Settlement, TimeInForce
-from engine.domain.plan import Plan, PlanKind, Sequencing
+from engine.domain.plan import Plan, PlanKind
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import Move, Ticket, TicketState
 from engine.domain.units import Price, complement
@@ -137,18 +137,11 @@ def test_what_a_broken_basket_of_no_can_lose_counts_the_dollar_that_all_but_one_
     assert flight.risk.hard <= the_plan(run.ticket(flight.ticket_id)).risk.hard, "as the card printed"
 
 
-@pytest.mark.parametrize(
-    ("changes", "kind"),
-    [
-        ({"kind": PlanKind.CONVERT}, RefusalKind.NOT_SENDABLE),
-        ({"sequencing": Sequencing.PROBE}, RefusalKind.NOT_SENDABLE),
-    ],
-)
-def test_what_one_batch_cannot_do_is_refused_for_sending(run, changes, kind):
-    verdict = review(run.desk, replace(asked(run), **changes), run.at_ms)
+def test_a_conversion_between_the_orders_is_refused_for_sending(run):
+    verdict = review(run.desk, replace(asked(run), kind=PlanKind.CONVERT), run.at_ms)
 
     assert isinstance(verdict, Refusal)
-    assert verdict.kind is kind
+    assert verdict.kind is RefusalKind.NOT_SENDABLE
     assert verdict.text.startswith("expected ")
 
 

@@ -242,3 +242,15 @@ def test_nothing_else_calls_submit():
     reached = {path for path in reached if not path.startswith("engine/simulator/")}
     assert reached == {"engine/runtime/service.py"}, "the function is handed over once, to the last gate"
     assert len(tree.lines_of(tree.ROOT / "engine/runtime/last_gate.py")) <= 300
+
+
+async def test_legs_of_one_plan_leave_one_by_one_under_one_authorisation(gated):
+    before = gated.gate.authorised
+    for leg in range(len(gated.batch.plan.legs)):
+        gated.gate.authorise(gated.batch.plan, gated.batch.grant)
+        order = prepared(intent(leg, gated.batch.plan))
+        told = await gated.gate.send((order,), approved=gated.batch.approved, grant=gated.batch.grant)
+        assert isinstance(told, SubmitReport)
+
+    assert gated.gate.authorised == before
+    assert 0 < gated.gate.sent <= before

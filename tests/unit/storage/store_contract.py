@@ -52,6 +52,27 @@ async def send(store: Store, ticket_id: str = "T-ABCDEF", legs: int = 3) -> tupl
 
 
 class StoreContract:
+    async def test_further_legs_are_stored_under_the_one_confirmation(self, store, reopen):
+        sent, pairs = await send(store, legs=2)
+        assert sent.plan is not None
+        further = builders.pair(2, sent.ticket_id, sent.plan.plan_id)
+
+        claim = Claim(sent.ticket_id, sent.state, sent.version)
+        assert await store.commit_batch(claim, sent, sent.plan, [further])
+        lost = Claim(sent.ticket_id, sent.state, sent.version + 1)
+        assert not await store.commit_batch(lost, sent, sent.plan, [builders.pair(3, sent.ticket_id, "plan")])
+
+        restored = await (await reopen()).load(NOW)
+        assert [o.order_id for o in restored.orders] == [o.order_id for o, _ in (*pairs, further)]
+        assert restored.tickets == (sent,)
+
+    async def test_a_leg_is_never_stored_twice(self, store):
+        sent, pairs = await send(store, legs=2)
+        claim = Claim(sent.ticket_id, sent.state, sent.version)
+
+        with pytest.raises(StoreError):
+            await store.commit_batch(claim, sent, sent.plan, pairs[1:])
+
     async def test_load_of_an_empty_store_is_empty_and_not_halted(self, store):
         restored = await store.load(NOW)
 
