@@ -87,16 +87,16 @@ def test_artefact_holds_the_window_its_edge_and_what_was_captured(tmp_path):
     (episode,) = found["episodes"]
     assert (episode["event"], episode["kind"]) == (CODE, "buy_set")
     assert episode["duration_ms"] == 4_000
-    assert episode["sets"] == 141_000_000
+    assert episode["sets"] == 180_000_000
     assert episode["edge"] == {
-        "gross": 6_230_000,
-        "fee": 3_492_980,
+        "gross": 7_400_000,
+        "fee": 4_463_760,
         "slippage": 0,
         "buffer": 0,
-        "safety": 282_000,
+        "safety": 360_000,
         "carry": 0,
         "fixed": 20_000,
-        "net": 2_435_020,
+        "net": 2_556_240,
     }
     assert episode["per_set"] == {
         "gross": 50_000,
@@ -107,7 +107,7 @@ def test_artefact_holds_the_window_its_edge_and_what_was_captured(tmp_path):
         "net": 23_300,
     }
     assert episode["ended"]["kind"] == "no_edge"
-    assert (episode["available"], episode["captured"]) == (2_717_020, 2_717_020)
+    assert (episode["available"], episode["captured"]) == (2_916_240, 2_916_240)
     (attempt,) = episode["attempts"]
     assert attempt["arrived_ms"] - attempt["fired_ms"] == 250
     assert [leg["failed"] for leg in attempt["legs"]] == [False] * 3
@@ -162,11 +162,11 @@ def test_verbose_prints_the_split_per_set_and_in_all(tmp_path):
         for line in verbose.output.splitlines()
         if "│" in line
     }
-    assert [cell.strip() for cell in rows["net"]] == ["0.0233", "2.43502"]
-    assert [cell.strip() for cell in rows["fee"]] == ["-0.0247", "-3.49298"]
-    assert "141 of 141 sets, complete" in verbose.output
-    costs = "fee -3.49298, slippage 0.00, buffer 0.00, safety -0.282, carry 0.00, fixed -0.02"
-    assert f"in all      gross 6.23, {costs}, net 2.43502 USDC" in verbose.output
+    assert [cell.strip() for cell in rows["net"]] == ["0.0233", "2.55624"]
+    assert [cell.strip() for cell in rows["fee"]] == ["-0.0247", "-4.46376"]
+    assert "180 of 180 sets, complete" in verbose.output
+    costs = "fee -4.46376, slippage 0.00, buffer 0.00, safety -0.36, carry 0.00, fixed -0.02"
+    assert f"in all      gross 7.40, {costs}, net 2.55624 USDC" in verbose.output
     assert "in all" not in quiet.output
 
 
@@ -178,9 +178,9 @@ def test_table_of_windows_fits_eighty_columns_with_every_number_whole(tmp_path):
         "buy_set",
         "2026-09-21 14:13:22",
         "4.0 s, until no_edge",
-        "6.23",
-        "2.73",
-        "of 2.71",
+        "7.40",
+        "2.93",
+        "of 2.91",
     ):
         assert words in shown
     assert "…" not in shown
