@@ -31,7 +31,7 @@ from bot.webhook import Webhook
 from config.desk_settings import desk_settings, operators_of
 from config.settings import FeedSection, Settings
 from engine.clock import Clock, SystemClock
-from engine.core.feed import Feeds
+from engine.core.feed.feeds import Feeds
 from engine.core.state import Desk
 from engine.domain.events import HostTold
 from engine.domain.host import HostSign

@@ -9,7 +9,7 @@ from bot.card import Button, Card, CommandAct, Keyboard, Look, Style, headline
 from bot.cards_ticket import mark_of, move_button, note_lines, owner_line
 from bot.figures import span
 from bot.markup import bold, code, details, esc, italic, when
-from engine.core.rules_change import side_by_side
+from engine.core.rules.rules_change import side_by_side
 from engine.domain.review import Review, RuleChange
 from engine.domain.ticket import Move, Ticket, TicketState
 from engine.domain.views import ReviewsView, RulesStanding, RulesView, TicketView

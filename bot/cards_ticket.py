@@ -20,7 +20,7 @@ from bot.figures import (
 )
 from bot.markup import bold, details, esc, italic, table, when
 from bot.operations import freshness
-from engine.core.best_kind import unsendable
+from engine.core.dutch.best_kind import unsendable
 from engine.domain.fees import RATE_ONE
 from engine.domain.market import Side
 from engine.domain.plan import Plan, PlanKind, PlanLeg

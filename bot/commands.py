@@ -34,7 +34,7 @@ from engine.domain.units import LOT, Ms, Size, Usdc, format_size, parse_size, pa
 TEXT_MAX = 200
 """Characters of a message that are looked at."""
 PLAN_ID_MAX = 32
-"""Characters of a plan's id (`engine.core.dutch`)."""
+"""Characters of a plan's id (`engine.core.dutch.event_plan`)."""
 CODE_MAX = 16
 """Longer than any code the catalogue makes (`engine.domain.ids.event_code`)."""
 TICKET_ID = re.compile(r"T-[0-9A-Z]{4,8}", re.ASCII)

@@ -1,7 +1,7 @@
 """From the TOML's words to the core's parameters. Units change here and nowhere else."""
 
 from config.settings import Settings
-from engine.core.dutch import DutchParams
+from engine.core.dutch.event_plan import DutchParams
 from engine.core.state import Caps, DeskSettings, OrderRules, RepairRules, TicketRules
 from engine.domain.ids import EventId, UserId
 from engine.domain.ticket import Operator

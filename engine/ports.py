@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
-from engine.core.feed_inlet import FeedInput
+from engine.core.feed.inlet import FeedInput
 from engine.domain.account import AccountState, CancelReply, OpenOrder, UserOrder, VenueTrade
 from engine.domain.catalogue import Catalogue
 from engine.domain.chain import ActOutcome, Allowance, Contract

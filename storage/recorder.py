@@ -16,8 +16,8 @@ from typing import BinaryIO, Final
 import msgspec
 import zstandard
 
-from engine.core.feed_inlet import BooksAnswered, FeedInput, Heard, Linked, Tracked
-from engine.core.feed_tracked import TrackedToken
+from engine.core.feed.inlet import BooksAnswered, FeedInput, Heard, Linked, Tracked
+from engine.core.feed.tracked import TrackedToken
 from engine.domain.ids import ConnectionId
 from engine.domain.units import Ms
 from storage.recording_lines import EndLine, HeadLine, encode, encode_input, token_line

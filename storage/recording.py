@@ -12,7 +12,7 @@ from typing import BinaryIO, Final
 import msgspec
 import zstandard
 
-from engine.core.feed_inlet import FeedInput, Linked, Tracked
+from engine.core.feed.inlet import FeedInput, Linked, Tracked
 from engine.domain.ids import ConnectionId
 from engine.domain.units import Ms
 from storage.recorder import ROTATED, RecordingError, recording_files

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from engine.core.feed_inlet import (
+from engine.core.feed.inlet import (
     BooksAnswered,
     BooksRefused,
     Checked,
@@ -18,7 +18,7 @@ from engine.core.feed_inlet import (
     Linked,
     Tracked,
 )
-from engine.core.feed_tracked import TrackedToken
+from engine.core.feed.tracked import TrackedToken
 from engine.domain.ids import ConditionId, ConnectionId, TokenId
 from engine.domain.units import Ms, Price
 

@@ -18,8 +18,8 @@ from rich.table import Column, Table
 from bot.cli.chain_access import ChainAccessError, opened_chain
 from bot.cli.run import CONFIG, DATA
 from config.settings import Settings, load
-from engine.core.allowances import amount_problem, judged, label_problem
-from engine.core.resend import pause_ms
+from engine.core.chain.allowances import amount_problem, judged, label_problem
+from engine.core.orders.resend import pause_ms
 from engine.domain.chain import UNLIMITED, ActOutcome, ActState, Allowance, Contract, contract
 from engine.domain.failure import VenueFailure
 from engine.domain.market import canonical_json

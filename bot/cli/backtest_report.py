@@ -12,8 +12,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from engine.core.backtest import BacktestTerms
-from engine.core.set_split import set_split
+from engine.core.backtest.run import BacktestTerms
+from engine.core.dutch.set_split import set_split
 from engine.domain.backtest import Attempt, BacktestResult, Episode, EventCourse
 from engine.domain.ids import TokenId
 from engine.domain.market import canonical_json, rules_hash, text_hash

@@ -14,9 +14,9 @@ from bot.trading_account import trading_account
 from config.modes import refusals
 from config.settings import Mode, Settings, SettingsError
 from engine.clock import Clock
-from engine.core.feed_table import Fault
-from engine.core.order_plan import Outcome, ends_ms, find_outcome, plan_order, type_refusal
-from engine.core.snapshot_check import checked_snapshot
+from engine.core.feed.snapshot_check import checked_snapshot
+from engine.core.feed.table import Fault
+from engine.core.orders.order_plan import Outcome, ends_ms, find_outcome, plan_order, type_refusal
 from engine.domain.book import LiveBook
 from engine.domain.commands import PlaceOrder
 from engine.domain.failure import VenueFailure

@@ -16,8 +16,8 @@ from rich.text import Text
 
 from bot import charts
 from bot.cli.chart_file import PNG, demand_folder, write_chart
-from engine.core.case_reading import CaseError, read_cases, short
-from engine.core.plan_case import Answer, Case, answer_case, curve_of, formula_of_case
+from engine.core.planner.case_reading import CaseError, read_cases, short
+from engine.core.planner.plan_case import Answer, Case, answer_case, curve_of, formula_of_case
 from engine.domain.units import LOT, Size, Usdc, format_price, format_scaled, format_size
 
 USDC_DECIMALS = 6

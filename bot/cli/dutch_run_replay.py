@@ -17,9 +17,9 @@ from bot.cli.recorded_pieces import Course, shown_pieces
 from bot.cli.run import CONFIG
 from config.desk_settings import desk_settings
 from config.settings import load
-from engine.core.backtest import Backtest, BacktestTerms
-from engine.core.feed import Feeds
-from engine.core.feed_inlet import FeedInlet, FeedInput, Tracked
+from engine.core.backtest.run import Backtest, BacktestTerms
+from engine.core.feed.feeds import Feeds
+from engine.core.feed.inlet import FeedInlet, FeedInput, Tracked
 from engine.domain.ids import TokenId
 from engine.domain.units import Ms
 from engine.ports import StoreError

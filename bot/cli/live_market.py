@@ -17,8 +17,8 @@ import msgspec
 from bot.app import socket_rules
 from config.settings import Settings
 from engine.clock import SystemClock
-from engine.core.feed_tracked import TrackedToken
-from engine.core.watch import tokens_of
+from engine.core.feed.tracked import TrackedToken
+from engine.core.trading.watch import tokens_of
 from engine.domain.failure import VenueFailure
 from engine.metrics import Metrics
 from engine.runtime.feed_runner import FeedRunner

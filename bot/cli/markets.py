@@ -19,7 +19,7 @@ from bot.cli.run import CONFIG, DATA
 from bot.cli.venue_hosts import hosts_of
 from config.settings import load
 from engine.clock import SystemClock, perf_us
-from engine.core.catalogue_retry import pause_ms
+from engine.core.rules.catalogue_retry import pause_ms
 from engine.domain.catalogue import Catalogue, NamedMarket
 from engine.domain.failure import VenueFailure
 from engine.ports import StoreError

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from bot.cli.run import PORT, run_until_stopped
 from engine.clock import SystemClock
-from engine.core.feed_inlet import BooksAnswered, FeedInput, Heard, Tracked
+from engine.core.feed.inlet import BooksAnswered, FeedInput, Heard, Tracked
 from engine.runtime.replay import Pace
 from engine.simulator.recorded_stream import RecordedStream
 from storage.recorder import RecordingError

@@ -18,7 +18,7 @@ from bot.figures import clock_time
 from bot.order_words import TYPES, OrderWords, order_of
 from config.settings import load
 from engine.clock import SystemClock
-from engine.core.order_plan import VENUE_GTD_EARLY_MS
+from engine.core.orders.order_plan import VENUE_GTD_EARLY_MS
 from engine.domain.order import OrderIntent
 from engine.domain.units import Ms, Rounding, format_cents, format_price, format_size, format_usdc
 

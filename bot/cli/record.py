@@ -19,9 +19,9 @@ from bot.cli.venue_hosts import hosts_of
 from config.modes import is_loopback
 from config.settings import Settings, load
 from engine.clock import Clock, SystemClock
-from engine.core.feed import Feeds
-from engine.core.feed_inlet import FeedInlet, Heard
-from engine.core.feed_tracked import TrackedToken
+from engine.core.feed.feeds import Feeds
+from engine.core.feed.inlet import FeedInlet, Heard
+from engine.core.feed.tracked import TrackedToken
 from engine.domain.events import Event, SnapshotsKept, SnapshotsLost
 from engine.domain.units import Ms
 from engine.log import Redactor, configure

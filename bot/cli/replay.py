@@ -12,7 +12,7 @@ import click
 from bot.cli.live_market import EVERY, chosen
 from bot.cli.recorded_pieces import Course, shown_pieces
 from engine.clock import SystemClock
-from engine.core.feed_inlet import BooksAnswered, BooksRefused, Checked, Heard, Linked, Tracked
+from engine.core.feed.inlet import BooksAnswered, BooksRefused, Checked, Heard, Linked, Tracked
 from engine.domain.book import Level, LiveBook
 from engine.domain.history import KeptSnapshot
 from engine.domain.ids import TokenId

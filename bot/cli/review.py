@@ -15,7 +15,7 @@ import click
 
 from bot.cli.run import DATA
 from engine.clock import Clock, SystemClock
-from engine.core.rules_change import rule_changes
+from engine.core.rules.rules_change import rule_changes
 from engine.domain.effects import Audit
 from engine.domain.market import EventGroup, Market, canonical_rules, rules_hash
 from engine.domain.review import COMMAND_LINE, Review, RuleChange

@@ -20,8 +20,8 @@ from bot.cli.run import CONFIG, DATA
 from bot.cli.venue_hosts import hosts_of
 from config.settings import load
 from engine.clock import SystemClock
-from engine.core.feed_table import Fault
-from engine.core.snapshot_check import checked_snapshot
+from engine.core.feed.snapshot_check import checked_snapshot
+from engine.core.feed.table import Fault
 from engine.domain.failure import VenueFailure
 from engine.domain.frames import BookSnapshot
 from engine.domain.history import KeptSnapshot

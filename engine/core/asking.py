@@ -3,22 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from engine.core import (
-    allowances,
-    chain_flow,
-    dutch_auto,
-    dutch_flow,
-    halt,
-    order_flow,
-    reconcile,
-    repair_flow,
-    resume_flow,
-    review_flow,
-    ticket,
-    watch,
-    why,
-)
+from engine.core.account import reconcile
+from engine.core.chain import allowances, chain_flow
+from engine.core.halts import halt, resume_flow
 from engine.core.state import Desk
+from engine.core.tickets import ticket
+from engine.core.trading import dutch_auto, dutch_flow, order_flow, repair_flow, review_flow, watch, why
 from engine.domain.commands import (
     AskApprove,
     AskCancel,

@@ -8,41 +8,22 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, assert_never
 
-from engine.core import (
-    act_proof,
-    allowances,
-    asking,
-    booking,
-    breakers,
-    catalogue_retry,
-    dutch_auto,
-    dutch_flow,
-    gate_watch,
-    halt,
-    heartbeat,
-    history,
-    orders,
-    probing,
-    proof,
-    recheck,
-    reconcile,
-    repair_flow,
-    repeats,
-    rules_watch,
-    runner,
-    ticket,
-    user_stream,
-    venue_notes,
-    venue_watch,
-    watch,
-)
-from engine.core.grants import granted_by
-from engine.core.inventory import shares
+from engine.core import asking, history
+from engine.core.account import act_proof, heartbeat, reconcile, user_stream
+from engine.core.chain import allowances
+from engine.core.exposure.inventory import shares
+from engine.core.exposure.unsent import never_sent
+from engine.core.halts import breakers, gate_watch, halt, venue_notes, venue_watch
+from engine.core.orders import booking, proof, repeats
+from engine.core.orders import evidence as orders
 from engine.core.read_back import reach_back, read_account
-from engine.core.repair_case import enter_flight
-from engine.core.settling import review_flight, settle_timer, take_up
+from engine.core.repair.repair_case import enter_flight
+from engine.core.rules import catalogue_retry, rules_watch
 from engine.core.state import Desk, Flight, live_orders
-from engine.core.unsent import never_sent
+from engine.core.tickets import ticket
+from engine.core.tickets.grants import granted_by
+from engine.core.tickets.settling import review_flight, settle_timer, take_up
+from engine.core.trading import dutch_auto, dutch_flow, probing, recheck, repair_flow, runner, watch
 from engine.domain.chain_events import ActEnded, AllowancesRead
 from engine.domain.effects import (
     CancelEverything,

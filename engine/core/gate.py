@@ -1,8 +1,8 @@
 """Whether orders may leave, as one derivation of everything that stands against it.
 
 Nothing stores the gate: `Standing.gate` works it out anew, so that no two places can disagree. Who puts a
-reason here and takes it away again: `engine.core.halt` (halts), `engine.core.breakers` (breakers),
-`engine.core.gate_watch` (the start and the holds).
+reason here and takes it away again: `halts.halt` (halts), `halts.breakers` (breakers),
+`engine.core.halts.gate_watch` (the start and the holds).
 """
 
 from dataclasses import dataclass, field

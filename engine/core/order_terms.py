@@ -1,7 +1,7 @@
 """What the venue would refuse of a single order, told before anything is signed (protocol 4.2 and 4.3). Pure.
 
 Independent of plans: an order of any origin can be asked about. It looks at no balance, no cap and no gate;
-those are `engine.core.risk`'s.
+those are `engine.core.exposure.risk`'s.
 """
 
 from dataclasses import dataclass

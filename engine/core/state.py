@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from engine.core.dutch import DutchParams
-from engine.core.feed import Feeds
+from engine.core.dutch.event_plan import DutchParams
+from engine.core.feed.feeds import Feeds
 from engine.core.gate import Standing
 from engine.core.known_orders import KnownOrders
 from engine.core.positions import Positions
@@ -153,7 +153,7 @@ class Flight:
     risk: LegRisk | None = None
     """What the legs held can lose now; only for a broken ticket."""
     to_send: tuple[int, ...] = ()
-    """Legs of a probe order that have no order yet, in the order of sending (`engine.core.probing`)."""
+    """Legs of a probe order that have no order yet, in the order of sending (`trading.probing`)."""
     releasing: bool = False
     """The first of them is being committed."""
     stopped: str = ""
@@ -291,7 +291,7 @@ class Desk:
     committing: dict[TicketId, PendingSend] = field(default_factory=dict)
     """Sends whose commit has not been reported yet: reserved already, answered when it is."""
     rechecks: dict[TicketId, Recheck] = field(default_factory=dict)
-    """Sends between their press and the last look at the venue's own books (`engine.core.recheck`)."""
+    """Sends between their press and the last look at the venue's own books (`trading.recheck`)."""
     last_refusals: dict[UserId, LastRefusal] = field(default_factory=dict)
     """What each operator was refused last, for a bare `/why`. Kept in memory."""
     kill: KillView | None = None

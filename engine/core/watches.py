@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-from engine.core.detector import Detector
+from engine.core.dutch.detector import Detector
 from engine.domain.ids import ConditionId, EventId, OrderId, PlanId, TicketId
 from engine.domain.units import Ms, Usdc
 from engine.domain.venue_state import VenueState

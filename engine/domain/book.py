@@ -1,6 +1,6 @@
 """What a planner may look at: one token's levels, proven by the venue's checksum.
 
-`LiveBook` is made by `engine.core.feed` only, after the newest checksum matched on a connection that is
+`LiveBook` is made by `engine.core.feed.feeds` only, after the newest checksum matched on a connection that is
 heard. A planner takes this type, so planning on a doubtful book does not type-check.
 """
 

@@ -1,4 +1,4 @@
-"""The market channel's messages as values: decoded in `engine.venue.wire`, understood in `engine.core.feed`.
+"""The market channel's messages as values: decoded in `engine.venue.wire`, understood in `core.feed.feeds`.
 
 What comes thousands of times a second is a struct that the decoder fills by itself, with the wire's own words
 for every number: the venue's checksum is taken over them verbatim, and a number that nobody asks for is never

@@ -1,6 +1,6 @@
 """Why no order may leave: holds, which end by themselves, and breakers, which a person lifts. Words only.
 
-`engine.core.gate` derives the gate from what stands; `engine.core.breakers` has the thresholds.
+`engine.core.gate` derives the gate from what stands; `engine.core.halts.breakers` has the thresholds.
 """
 
 from enum import Enum

@@ -1,4 +1,4 @@
-"""What the shell finds out about the machine the desk runs on. Values only; `engine.core.breakers` judges."""
+"""What the shell finds out about the machine the desk runs on. Values only; `core.halts.breakers` judges."""
 
 from enum import Enum
 

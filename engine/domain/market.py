@@ -98,7 +98,7 @@ def canonical_rules(event: EventGroup) -> str:
 
     Texts, outcomes, ids, resolution source, end dates, neg-risk and augmented flags, and the set of
     children; neither prices nor trading status. Independent of the order in which children are listed.
-    `engine.core.rules_change` reads it back by position.
+    `engine.core.rules.rules_change` reads it back by position.
     """
     children = sorted(
         [

@@ -1,7 +1,8 @@
 """A plan: the legs to send, what they pay together, what can go wrong, under one fingerprint.
 
-All money in micro-dollars, sizes in micro-shares, prices in 1e-4. Plans are made by `engine.core.dutch`, for
-one order by itself by `engine.core.order_plan`, and for what a broken set needs by `engine.core.repair_plan`.
+All money in micro-dollars, sizes in micro-shares, prices in 1e-4. Plans are made by
+`engine.core.dutch.event_plan`, for one order by itself by `engine.core.orders.order_plan`, and for what a
+broken set needs by `engine.core.repair.repair_plan`.
 """
 
 from dataclasses import dataclass, field
@@ -28,9 +29,9 @@ class PlanKind(Enum):
     CONVERT = "convert"
     """NO bought of m outcomes, turned into m - 1 dollars and YES of the others, and these sold."""
     ORDER = "order"
-    """One order by itself (`engine.core.order_flow`): no set, no margin, its limit is all it promises."""
+    """One order by itself (`core.trading.order_flow`): no set, no margin, its limit is all it promises."""
     REPAIR = "repair"
-    """What completes or unwinds a broken set (`engine.core.repair_plan`): legs of either side, any size."""
+    """What completes or unwinds a broken set (`core.repair.repair_plan`): legs of either side, any size."""
 
 
 class Sequencing(Enum):

@@ -1,6 +1,6 @@
 """A ticket: one dry -> confirm -> live flow of one operator, as a value and a table of moves.
 
-A button is a request; the ticket's row decides, once. `engine.core.ticket` applies the table and
+A button is a request; the ticket's row decides, once. `engine.core.tickets.ticket` applies the table and
 `storage` enforces it again with a conditional update.
 """
 
@@ -47,7 +47,7 @@ class TicketKind(Enum):
     CHAIN = "chain"
     """One act on chain: a merge or a redemption. The act itself is stored, not its card."""
     REPAIR = "repair"
-    """Completes or unwinds what a broken ticket holds (`engine.core.repair_flow`)."""
+    """Completes or unwinds what a broken ticket holds (`engine.core.trading.repair_flow`)."""
 
     @property
     def is_stored(self) -> bool:
@@ -188,7 +188,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The right to place one plan live, minted from a confirmed Send by `engine.core.ticket` alone."""
+    """The right to place one plan live, minted from a confirmed Send by `core.tickets.ticket` alone."""
 
     ticket_id: TicketId
     plan_id: PlanId
@@ -199,7 +199,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Approved:
-    """Witness that `engine.core.risk` reviewed this plan against caps and exposure, made only there."""
+    """Witness that `core.exposure.risk` reviewed this plan against caps and exposure, made only there."""
 
     plan_id: PlanId
     spend_max: Usdc

@@ -1,6 +1,6 @@
 """What the venue takes at present, and what one answer says about it (protocol 4.5 and 10). Values only.
 
-The table of transitions is `engine.core.venue_watch`'s.
+The table of transitions is `engine.core.halts.venue_watch`'s.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """What `/why` shows: an event's guards and inputs as they are now, or what a ticket was planned on.
 
-Facts only, no wording. Made by `engine.core.why`; prices in 1e-4, sizes in micro-shares, money in
+Facts only, no wording. Made by `engine.core.trading.why`; prices in 1e-4, sizes in micro-shares, money in
 micro-dollars.
 """
 

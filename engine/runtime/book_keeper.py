@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from engine.core.feed import Feeds
+from engine.core.feed.feeds import Feeds
 from engine.core.history import kept_of
 from engine.domain.book import LiveBook
 from engine.domain.history import KeptSnapshot

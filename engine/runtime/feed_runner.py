@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from engine.clock import Clock
-from engine.core.feed_inlet import (
+from engine.core.feed.inlet import (
     BooksAnswered,
     BooksRefused,
     Checked,
@@ -19,7 +19,7 @@ from engine.core.feed_inlet import (
     Linked,
     Tracked,
 )
-from engine.core.feed_tracked import TrackedToken
+from engine.core.feed.tracked import TrackedToken
 from engine.domain.effects import Count, Effect, FetchBooks, PassOn, RaiseAlert, Reconnect, Subscribe
 from engine.domain.failure import VenueFailure
 from engine.domain.frames import Frame

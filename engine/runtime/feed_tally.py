@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from engine.core.feed_inlet import FeedInput
+from engine.core.feed.inlet import FeedInput
 from engine.domain.effects import Count, Effect, RaiseAlert
 from engine.domain.units import Ms
 

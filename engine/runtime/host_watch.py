@@ -1,6 +1,6 @@
 """What the shell finds out about its machine: late turns, slow commits, a full disk, a clock that was set.
 
-It measures and tells; `engine.core.breakers` judges.
+It measures and tells; `engine.core.halts.breakers` judges.
 """
 
 import asyncio

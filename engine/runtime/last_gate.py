@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from engine.clock import Clock
-from engine.core.venue_watch import takes_order
+from engine.core.halts.venue_watch import takes_order
 from engine.domain.events import Event, HostTold
 from engine.domain.fees import outlay_bound
 from engine.domain.host import HostSign

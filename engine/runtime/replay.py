@@ -7,9 +7,9 @@ import hashlib
 from collections.abc import Callable, Sequence
 
 from engine.clock import Clock
-from engine.core.feed import Feeds, FeedStatus
-from engine.core.feed_inlet import Checked, FeedInlet, FeedInput, Heard, Tracked
-from engine.core.feed_tracked import TrackedToken
+from engine.core.feed.feeds import Feeds, FeedStatus
+from engine.core.feed.inlet import Checked, FeedInlet, FeedInput, Heard, Tracked
+from engine.core.feed.tracked import TrackedToken
 from engine.domain.book import LiveBook
 from engine.domain.effects import Count
 from engine.domain.failure import VenueFailure

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from engine.clock import Clock
 from engine.core.desk import step
-from engine.core.feed_pulse import Pulse
+from engine.core.feed.pulse import Pulse
 from engine.core.state import Desk, live_orders
 from engine.domain.commands import Command, Kill
 from engine.domain.effects import Effect, RaiseAlert

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from aiohttp import web
 
-from engine.core.feed_tracked import TrackedToken
+from engine.core.feed.tracked import TrackedToken
 from engine.simulator.recorded_books import RecordedBooks
 from engine.simulator.refusals import INVALID_PAYLOAD
 from engine.simulator.replies import decode, refuse

@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
-from engine.core.detector import BPS_ONE, SHARE_SCALE, Costs, Detector
-from engine.core.dutch_params import DutchParams
-from engine.core.feed_market import Touch
+from engine.core.dutch.detector import BPS_ONE, SHARE_SCALE, Costs, Detector
+from engine.core.dutch.params import DutchParams
+from engine.core.feed.market import Touch
 from engine.domain.ids import TokenId
 from engine.domain.market import EventGroup
 from engine.domain.units import PRICE_ONE, Price

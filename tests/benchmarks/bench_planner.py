@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from random import Random
 
-from engine.core.ladder import LegInput
-from engine.core.optimum import Optimum, best_size
-from engine.core.segments import SCALE, Objective
+from engine.core.planner.ladder import LegInput
+from engine.core.planner.optimum import Optimum, best_size
+from engine.core.planner.segments import SCALE, Objective
 from engine.domain.book import Level
 from engine.domain.fees import FeeCurve
 from engine.domain.market import Side

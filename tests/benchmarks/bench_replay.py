@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from engine.core.feed_inlet import Checked, FeedInput, Heard, Linked, Tracked
+from engine.core.feed.inlet import Checked, FeedInput, Heard, Linked, Tracked
 from engine.domain.units import Ms
 from engine.runtime.replay import Replay
 from engine.venue.wire import decode_books, decode_market

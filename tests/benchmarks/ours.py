@@ -12,9 +12,9 @@ from enum import Enum
 from random import Random
 
 from engine.clock import SystemClock
-from engine.core import feed_token
-from engine.core.feed import Feeds
-from engine.core.feed_tracked import TrackedToken
+from engine.core.feed import token as feed_token
+from engine.core.feed.feeds import Feeds
+from engine.core.feed.tracked import TrackedToken
 from engine.domain.book import LiveBook
 from engine.domain.effects import Count, Effect
 from engine.domain.frames import Frame

@@ -16,9 +16,9 @@ from pathlib import Path
 from config.desk_settings import desk_settings
 from config.settings import load
 from engine.clock import perf_us
-from engine.core.backtest import Backtest, BacktestTerms
-from engine.core.feed import Feeds
-from engine.core.feed_inlet import FeedInlet
+from engine.core.backtest.run import Backtest, BacktestTerms
+from engine.core.feed.feeds import Feeds
+from engine.core.feed.inlet import FeedInlet
 from engine.domain.backtest import BacktestResult
 from engine.domain.catalogue import Catalogue
 from engine.domain.ids import EventId

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import product
 
-from engine.core.inventory import shares
+from engine.core.exposure.inventory import shares
 from engine.core.state import Desk
 from engine.domain.events import Event, UserTold
 from engine.domain.ids import OrderId, TokenId

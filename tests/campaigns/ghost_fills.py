@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
 
-from engine.core.inventory import sellable, shares
+from engine.core.exposure.inventory import sellable, shares
 from engine.domain.commands import AskResume, OpenDutch, Press
 from engine.domain.ids import TokenId
 from engine.domain.market import Side

@@ -8,7 +8,7 @@ import json
 import random
 from collections import deque
 
-from engine.core.feed import Feeds
+from engine.core.feed.feeds import Feeds
 from engine.domain.book import Level, LiveBook, NotLive
 from engine.domain.effects import Effect, FetchBooks, RaiseAlert, Reconnect
 from engine.domain.failure import VenueFailure

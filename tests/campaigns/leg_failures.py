@@ -14,10 +14,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
 
-from engine.core.repair import price_remedies
-from engine.core.repair_case import case_of
-from engine.core.repair_plan import choose, way_of
-from engine.core.settling import result_of
+from engine.core.repair.repair_case import case_of
+from engine.core.repair.repair_plan import choose, way_of
+from engine.core.repair.ways import price_remedies
+from engine.core.tickets.settling import result_of
 from engine.domain.account import CancelReply, MakerMatch, VenueTrade
 from engine.domain.book import Level
 from engine.domain.commands import AskRepair, OpenDutch

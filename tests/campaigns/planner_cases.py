@@ -15,10 +15,10 @@ from random import Random
 from typing import Any
 
 from bot.cli.dutch_plan import as_plain
-from engine.core.case_reading import read_cases
-from engine.core.formula import is_steep
-from engine.core.ladder import LegInput
-from engine.core.plan_case import answer_case, formula_of_case, legs_of_case
+from engine.core.planner.case_reading import read_cases
+from engine.core.planner.formula import is_steep
+from engine.core.planner.ladder import LegInput
+from engine.core.planner.plan_case import answer_case, formula_of_case, legs_of_case
 from tests.support.case_oracle import MICRO, Sized, best_of, random_plain_case
 
 

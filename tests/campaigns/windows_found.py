@@ -13,11 +13,11 @@ import sys
 from collections import Counter
 from dataclasses import dataclass, field
 
-from engine.core.dutch_auto import COOLDOWN_MS
-from engine.core.dutch_flow import plan_now
-from engine.core.grants import covering
-from engine.core.risk import event_busy
+from engine.core.exposure.risk import event_busy
 from engine.core.state import Desk
+from engine.core.tickets.grants import covering
+from engine.core.trading.dutch_auto import COOLDOWN_MS
+from engine.core.trading.dutch_flow import plan_now
 from engine.domain.commands import AskResume, OpenAuto, Press, StopAuto
 from engine.domain.events import Event
 from engine.domain.market import EventGroup

@@ -9,7 +9,7 @@ from polymarket.models.clob.market_events import MarketBookPayload, MarketPriceC
 from polymarket.streams import MarketSpec
 
 from bot.cli.mock_ws import play, served
-from engine.core.feed_inlet import Heard
+from engine.core.feed.inlet import Heard
 from engine.simulator.recorded_stream import RecordedStream
 from tests.support.market_stream import NO, YES
 from tests.support.recordings import record, stream

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from engine.clock import ManualClock
-from engine.core.feed import Feeds
+from engine.core.feed.feeds import Feeds
 from engine.core.state import Desk
 from engine.domain.book import LiveBook, NotLive
 from engine.domain.events import TimerDue

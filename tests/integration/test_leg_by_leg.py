@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine.clock import SystemClock
-from engine.core.dutch_flow import plan_now
+from engine.core.trading.dutch_flow import plan_now
 from engine.domain.ids import TicketId
 from engine.domain.plan import Plan, Sequencing
 from engine.domain.ticket import Move, TicketState

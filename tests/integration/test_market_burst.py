@@ -8,7 +8,7 @@ import pytest
 
 from engine.clock import Clock, SystemClock, perf_us
 from engine.core import desk as core
-from engine.core.feed import Feeds
+from engine.core.feed.feeds import Feeds
 from engine.core.state import Desk
 from engine.domain.book import LiveBook
 from engine.domain.effects import Effect

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from engine.clock import SystemClock
-from engine.core.inventory import shares
-from engine.core.watch import status
+from engine.core.exposure.inventory import shares
+from engine.core.trading.watch import status
 from engine.domain.commands import OutcomeRef, PlaceOrder
 from engine.domain.events import Job, JobDue
 from engine.domain.market import Side

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.feed_inlet import BooksAnswered, BooksRefused, Checked, Heard, Linked, Tracked
+from engine.core.feed.inlet import BooksAnswered, BooksRefused, Checked, Heard, Linked, Tracked
 from engine.runtime.replay import books_digest
 from storage.recorder import Limits
 from tests.support import tree

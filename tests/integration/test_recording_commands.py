@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from bot.cli.main import cli
 from bot.cli.mock_ws import play, served
 from engine.clock import SystemClock
-from engine.core.feed_inlet import Checked
+from engine.core.feed.inlet import Checked
 from engine.simulator.recorded_stream import RecordedStream
 from engine.simulator.server import LocalExchange
 from storage.recording import Closed, Opened

@@ -9,7 +9,7 @@ from bot.card import Card, Look
 from bot.cards_result import broken_card
 from config.settings import Mode
 from engine.clock import ManualClock
-from engine.core.watch import status
+from engine.core.trading.watch import status
 from engine.domain.effects import ShowTicket
 from engine.domain.failure import PostClass
 from engine.domain.ids import EventId

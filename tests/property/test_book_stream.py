@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.core.feed import Feeds
+from engine.core.feed.feeds import Feeds
 from engine.domain.book import LiveBook
 from engine.domain.effects import Effect, FetchBooks, Reconnect
 from engine.domain.frames import BookSnapshot

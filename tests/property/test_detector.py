@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import pytest
 
-from engine.core.detector import Detector
-from engine.core.dutch import plan_dutch
-from engine.core.dutch_params import DutchParams
-from engine.core.feed_market import Touch
-from engine.core.sheet import Room
+from engine.core.dutch.detector import Detector
+from engine.core.dutch.event_plan import plan_dutch
+from engine.core.dutch.params import DutchParams
+from engine.core.dutch.sheet import Room
+from engine.core.feed.market import Touch
 from engine.domain.book import LiveBook
 from engine.domain.fees import FeeCurve
 from engine.domain.ids import TokenId

@@ -6,12 +6,12 @@ from hypothesis import HealthCheck, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from engine.core.account.differences import LAG_MS
 from engine.core.desk import step
-from engine.core.differences import LAG_MS
-from engine.core.inventory import sellable
-from engine.core.inventory import shares as shares_held
-from engine.core.repair_case import held_of
-from engine.core.risk import reserved, spent_today
+from engine.core.exposure.inventory import sellable
+from engine.core.exposure.inventory import shares as shares_held
+from engine.core.exposure.risk import reserved, spent_today
+from engine.core.repair.repair_case import held_of
 from engine.core.state import fills_of, live_orders, unfinished
 from engine.domain.commands import AskResume, Kill, OpenDutch, Press
 from engine.domain.effects import Audit, RaiseAlert, ReadAccount, Reply

@@ -6,13 +6,13 @@ from random import Random
 
 import pytest
 
-from engine.core.dutch import plan_kind
-from engine.core.eligibility import ineligible, kinds_of
-from engine.core.leg_risk import LegStake, SaleStake, mixed_risk, probe_risk, sale_risk
-from engine.core.legs import candidate_of, wants_of
+from engine.core.dutch.eligibility import ineligible, kinds_of
+from engine.core.dutch.event_plan import plan_kind
+from engine.core.dutch.leg_risk import LegStake, SaleStake, mixed_risk, probe_risk, sale_risk
+from engine.core.dutch.legs import candidate_of, wants_of
+from engine.core.dutch.sheet import Sheet, limits_of
+from engine.core.dutch.sizing import size_plan
 from engine.core.order_terms import lot_of
-from engine.core.sheet import Sheet, limits_of
-from engine.core.sizing import size_plan
 from engine.domain.book import LiveBook
 from engine.domain.fees import FREE, FeeCurve
 from engine.domain.ids import TokenId

@@ -7,8 +7,8 @@ from random import Random
 import pytest
 
 from bot.cli.dutch_plan import as_plain
-from engine.core.case_reading import read_cases
-from engine.core.plan_case import answer_case, curve_of
+from engine.core.planner.case_reading import read_cases
+from engine.core.planner.plan_case import answer_case, curve_of
 from tests.campaigns.planner_cases import run
 from tests.support.case_oracle import at_size, ladder, random_plain_case
 

@@ -6,11 +6,11 @@ from random import Random
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from engine.core.dutch import plan_dutch, tokens_of
-from engine.core.ladder import LegInput, tidy_levels
-from engine.core.optimum import NoTrade, Optimum, best_size
-from engine.core.search import Bound
-from engine.core.segments import SCALE
+from engine.core.dutch.event_plan import plan_dutch, tokens_of
+from engine.core.planner.ladder import LegInput, tidy_levels
+from engine.core.planner.optimum import NoTrade, Optimum, best_size
+from engine.core.planner.search import Bound
+from engine.core.planner.segments import SCALE
 from engine.domain.book import Level
 from engine.domain.fees import FREE, FeeCurve
 from engine.domain.market import Side

@@ -5,8 +5,8 @@ from random import Random
 
 import pytest
 
-from engine.core.optimum import Optimum, best_size
-from engine.core.segments import SCALE, Objective
+from engine.core.planner.optimum import Optimum, best_size
+from engine.core.planner.segments import SCALE, Objective
 from engine.domain.book import Level
 from engine.domain.fees import FeeCurve
 from engine.domain.market import Side

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from engine.core.dutch_flow import plan_now
-from engine.core.feed import Feeds
+from engine.core.feed.feeds import Feeds
 from engine.core.state import Desk
-from engine.core.watch import catalogue_read
+from engine.core.trading.dutch_flow import plan_now
+from engine.core.trading.watch import catalogue_read
 from engine.domain.book import LiveBook
 from engine.domain.events import CatalogueRead
 from engine.domain.ids import ConnectionId, TokenId

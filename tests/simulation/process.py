@@ -13,7 +13,7 @@ import engine.runtime.host_watch
 import engine.runtime.service
 import storage.files
 import storage.store
-from engine.core.feed import Feeds
+from engine.core.feed.feeds import Feeds
 from engine.core.state import Desk, DeskSettings
 from engine.domain.effects import Effect
 from engine.domain.events import Event, JobDue

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from engine.core.inventory import sellable
+from engine.core.exposure.inventory import sellable
 from engine.core.state import Desk, live_orders
 from engine.domain.book import LiveBook
 from engine.domain.commands import AskCancel, Command, OutcomeRef, PlaceOrder

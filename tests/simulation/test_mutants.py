@@ -11,12 +11,12 @@ from unittest import mock
 
 import pytest
 
-import engine.core.booking
-import engine.core.dutch_flow
-import engine.core.order_flow
-import engine.core.risk
+import engine.core.exposure.risk
+import engine.core.orders.booking
+import engine.core.trading.dutch_flow
+import engine.core.trading.order_flow
 import engine.venue.account_wire
-from engine.core.sheet import Room
+from engine.core.dutch.sheet import Room
 from engine.domain.failure import PostClass
 from engine.domain.order import Settlement
 from engine.domain.units import Usdc
@@ -60,13 +60,13 @@ def posts_again_when_nothing_is_answered() -> AbstractContextManager[Any]:
 
 
 def books_a_fill_twice() -> AbstractContextManager[Any]:
-    move = engine.core.booking._move_balance
+    move = engine.core.orders.booking._move_balance
 
     def twice(*args: Any) -> None:
         move(*args)
         move(*args)
 
-    return mock.patch.object(engine.core.booking, "_move_balance", twice)
+    return mock.patch.object(engine.core.orders.booking, "_move_balance", twice)
 
 
 def holds_what_failed_to_settle() -> AbstractContextManager[Any]:
@@ -78,7 +78,11 @@ def holds_what_failed_to_settle() -> AbstractContextManager[Any]:
 def sends_through_a_closed_gate() -> Iterator[None]:
     """In the core and at the last gate: either of them alone still holds."""
     with ExitStack() as stack:
-        for module in (engine.core.risk, engine.core.dutch_flow, engine.core.order_flow):
+        for module in (
+            engine.core.exposure.risk,
+            engine.core.trading.dutch_flow,
+            engine.core.trading.order_flow,
+        ):
             stack.enter_context(mock.patch.object(module, "closed", return_value=None))
         stack.enter_context(mock.patch.object(LastGate, "_closed", return_value=None))
         yield
@@ -89,7 +93,7 @@ def forgets_its_caps() -> Iterator[None]:
     """The core's caps alone: the last gate still holds each order to what one ticket may cost."""
     plenty = Room(ticket=Usdc(10**12), day=Usdc(10**12), wallet=Usdc(10**12))
     with ExitStack() as stack:
-        for module in (engine.core.risk, engine.core.dutch_flow):
+        for module in (engine.core.exposure.risk, engine.core.trading.dutch_flow):
             stack.enter_context(mock.patch.object(module, "room", return_value=plenty))
         yield
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from engine.core.desk import step
-from engine.core.dutch import DutchParams
-from engine.core.feed import Feeds
-from engine.core.feed_market import Touch
+from engine.core.dutch.event_plan import DutchParams
+from engine.core.feed.feeds import Feeds
+from engine.core.feed.market import Touch
 from engine.core.state import Caps, Desk, DeskSettings, OrderRules, TicketRules
 from engine.domain.account import AccountState, CancelReply, OpenOrder, UserOrder, VenueTrade
 from engine.domain.book import LiveBook, NotLive

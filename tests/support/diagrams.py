@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from engine.core import feed_table, venue_watch
+from engine.core.feed import table as feed_table
+from engine.core.halts import venue_watch
 from engine.domain.order import TRANSITIONS, OrderState
 from engine.domain.ticket import MOVES, TicketState
 from engine.domain.venue_state import VenueState
@@ -66,10 +67,10 @@ The ledger enforces every move again with a conditional update.""",
     ),
     Machine(
         title="Feed",
-        source="engine.core.feed_table.TRANSITIONS",
+        source="engine.core.feed.table.TRANSITIONS",
         text="""\
 How far one token's book can be trusted; only LIVE may be planned on. The pairs of
-`engine.core.feed_table.IMPOSSIBLE` cannot happen and are asserted; with this table they cover every pair.""",
+`engine.core.feed.table.IMPOSSIBLE` cannot happen and are asserted; with this table they cover every pair.""",
         table=feed_table.TRANSITIONS,
         start=(feed_table.FeedState.WAITING, feed_table.FeedState.DOWN),
         ends=(),
@@ -77,7 +78,7 @@ How far one token's book can be trusted; only LIVE may be planned on. The pairs 
     ),
     Machine(
         title="Venue",
-        source="engine.core.venue_watch.TRANSITIONS",
+        source="engine.core.halts.venue_watch.TRANSITIONS",
         text="""\
 What the venue takes, from its answers and the time they name. Plain orders leave in RUN only, post-only
 ones in POST_ONLY, too, cancels everywhere but in DOWN. An absent pair is a sign older than the state and

@@ -1,6 +1,6 @@
 """A feed core on a reference venue: what a test says to it, and what came out."""
 
-from engine.core.feed import Feeds
+from engine.core.feed.feeds import Feeds
 from engine.domain.book import LiveBook, NotLive
 from engine.domain.effects import Count, Effect, FetchBooks, RaiseAlert
 from engine.domain.frames import BookSnapshot, Frame

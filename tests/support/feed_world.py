@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from engine.core.feed import Feeds
+from engine.core.feed.feeds import Feeds
 from engine.domain.book import LiveBook
 from engine.domain.effects import Effect, FetchBooks, RaiseAlert, Reconnect
 from engine.domain.failure import VenueFailure

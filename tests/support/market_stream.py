@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.core.feed_tracked import TrackedToken
+from engine.core.feed.tracked import TrackedToken
 from engine.domain.frames import BookSnapshot
 from engine.domain.ids import ConditionId, TokenId
 from engine.domain.units import Ms, Price

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from engine.core.dutch import DutchParams, Room, plan_dutch, tokens_of
-from engine.core.ladder import LegInput
-from engine.core.segments import Objective
+from engine.core.dutch.event_plan import DutchParams, Room, plan_dutch, tokens_of
+from engine.core.planner.ladder import LegInput
+from engine.core.planner.segments import Objective
 from engine.domain.book import Level, LiveBook
 from engine.domain.fees import FeeCurve
 from engine.domain.ids import ConditionId, EventId, TokenId

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from random import Random
 
-from engine.core.ladder import LegInput
-from engine.core.segments import Objective
+from engine.core.planner.ladder import LegInput
+from engine.core.planner.segments import Objective
 from engine.domain.book import Level
 from engine.domain.fees import FeeCurve
 from engine.domain.market import Side

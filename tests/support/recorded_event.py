@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.clock import ManualClock
-from engine.core.feed_inlet import Checked, FeedInput, Heard, Linked, Tracked
+from engine.core.feed.inlet import Checked, FeedInput, Heard, Linked, Tracked
 from engine.domain.market import EventGroup, canonical_rules
 from engine.domain.review import COMMAND_LINE, Review
 from engine.domain.units import Ms

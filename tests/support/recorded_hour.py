@@ -17,9 +17,9 @@ from typing import Any, cast
 import msgspec
 
 from engine.clock import ManualClock, perf_us
-from engine.core.feed import Feeds
-from engine.core.feed_inlet import FeedInlet
-from engine.core.feed_tracked import TrackedToken
+from engine.core.feed.feeds import Feeds
+from engine.core.feed.inlet import FeedInlet
+from engine.core.feed.tracked import TrackedToken
 from engine.domain.book import LiveBook
 from engine.domain.failure import VenueFailure
 from engine.domain.ids import ConditionId, ConnectionId, TokenId

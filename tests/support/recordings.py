@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.core.feed_inlet import (
+from engine.core.feed.inlet import (
     BooksAnswered,
     BooksRefused,
     Checked,

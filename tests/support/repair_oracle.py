@@ -1,6 +1,6 @@
 """The cheapest repair by trying every number of sets, lot by lot: slow, simple, and written on its own.
 
-Shares no code with `engine.core.repair` beyond the values that go in. Prices are 1e-4, lots 0.01 share, money
+Shares no code with `core.repair.ways` beyond the values that go in. Prices are 1e-4, lots 0.01 share, money
 micro-dollars; a fee is rounded up per level to 10 micro-dollars.
 """
 
@@ -10,8 +10,8 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from engine.core.repair import RepairCase, RepairLeg
-from engine.core.repair_walk import Costs
+from engine.core.repair.repair_walk import Costs
+from engine.core.repair.ways import RepairCase, RepairLeg
 from engine.domain.book import Level
 from engine.domain.fees import FeeCurve
 from engine.domain.ids import ConditionId, TokenId

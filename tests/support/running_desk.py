@@ -25,9 +25,9 @@ from bot.payload import Sealer
 from config.desk_settings import desk_settings, operators_of
 from config.settings import Settings, parse
 from engine.clock import SystemClock
-from engine.core.dutch_flow import plan_now
-from engine.core.feed import Feeds, FeedStatus
+from engine.core.feed.feeds import Feeds, FeedStatus
 from engine.core.state import Desk
+from engine.core.trading.dutch_flow import plan_now
 from engine.domain.events import Job, JobDue
 from engine.domain.ids import TicketId
 from engine.domain.plan import Plan

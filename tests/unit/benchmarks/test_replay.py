@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from engine.core.feed_inlet import Checked, Heard, Linked, Tracked
+from engine.core.feed.inlet import Checked, Heard, Linked, Tracked
 from tests.benchmarks.bench_replay import inputs_of, race_recording, record_stream
 from tests.benchmarks.stream import BUSY, make_stream
 from tests.support import recordings

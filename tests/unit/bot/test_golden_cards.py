@@ -18,7 +18,7 @@ from bot.cards_status import kill_card
 from bot.commands import Usage, find
 from bot.operations import NoAnswer
 from config.settings import Mode
-from engine.core.allowances import judged
+from engine.core.chain.allowances import judged
 from engine.domain.chain import CONTRACTS, UNLIMITED, Allowance, approval_bound
 from engine.domain.chain_act import ActKind, ActStage
 from engine.domain.ids import TicketId

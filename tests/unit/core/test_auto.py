@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.core.dutch_auto import COOLDOWN_MS, GIVEN_UP_MS
+from engine.core.trading.dutch_auto import COOLDOWN_MS, GIVEN_UP_MS
 from engine.domain.account import CancelReply
 from engine.domain.commands import Kill, OpenAuto, OpenDutch, Press, ShowStatus, StopAuto
 from engine.domain.effects import (

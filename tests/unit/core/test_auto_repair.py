@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.core.differences import LAG_MS
+from engine.core.account.differences import LAG_MS
 from engine.domain.chain import ActOutcome, ActState
 from engine.domain.chain_events import ActEnded
 from engine.domain.commands import AskMerge

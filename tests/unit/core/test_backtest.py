@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from engine.core.backtest import Backtest, BacktestTerms
-from engine.core.feed import Feeds
-from engine.core.feed_inlet import FeedInlet, Linked
-from engine.core.set_split import set_split
+from engine.core.backtest.run import Backtest, BacktestTerms
+from engine.core.dutch.set_split import set_split
+from engine.core.feed.feeds import Feeds
+from engine.core.feed.inlet import FeedInlet, Linked
 from engine.domain.backtest import BacktestResult
 from engine.domain.market import EventGroup, rules_hash
 from engine.domain.plan import PlanKind

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from engine.core.book import Book, BookFault
+from engine.core.feed.book import Book, BookFault
 from engine.domain.book import Level
 from engine.domain.frames import WireLevel
 from engine.domain.market import Side

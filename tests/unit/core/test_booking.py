@@ -5,9 +5,9 @@ from itertools import permutations
 
 import pytest
 
-from engine.core.inventory import confirmed, sellable
-from engine.core.inventory import shares as shares_held
-from engine.core.risk import reserved, spent_today
+from engine.core.exposure.inventory import confirmed, sellable
+from engine.core.exposure.inventory import shares as shares_held
+from engine.core.exposure.risk import reserved, spent_today
 from engine.domain.account import MakerMatch
 from engine.domain.effects import Count, LookUpOrder, RaiseAlert, SaveFreeze, SaveProgress, SendBatch
 from engine.domain.market import Side

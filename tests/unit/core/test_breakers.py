@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from engine.core.breakers import BREAKERS, trip
-from engine.core.risk import closed
+from engine.core.exposure.risk import closed
+from engine.core.halts.breakers import BREAKERS, trip
 from engine.core.state import Flight
 from engine.domain.commands import AskResume
 from engine.domain.effects import Audit, Count, RaiseAlert, Reply, SaveHalt, SendBatch

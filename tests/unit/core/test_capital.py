@@ -5,9 +5,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from engine.core.act_proof import take_up
-from engine.core.capital import days_until, locked_capital, locked_lines
-from engine.core.watch import status
+from engine.core.account.act_proof import take_up
+from engine.core.exposure.capital import days_until, locked_capital, locked_lines
+from engine.core.trading.watch import status
 from engine.domain.chain_act import ActStage
 from engine.domain.events import PastFills
 from engine.domain.units import Ms, Size, Usdc

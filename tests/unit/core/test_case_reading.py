@@ -5,7 +5,7 @@ from copy import deepcopy
 
 import pytest
 
-from engine.core.case_reading import CASE_KEYS, LEG_KEYS, PARAM_KEYS, CaseError, read_cases
+from engine.core.planner.case_reading import CASE_KEYS, LEG_KEYS, PARAM_KEYS, CaseError, read_cases
 from engine.domain.market import Side
 from tests.support.plain_case import worked
 

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from engine.clock import ManualClock
-from engine.core.catalogue_retry import FIRST_CEILING_MS, LAST_CEILING_MS, RETRY_TIMER, pause_ms
+from engine.core.rules.catalogue_retry import FIRST_CEILING_MS, LAST_CEILING_MS, RETRY_TIMER, pause_ms
 from engine.domain.effects import ReadCatalogue, SetTimer
 from engine.domain.events import CatalogueFailed, CatalogueRead, TimerDue
 from engine.domain.units import Ms

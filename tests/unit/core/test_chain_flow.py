@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from engine.core.act_proof import ACT_TIMER, HORIZON_MS
-from engine.core.chain_flow import merge_due
-from engine.core.conversion_advice import conversion_advice
-from engine.core.differences import LAG_MS
-from engine.core.inventory import sellable
-from engine.core.inventory import shares as held_shares
+from engine.core.account.act_proof import ACT_TIMER, HORIZON_MS
+from engine.core.account.differences import LAG_MS
+from engine.core.chain.chain_flow import merge_due
+from engine.core.chain.conversion_advice import conversion_advice
+from engine.core.exposure.inventory import sellable
+from engine.core.exposure.inventory import shares as held_shares
 from engine.core.state import enter_fill
 from engine.domain.chain import ActOutcome, ActState
 from engine.domain.chain_act import ActKind, ActStage

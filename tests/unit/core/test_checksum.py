@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from engine.core.book import Book
-from engine.core.checksum import HashTerms, Tape, checksum, find_last_trade, hashed_head
+from engine.core.feed.book import Book
+from engine.core.feed.checksum import HashTerms, Tape, checksum, find_last_trade, hashed_head
 from engine.domain.frames import BookTerms, WireLevel
 from engine.domain.ids import ConditionId, TokenId
 from engine.domain.units import Price

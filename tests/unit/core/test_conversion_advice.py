@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from engine.core.conversion_advice import ADVICE_MAX, conversion_advice
+from engine.core.chain.conversion_advice import ADVICE_MAX, conversion_advice
 from engine.core.state import enter_fill
-from engine.core.watch import status
+from engine.core.trading.watch import status
 from engine.domain.fees import FREE
 from engine.domain.market import Side
 from engine.domain.order import Settlement

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from engine.core.conversions import ConversionCosts, Merge, Split, should_merge, should_split
+from engine.core.dutch.conversions import ConversionCosts, Merge, Split, should_merge, should_split
 from engine.domain.book import Level
 from engine.domain.fees import FREE, FeeCurve, taker_fee
 from engine.domain.units import LOT, Price, Rounding, Size, Usdc, notional

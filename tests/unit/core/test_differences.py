@@ -2,9 +2,9 @@
 
 import pytest
 
-from engine.core.differences import LAG_MS
-from engine.core.inventory import shares as shares_held
-from engine.core.risk import at_risk, reserved
+from engine.core.account.differences import LAG_MS
+from engine.core.exposure.inventory import shares as shares_held
+from engine.core.exposure.risk import at_risk, reserved
 from engine.domain.account import CancelReply
 from engine.domain.commands import AskReconcile
 from engine.domain.effects import Audit, RaiseAlert, ReadAccount, Reply

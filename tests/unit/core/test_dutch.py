@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from engine.core.draft import draft_at
-from engine.core.dutch import tokens_of
-from engine.core.legs import candidates_of
+from engine.core.dutch.draft import draft_at
+from engine.core.dutch.event_plan import tokens_of
+from engine.core.dutch.legs import candidates_of
 from engine.domain.fees import FREE, taker_fee
 from engine.domain.market import rules_hash, terms_hash
 from engine.domain.plan import PlanKind

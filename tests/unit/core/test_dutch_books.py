@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine.core.dutch import tokens_of
+from engine.core.dutch.event_plan import tokens_of
 from engine.domain.book import Level
 from engine.domain.refusal import RefusalKind
 from engine.domain.units import Ms, parse_price, parse_size

@@ -4,7 +4,7 @@ from dataclasses import astuple, fields, replace
 
 import pytest
 
-from engine.core.dutch import scan_row, tokens_of
+from engine.core.dutch.event_plan import scan_row, tokens_of
 from engine.domain.book import NotLive
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.units import (

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine.core.dutch import replan_within, tokens_of
+from engine.core.dutch.event_plan import replan_within, tokens_of
 from engine.domain.book import Level
 from engine.domain.fees import FREE
 from engine.domain.refusal import Refusal, RefusalKind

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine.core.eligibility import GUARDS, ineligible, kind_of
+from engine.core.dutch.eligibility import GUARDS, ineligible, kind_of
 from engine.domain.market import rules_hash
 from engine.domain.plan import PlanKind
 from engine.domain.refusal import RefusalKind

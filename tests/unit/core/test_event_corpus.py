@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.core.exclusive import not_exclusive
+from engine.core.dutch.exclusive import not_exclusive
 from engine.domain.refusal import Refusal, RefusalKind
 from tests.support.event_corpus import NO_SETS, TRUE_SETS
 from tests.support.planner import group, market

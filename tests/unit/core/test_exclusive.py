@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.core.exclusive import not_exclusive
+from engine.core.dutch.exclusive import not_exclusive
 from engine.domain.refusal import RefusalKind
 from tests.support.planner import group, market
 

@@ -3,7 +3,7 @@
 from fractions import Fraction
 from random import Random
 
-from engine.core.fee_sum import BITS, SIZES_MAX, Step, fee_steps, least_rounding
+from engine.core.planner.fee_sum import BITS, SIZES_MAX, Step, fee_steps, least_rounding
 from engine.domain.units import Rounding
 
 SEED = 20_261_122

@@ -1,7 +1,7 @@
 import pytest
 
-from engine.core.feed_incidents import MARKETS_ALONE_MAX, Incidents
-from engine.core.feed_table import Fault, Reason
+from engine.core.feed.incidents import MARKETS_ALONE_MAX, Incidents
+from engine.core.feed.table import Fault, Reason
 from engine.domain.ids import ConditionId
 from engine.domain.units import Ms
 from engine.domain.views import Alert, Severity

@@ -1,6 +1,6 @@
 import pytest
 
-from engine.core.feed import SILENCE_MS, SNAPSHOT_PATIENCE_MS, Feeds
+from engine.core.feed.feeds import SILENCE_MS, SNAPSHOT_PATIENCE_MS, Feeds
 from engine.domain.book import LiveBook, NotLive
 from engine.domain.views import Severity
 from tests.support.feed_bench import LINE, FeedBench

@@ -3,9 +3,9 @@
 import pytest
 from msgspec import structs
 
-from engine.core.feed import SILENCE_MS
-from engine.core.feed_probe import AGAIN_MS, AGAIN_QUIET_MS, OVERDUE_MS, PROBE_EVERY_MS, PROBE_MARKETS
-from engine.core.feed_pulse import Pulse
+from engine.core.feed.feeds import SILENCE_MS
+from engine.core.feed.probe import AGAIN_MS, AGAIN_QUIET_MS, OVERDUE_MS, PROBE_EVERY_MS, PROBE_MARKETS
+from engine.core.feed.pulse import Pulse
 from engine.domain.book import LiveBook, NotLive
 from engine.domain.effects import FetchBooks, Reconnect
 from engine.domain.ids import ConnectionId, TokenId

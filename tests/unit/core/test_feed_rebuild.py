@@ -1,5 +1,5 @@
-from engine.core.book import Book
-from engine.core.feed_rebuild import Held, Stamp, rebuild, stamp_of
+from engine.core.feed.book import Book
+from engine.core.feed.rebuild import Held, Stamp, rebuild, stamp_of
 from engine.domain.frames import LevelChange
 from engine.domain.ids import TokenId
 from engine.domain.market import Side

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from msgspec import structs
 
-from engine.core.feed_token import HELD_MAX
+from engine.core.feed.token import HELD_MAX
 from engine.domain.book import NotLive
 from engine.domain.ids import ConditionId, TokenId
 from engine.domain.views import Severity

@@ -3,7 +3,7 @@ import json
 import pytest
 from msgspec.structs import replace
 
-from engine.core.feed_token import CHECK_EVERY
+from engine.core.feed.token import CHECK_EVERY
 from engine.domain.book import LiveBook, NotLive
 from engine.domain.frames import BookSnapshot, Ignored, Malformed
 from engine.domain.ids import TokenId

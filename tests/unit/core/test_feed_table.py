@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from engine.core.feed_table import (
+from engine.core.feed.table import (
     IMPOSSIBLE,
     NOT_LIVE,
     REASONS,

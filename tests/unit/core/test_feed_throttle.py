@@ -1,6 +1,6 @@
 import pytest
 
-from engine.core.feed_throttle import ANSWER_MS_MAX, BURST, REFILL_MS, FetchThrottle
+from engine.core.feed.throttle import ANSWER_MS_MAX, BURST, REFILL_MS, FetchThrottle
 from engine.domain.units import Ms
 
 START = Ms(1_790_000_000_000)

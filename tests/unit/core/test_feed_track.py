@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine.core.feed import Feeds, FeedStatus
+from engine.core.feed.feeds import Feeds, FeedStatus
 from engine.domain.book import NotLive
 from engine.domain.ids import TokenId
 from engine.domain.units import Ms, Price

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from engine.core.inventory import confirmed
-from engine.core.inventory import shares as shares_held
+from engine.core.exposure.inventory import confirmed
+from engine.core.exposure.inventory import shares as shares_held
 from engine.domain.account import MakerMatch, VenueTrade
 from engine.domain.fees import taker_fee
 from engine.domain.ids import TokenId, TradeId

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine.core.feed import Feeds
+from engine.core.feed.feeds import Feeds
 from engine.domain.book import LiveBook, NotLive
 from engine.domain.effects import FetchBooks
 from engine.domain.frames import BookSnapshot, Malformed

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.core.risk import reserved
+from engine.core.exposure.risk import reserved
 from engine.domain.account import CancelReply
 from engine.domain.commands import OpenDutch
 from engine.domain.effects import RaiseAlert, Reply, SaveTicket, SendBatch, ShowTicket

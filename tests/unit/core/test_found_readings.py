@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from engine.core.breakers import trip
-from engine.core.inventory import shares as shares_held
-from engine.core.risk import reserved
+from engine.core.exposure.inventory import shares as shares_held
+from engine.core.exposure.risk import reserved
+from engine.core.halts.breakers import trip
 from engine.core.state import Flight
 from engine.domain.account import CancelReply
 from engine.domain.commands import AskCancel, AskResume, Kill, OutcomeRef, PlaceOrder

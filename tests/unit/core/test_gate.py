@@ -2,8 +2,8 @@
 
 import pytest
 
-from engine.core import gate_watch
 from engine.core.gate import Held, Standing
+from engine.core.halts import gate_watch
 from engine.domain.commands import Kill, ShowStatus
 from engine.domain.effects import Audit, ReadAccount, Reply
 from engine.domain.events import AccountReadFailed, CancelAnswered, UserLink

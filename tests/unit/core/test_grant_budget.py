@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.core.grants import left
+from engine.core.tickets.grants import left
 from engine.domain.effects import SendBatch
 from engine.domain.events import BatchRefused
 from engine.domain.failure import PostClass

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.core.heartbeat import PERIOD_MS
+from engine.core.account.heartbeat import PERIOD_MS
 from engine.domain.account import CancelReply
 from engine.domain.commands import Kill
 from engine.domain.effects import ReadAccount, SendHeartbeat

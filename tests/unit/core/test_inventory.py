@@ -2,9 +2,9 @@
 
 import pytest
 
-from engine.core.inventory import confirmed, holdings, sellable
-from engine.core.inventory import shares as shares_held
-from engine.core.risk import spent_today
+from engine.core.exposure.inventory import confirmed, holdings, sellable
+from engine.core.exposure.inventory import shares as shares_held
+from engine.core.exposure.risk import spent_today
 from engine.core.state import enter_fill
 from engine.domain.events import PastFills, Restored
 from engine.domain.market import Side

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from engine.core.risk import review, room, success_pct
-from engine.core.settling import result_of
+from engine.core.exposure.risk import review, room, success_pct
 from engine.core.state import Desk
+from engine.core.tickets.settling import result_of
 from engine.domain.commands import OpenDutch
 from engine.domain.effects import Reply, SendBatch
 from engine.domain.failure import PostClass

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from engine.core.best_kind import best_of, unsendable
-from engine.core.dutch import plan_kind
-from engine.core.eligibility import ineligible, kinds_of
+from engine.core.dutch.best_kind import best_of, unsendable
+from engine.core.dutch.eligibility import ineligible, kinds_of
+from engine.core.dutch.event_plan import plan_kind
 from engine.domain.book import LiveBook
 from engine.domain.fees import FREE
 from engine.domain.ids import TokenId

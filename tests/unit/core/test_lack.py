@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine.core.lack import Lack
+from engine.core.exposure.lack import Lack
 from engine.domain.effects import RaiseAlert, ResendOrders
 from engine.domain.failure import PostClass
 from engine.domain.market import Side

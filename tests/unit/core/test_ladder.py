@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from engine.core.ladder import fee_fraction, fill_at, lots_to_reach, rungs, tidy_levels
+from engine.core.planner.ladder import fee_fraction, fill_at, lots_to_reach, rungs, tidy_levels
 from engine.domain.book import Level
 from engine.domain.fees import FREE, FeeCurve, taker_fee
 from engine.domain.market import Side

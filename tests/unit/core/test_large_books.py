@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from engine.core.dutch_flow import plan_now
-from engine.core.feed import Feeds
+from engine.core.feed.feeds import Feeds
 from engine.core.state import Desk
-from engine.core.watch import catalogue_read
+from engine.core.trading.dutch_flow import plan_now
+from engine.core.trading.watch import catalogue_read
 from engine.domain.events import CatalogueRead
 from engine.domain.plan import Plan
 from engine.domain.units import Ms, Price

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from engine.core.leg_risk import (
+from engine.core.dutch.leg_risk import (
     LegStake,
     RestTerms,
     basket_risk,

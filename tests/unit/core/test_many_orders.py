@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from engine.core.exposure.risk import reserved, spent_today
 from engine.core.known_orders import KnownOrders
 from engine.core.read_back import read_account
-from engine.core.risk import reserved, spent_today
 from engine.core.state import live_orders, unfinished
 from engine.domain.effects import CancelOrders
 from engine.domain.ids import OrderId

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine.core.dutch import plan_kind
+from engine.core.dutch.event_plan import plan_kind
 from engine.domain.fees import FREE
 from engine.domain.plan import Plan, PlanKind
 from engine.domain.refusal import Refusal, RefusalKind

@@ -4,9 +4,9 @@ from fractions import Fraction
 
 import pytest
 
-from engine.core.optimum import NoTrade, Optimum, Reason, best_size
-from engine.core.search import Bound
-from engine.core.segments import SCALE
+from engine.core.planner.optimum import NoTrade, Optimum, Reason, best_size
+from engine.core.planner.search import Bound
+from engine.core.planner.segments import SCALE
 from engine.domain.book import Level
 from engine.domain.fees import FREE, FeeCurve
 from engine.domain.market import Side

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine.core.inventory import sellable
+from engine.core.exposure.inventory import sellable
 from engine.domain.account import CancelReply
 from engine.domain.commands import AskCancel, Kill, OpenDutch, OutcomeRef, PlaceOrder
 from engine.domain.effects import (

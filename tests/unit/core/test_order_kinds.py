@@ -2,8 +2,8 @@
 
 import pytest
 
-from engine.core.proof import unknown_since
-from engine.core.risk import reserved
+from engine.core.exposure.risk import reserved
+from engine.core.orders.proof import unknown_since
 from engine.domain.account import CancelReply
 from engine.domain.effects import LookUpOrder, RaiseAlert, ResendOrders
 from engine.domain.failure import Placed, PostClass, RejectKind

@@ -5,8 +5,8 @@ from copy import deepcopy
 import pytest
 
 from bot.cli.dutch_plan import as_plain
-from engine.core.case_reading import read_cases
-from engine.core.plan_case import answer_case, curve_of
+from engine.core.planner.case_reading import read_cases
+from engine.core.planner.plan_case import answer_case, curve_of
 from tests.support.plain_case import plain_case, plain_leg, worked
 
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from engine.core.risk import reserved
-from engine.core.settling import result_of
+from engine.core.exposure.risk import reserved
 from engine.core.state import RepairRules
+from engine.core.tickets.settling import result_of
 from engine.domain.account import CancelReply
 from engine.domain.book import NotLive
 from engine.domain.commands import AskCancel, Kill, OpenDutch, OutcomeRef, PlaceOrder

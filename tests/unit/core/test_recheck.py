@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.core.recheck import PATIENCE_MS
+from engine.core.trading.recheck import PATIENCE_MS
 from engine.domain.effects import Count, FetchBooks, Reply, SendBatch, SetTimer
 from engine.domain.events import BooksRead, BooksReadFailed, BooksTouched
 from engine.domain.refusal import RefusalKind

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine.core.differences import LAG_MS
+from engine.core.account.differences import LAG_MS
 from engine.domain.commands import OpenDutch
 from engine.domain.effects import Audit, Count, LookUpOrder, RaiseAlert, ReadAccount, Reply, SaveProgress
 from engine.domain.events import AccountReadFailed, Job, JobDue, LookUpFailed, OrderLookedUp, Restored
@@ -262,7 +262,7 @@ def test_restart_with_the_answer_lost_finds_the_fill_and_finishes_the_ticket(run
 
 
 def test_restart_holds_back_the_room_of_what_is_unproven(run):
-    from engine.core.risk import room
+    from engine.core.exposure.risk import room
 
     run.restart((order(),), (ticket(),))
     run.read(balance=WALLET)

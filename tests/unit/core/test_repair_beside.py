@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from engine.core.repair_plan import plan_repair
-from engine.core.risk import review
+from engine.core.exposure.risk import review
+from engine.core.repair.repair_plan import plan_repair
 from engine.core.state import Flight
 from engine.domain.plan import Plan
 from engine.domain.refusal import Refusal

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.core.rate_governor import Purpose
-from engine.core.repair_plan import choose
+from engine.core.repair.repair_plan import choose
 from engine.domain.account import CancelReply
 from engine.domain.commands import AskRepair, AskResume, OpenDutch
 from engine.domain.effects import RaiseAlert, Reply, SaveFreeze, SendBatch, SetTimer, ShowTicket

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from engine.core.repair_plan import choose, plan_repair
+from engine.core.repair.repair_plan import choose, plan_repair
 from engine.core.state import enter_fill
 from engine.domain.account import CancelReply
 from engine.domain.effects import SaveFreeze, SendBatch

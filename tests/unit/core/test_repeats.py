@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from engine.core.orders.repeats import CANCEL_TIMER, FIRST_READ_MS, PAGE_ORDERS
+from engine.core.orders.resend import may_resend, pause_ms
 from engine.core.rate_governor import CANCEL_IDS_MAX
-from engine.core.repeats import CANCEL_TIMER, FIRST_READ_MS, PAGE_ORDERS
-from engine.core.resend import may_resend, pause_ms
 from engine.core.state import OrderRules
 from engine.domain.account import CancelReply
 from engine.domain.commands import Kill

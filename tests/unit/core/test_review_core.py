@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bot.operations import freshness
-from engine.core.risk import reserved
+from engine.core.exposure.risk import reserved
 from engine.domain.account import CancelReply
 from engine.domain.commands import AskResume, Kill, OpenDutch
 from engine.domain.effects import (

@@ -2,8 +2,8 @@
 
 import pytest
 
+from engine.core.exposure.risk import closed, reserved, review, room, spent_today
 from engine.core.order_terms import BATCH_LEGS_MAX
-from engine.core.risk import closed, reserved, review, room, spent_today
 from engine.core.state import enter_fill
 from engine.domain.failure import PostClass
 from engine.domain.fees import outlay_bound

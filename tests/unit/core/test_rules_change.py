@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine.core.rules_change import (
+from engine.core.rules.rules_change import (
     CHILD_FIELDS,
     EVENT_FIELDS,
     JOINED,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from engine.core.state import Desk
-from engine.core.watch import announced
+from engine.core.trading.watch import announced
 from engine.domain.commands import AskResume, OpenDutch, ScanDutch, ShowStatus
 from engine.domain.effects import (
     Audit,

@@ -6,8 +6,8 @@ import pytest
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from engine.core.feed_table import Fault, Reason
-from engine.core.snapshot_check import checked_snapshot
+from engine.core.feed.snapshot_check import checked_snapshot
+from engine.core.feed.table import Fault, Reason
 from engine.domain.frames import BookSnapshot
 from engine.domain.history import KeptSnapshot
 from engine.domain.units import PRICES, Ms

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.core.ticket import mint_grant
+from engine.core.tickets.ticket import mint_grant
 from engine.domain.commands import OpenDutch, Press
 from engine.domain.effects import Audit, Count, Reply, SaveTicket, SendBatch, SetTimer, ShowTicket
 from engine.domain.events import CardShown

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.core.risk import reserved
+from engine.core.exposure.risk import reserved
 from engine.domain.account import UserOrderStatus
 from engine.domain.effects import Count, RaiseAlert, SaveProgress
 from engine.domain.order import OrderState

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.core.desk import TIMERS
-from engine.core.venue_watch import LASTS_MS, TRANSITIONS, takes_cancels, takes_order
+from engine.core.halts.venue_watch import LASTS_MS, TRANSITIONS, takes_cancels, takes_order
 from engine.domain.account import CancelReply
 from engine.domain.commands import Kill
 from engine.domain.effects import Audit, CancelEverything, CancelOrders, ReadAccount, ResendOrders, SendBatch

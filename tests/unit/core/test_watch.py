@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from engine.core.runner import TELL_EVERY_MS
-from engine.core.watch import status
+from engine.core.trading.runner import TELL_EVERY_MS
+from engine.core.trading.watch import status
 from engine.domain.book import NotLive
 from engine.domain.commands import ScanDutch, ShowStatus
 from engine.domain.effects import Count, RaiseAlert, ReadCatalogue, Reply, SendBatch, Subscribe

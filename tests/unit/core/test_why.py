@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from engine.core.dutch_flow import plan_now
-from engine.core.eligibility import GUARDS
+from engine.core.dutch.eligibility import GUARDS
+from engine.core.trading.dutch_flow import plan_now
 from engine.domain.book import NotLive
 from engine.domain.commands import AskWhy, OpenDutch
 from engine.domain.effects import Count

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from engine.clock import ManualClock
-from engine.core.feed import Feeds
-from engine.core.feed_inlet import (
+from engine.core.feed.feeds import Feeds
+from engine.core.feed.inlet import (
     BooksAnswered,
     BooksRefused,
     Checked,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.clock import ManualClock
-from engine.core.feed_inlet import Checked, FeedInput, Heard, Linked
+from engine.core.feed.inlet import Checked, FeedInput, Heard, Linked
 from engine.domain.book import LiveBook
 from engine.domain.units import Ms
 from engine.runtime.replay import Pace, Replay, books_digest

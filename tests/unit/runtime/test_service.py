@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from engine.clock import ManualClock
-from engine.core.feed_pulse import Pulse
+from engine.core.feed.pulse import Pulse
 from engine.core.state import Desk
 from engine.domain.commands import Kill, OpenDutch, Press, ShowStatus
 from engine.domain.events import BooksTouched, Job, JobDue, PostAnswered

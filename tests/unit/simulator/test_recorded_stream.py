@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import pytest
 
-from engine.core.feed import Feeds
-from engine.core.feed_tracked import TrackedToken
+from engine.core.feed.feeds import Feeds
+from engine.core.feed.tracked import TrackedToken
 from engine.domain.book import LiveBook
 from engine.domain.ids import ConnectionId, TokenId
 from engine.domain.units import Ms

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from engine.core.feed_inlet import BooksAnswered, Checked, FeedInput, Heard, Linked, Tracked
+from engine.core.feed.inlet import BooksAnswered, Checked, FeedInput, Heard, Linked, Tracked
 from engine.domain.ids import TokenId
 from engine.domain.units import Ms
 from storage import recording

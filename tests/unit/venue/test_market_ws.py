@@ -7,7 +7,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from engine.clock import SystemClock
-from engine.core.feed import Feeds
+from engine.core.feed.feeds import Feeds
 from engine.domain.book import LiveBook
 from engine.domain.frames import BookDelta, Frame, Ignored, Malformed
 from engine.domain.ids import TokenId

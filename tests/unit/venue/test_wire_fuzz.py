@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from engine.core.feed import Feeds
+from engine.core.feed.feeds import Feeds
 from engine.domain.book import LiveBook
 from engine.domain.failure import VenueFailure
 from engine.domain.frames import Frame, Malformed

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from bot.cli.chart_file import ChartFileError
 from bot.cli.dutch_run_replay import BacktestError, _Reading
 from bot.cli.main import cli, main
-from engine.core.backtest import Backtest, BacktestTerms
+from engine.core.backtest.run import Backtest, BacktestTerms
 from engine.domain.market import EventGroup, canonical_json, text_hash
 from engine.domain.units import Ms
 from storage.recorder import RecordingError

@@ -1,0 +1,1 @@
+"""The desk's planner over recordings, with pessimistic fills."""

@@ -1,0 +1,1 @@
+"""What an event allows: kinds of plans, guards on its words and books, legs, risks, the window detector."""

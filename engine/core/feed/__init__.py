@@ -1,0 +1,1 @@
+"""Market frames in, proven books out: tokens, checksums, probes, resyncs, connections."""

@@ -1,0 +1,1 @@
+"""What operators ask and what runs by itself: orders, Dutch tickets, grants, scans, repairs, reviews."""
