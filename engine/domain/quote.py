@@ -1,6 +1,6 @@
 """Quotes: what the spread quoter wants to rest, what rests, and what it asks to be done about the difference.
 
-Prices of a quote are told twice: `yes` is the price on the YES book, where both sides are compared; `price` is
+A quote has two prices: `yes` is the price on the YES book, where both sides are compared; `price` is
 the limit of the order as it is sent, which on the NO token is the complement. Values only.
 """
 
