@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from engine.core.spread.fair_value import agree, fair_value, without_own
-from engine.core.spread.market_view import MarketView, Room, mirrored
+from engine.core.spread.market_view import MarketView, Room
 from engine.core.spread.micro import MICRO_ONE, to_micro
 from engine.core.spread.reward_band import band_edge
 from engine.core.spread.stance import Stance, stance_of
@@ -28,7 +28,7 @@ from engine.domain.quote import (
     Target,
 )
 from engine.domain.units import LOT, PRICE_ONE, SIZE_ONE, Ms, Price, Size, Usdc, complement, is_on_grid
-from tests.support.quote_pricing import AMPLE, KNOBS, MARKET, swapped
+from tests.support.quote_pricing import AMPLE, KNOBS, MARKET, mirrored, swapped
 
 unhurried = settings(deadline=None, max_examples=150)
 """How long an example takes says nothing here: other work shares the machine."""
@@ -187,6 +187,7 @@ def test_quotes_pay_for_their_risk_whatever_rewards_promise(case):
     stance = stance_of(market, knobs, view)
     assume(isinstance(stance, Stance))
 
+    assert isinstance(stance, Stance)
     assert stance.delta >= stance.least
     for one in found_targets(targets(*case)):
         price = to_micro(one.yes)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from engine.core.spread.fair_value import fair_value
 from engine.core.spread.market_view import MarketView, Room
+from engine.core.spread.micro import MICRO_ONE
 from engine.core.spread.targets import targets
 from engine.core.spread.toxicity import UNMEASURED
 from engine.domain.book import Level
@@ -154,8 +155,9 @@ def sizes(market=MARKET, view=VIEW, **knobs) -> tuple[list[int], list[int]]:
     return bids, [one.size // SIZE_ONE for one in found if one.side is QuoteSide.ASK]
 
 
-def seen(view=VIEW, **fields) -> MarketView:
-    return replace(view, **fields)
+def seen(view: MarketView = VIEW, **fields) -> MarketView:
+    changed: MarketView = replace(view, **fields)
+    return changed
 
 
 def fair(bids=BIDS, asks=ASKS, *, flow_milli=0, **knobs) -> int | None:
@@ -165,3 +167,18 @@ def fair(bids=BIDS, asks=ASKS, *, flow_milli=0, **knobs) -> int | None:
 def swapped(levels: tuple[Level, ...]) -> tuple[Level, ...]:
     """One side of the book as the other token shows it."""
     return tuple(Level(complement(level.price), level.size) for level in levels)
+
+
+def mirrored(view: MarketView) -> MarketView:
+    """The market as its NO token sees it; what is sellable stays YES."""
+    return replace(
+        view,
+        bids=swapped(view.asks),
+        asks=swapped(view.bids),
+        fair=None if view.fair is None else MICRO_ONE - view.fair,
+        net=Size(-view.net),
+        bid_room=view.ask_room,
+        ask_room=view.bid_room,
+        own_bid=None if view.own_ask is None else complement(view.own_ask),
+        own_ask=None if view.own_bid is None else complement(view.own_bid),
+    )

@@ -1,16 +1,11 @@
-"""What is known of one market when its quotes are priced, and the same seen from the other side.
+"""What is known of one market when its quotes are priced, in terms of its YES token. Values only."""
 
-An ask on YES is a bid on NO. Prices are worked out for a bid only; the ask is the bid of the mirrored view,
-so both sides obey the same rules by construction. Values only.
-"""
+from dataclasses import dataclass
 
-from dataclasses import dataclass, replace
-
-from engine.core.spread.micro import MICRO_ONE
 from engine.core.spread.reward_band import TYPICAL, Arrivals
 from engine.core.spread.toxicity import Adverse
 from engine.domain.book import Level
-from engine.domain.units import Ms, Price, Size, Usdc, complement
+from engine.domain.units import Ms, Price, Size, Usdc
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +19,7 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class MarketView:
-    """One market at one moment, in terms of its YES token."""
+    """One market at one moment."""
 
     bids: tuple[Level, ...]
     """Best first, without our own orders (`fair_value.without_own`); so the asks."""
@@ -49,25 +44,3 @@ class MarketView:
     reduce_only: bool = False
     """The regime forbids quotes that add to the inventory."""
     arrivals: Arrivals = TYPICAL
-
-
-def mirrored(view: MarketView) -> MarketView:
-    """Return the market as its NO token sees it: bids become asks at 1 - p, inventory changes its sign.
-
-    `sellable` stays what it is, the YES shares that an ask may sell.
-    """
-    return replace(
-        view,
-        bids=_mirrored_levels(view.asks),
-        asks=_mirrored_levels(view.bids),
-        fair=None if view.fair is None else MICRO_ONE - view.fair,
-        net=Size(-view.net),
-        bid_room=view.ask_room,
-        ask_room=view.bid_room,
-        own_bid=None if view.own_ask is None else complement(view.own_ask),
-        own_ask=None if view.own_bid is None else complement(view.own_bid),
-    )
-
-
-def _mirrored_levels(levels: tuple[Level, ...]) -> tuple[Level, ...]:
-    return tuple(Level(complement(level.price), level.size) for level in levels)

@@ -6,8 +6,7 @@ Each side gives its targets, nearest first, and at most one reason why there are
 
 from dataclasses import dataclass
 
-from engine.core.spread.market_view import MarketView, Room, mirrored
-from engine.core.spread.reward_band import is_thin, is_wanted
+from engine.core.spread.market_view import MarketView, Room
 from engine.core.spread.stance import Stance, mirrored_stance, refusal, stance_of, top_bid
 from engine.domain.market import Side
 from engine.domain.quote import Held, QuotedMarket, QuoteKnobs, QuoteSide, Suppressed, Target
@@ -34,28 +33,28 @@ def targets(market: QuotedMarket, knobs: QuoteKnobs, view: MarketView) -> tuple[
     stance = stance_of(market, knobs, view)
     if isinstance(stance, Held):
         return (Suppressed(None, stance),)
-    other_stance, other = mirrored_stance(stance), mirrored(view)
-    bid = top_bid(stance, view, knobs, market.tick)
-    no_bid = top_bid(other_stance, other, knobs, market.tick)
+    other = mirrored_stance(stance)
+    bid, no_bid = top_bid(stance, knobs, market.tick), top_bid(other, knobs, market.tick)
     if bid + no_bid > PRICE_ONE - market.tick:
         # Ours would match ours: both step back, so that neither side is preferred.
         bid, no_bid = bid - market.tick, no_bid - market.tick
-    below = _side(QuoteSide.BID, market, knobs, view, stance, top=bid)
-    above = _side(QuoteSide.ASK, market, knobs, other, other_stance, top=no_bid)
-    return (*below, *above)
+    return (
+        *_side(QuoteSide.BID, market, knobs, view, stance, top=bid),
+        *_side(QuoteSide.ASK, market, knobs, view, other, top=no_bid),
+    )
 
 
 def _side(
     side: QuoteSide, market: QuotedMarket, knobs: QuoteKnobs, view: MarketView, stance: Stance, *, top: int
 ) -> tuple[Target | Suppressed, ...]:
-    """Return one side's targets; the view and the stance are the mirrored ones for an ask."""
+    """Return one side's targets; for an ask the stance and `top` are those of the mirrored market."""
     sizing = _sizing(side, market, knobs, view, stance)
     if isinstance(sizing, Held):
         return (Suppressed(side, sizing),)
     found: list[Target | Suppressed] = []
     for layer in range(knobs.max_layers):
         bid = top - layer * knobs.layer_step_ticks * market.tick
-        why = refusal(stance, view, bid, market.tick)
+        why = refusal(stance, bid, market.tick)
         placed = why or _layer(side, market, layer, Price(bid), sizing)
         if isinstance(placed, Held):
             found.append(Suppressed(side, placed))
@@ -68,29 +67,29 @@ def _side(
 def _sizing(
     side: QuoteSide, market: QuotedMarket, knobs: QuoteKnobs, view: MarketView, stance: Stance
 ) -> _Sizing | Held:
-    """Return the sizes of one side seen as a bid, so that it adds where `net` is not negative.
+    """Return what bounds the sizes of one side.
 
     An order of the adding side shrinks by |u|, not below the minimum; none exceeds what was asked for.
     What only reduces is held to the venue's minimum alone: rewards must not keep inventory from going.
     """
     assert knobs.inventory_max > 0, "expected an inventory limit above 0"
-    most, held, adds = knobs.inventory_max, abs(view.net), view.net >= 0
+    is_bid = side is QuoteSide.BID
+    most, held = knobs.inventory_max, abs(view.net)
+    adds = view.net >= 0 if is_bid else view.net <= 0
     reduce_only = view.reduce_only or held >= most
     if adds and (reduce_only or held * 100 >= knobs.soft_pct * most):
         return Held.INVENTORY
-    room = view.bid_room
     rewards = market.rewards
     minimum, wanted = market.min_size, knobs.base_size
-    if stance.edge is not None and rewards is not None and is_wanted(rewards) and not reduce_only:
+    if stance.edge is not None and rewards is not None and not reduce_only:
         minimum = Size(max(minimum, rewards.min_size))
-        if is_thin(view.bids, view.asks, stance.mid, rewards):
-            wanted = Size(min(wanted, minimum))
+        wanted = Size(min(wanted, minimum)) if stance.thin else wanted
     if adds:
         wanted = Size(min(wanted, max(minimum, knobs.base_size * (most - held) // most)))
     free = most - held if adds else held if reduce_only else most + held
+    room = view.bid_room if is_bid else view.ask_room
     room = Room(room.cash, Size(min(room.shares, free)))
-    sellable = view.sellable if side is QuoteSide.ASK else Size(0)
-    return _Sizing(wanted, minimum, room, sellable)
+    return _Sizing(wanted, minimum, room, sellable=Size(0) if is_bid else view.sellable)
 
 
 def _layer(

@@ -1,5 +1,7 @@
 """What a book says a share is worth, and what it says without ourselves in it."""
 
+from dataclasses import replace
+
 import pytest
 
 from engine.core.spread.fair_value import agree, cut_mid, within_grid, without_own
@@ -11,19 +13,21 @@ from engine.domain.units import Ms, Price, Size, complement
 from tests.support.quote_pricing import ASKS, BIDS, HALF, MARKET, TICK, fair, ladder, shares
 
 
-def live(side: QuoteSide, yes: int, left: int, state=QuoteState.RESTING, **fields) -> LiveQuote:
-    told = {"token_id": MARKET.yes, "order_side": Side.BUY, "acked_ms": Ms(0)} | fields
-    size = told.pop("size", shares(left))
-    return LiveQuote(
+def live(side: QuoteSide, yes: int, left: int, **fields) -> LiveQuote:
+    plain = LiveQuote(
         order_id=OrderId("1"),
         side=side,
         layer=0,
+        token_id=MARKET.yes,
+        order_side=Side.BUY,
         yes=Price(yes),
-        size=size,
+        size=shares(left),
         left=shares(left),
-        state=state,
-        **told,
+        state=QuoteState.RESTING,
+        acked_ms=Ms(0),
     )
+    changed: LiveQuote = replace(plain, **fields)
+    return changed
 
 
 def test_own_bid_is_taken_out_by_what_is_left_of_it():
@@ -44,7 +48,7 @@ def test_own_purchase_of_no_is_taken_out_of_the_asks_at_its_mirrored_price():
 
 @pytest.mark.parametrize("state", QuoteState)
 def test_own_quote_counts_in_every_state(state):
-    alone = live(QuoteSide.BID, 5_000, 30, state)
+    alone = live(QuoteSide.BID, 5_000, 30, state=state)
 
     assert without_own(ladder("0.50 x 30", "0.49 x 9"), QuoteSide.BID, [alone]) == ladder("0.49 x 9")
 

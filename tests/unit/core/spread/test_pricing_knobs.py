@@ -10,8 +10,8 @@ from engine.core.spread.reward_band import Arrivals
 from engine.core.spread.toxicity import Adverse
 from engine.core.spread.volatility import Volatility, moved, sigma
 from engine.core.spread.width import PRIOR_FILLS, expected_adverse, half_spread, skew
-from engine.domain.quote import Held, QuoteSide, RewardMode, Suppressed
-from engine.domain.units import SIZE_ONE, Ms, Size, Usdc
+from engine.domain.quote import Held, QuoteSide, RewardMode, Suppressed, Target
+from engine.domain.units import SIZE_ONE, Ms, Price, Size, Usdc
 from tests.support.quote_pricing import (
     AMPLE,
     ASKS,
@@ -118,7 +118,7 @@ def test_min_edge_ticks_keeps_skewed_quotes_that_far_from_the_fair_value():
 
 def test_improve_ticks_joins_at_zero_and_improves_only_from_three_ticks():
     three = seen(bids=ladder("0.48 x 500"), asks=ladder("0.51 x 500"), fair=495_000)
-    two = seen(bids=ladder("0.49 x 500"), asks=ladder("0.51 x 500"))
+    two = seen(bids=ladder("0.49 x 500"), asks=ladder("0.51 x 500"), fair=505_000)
 
     assert prices(view=WIDE) == ([40], [60])
     assert prices(view=WIDE, improve_ticks=2) == ([42], [58])
@@ -275,8 +275,8 @@ def test_thin_book_is_quoted_with_exactly_the_scoring_minimum():
 
 
 def test_grid_is_the_markets_own_tick():
-    fine = replace(MARKET, tick=TICK // 10)
-    found = [one.yes for one in quoted(fine, seen(sigma=14_500), k_vol_pct=100)]
+    fine = replace(MARKET, tick=Price(10))
+    found = [one.yes for one in quoted(fine, seen(sigma=14_500), k_vol_pct=100) if isinstance(one, Target)]
 
     assert found == [4_850, 5_150]
     assert to_micro(found[1]) >= HALF + 14_500
