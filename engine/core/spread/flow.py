@@ -23,15 +23,6 @@ class Flow:
     sold: int = 0
     at_ms: Ms = _START
 
-    @property
-    def milli(self) -> int:
-        """Return bought less sold over both, in thousandths: -1000 to 1000; 0 before any trade.
-
-        It does not fade while nobody trades: both sizes would fade alike.
-        """
-        whole = self.bought + self.sold
-        return toward_zero(FLOW_ONE * (self.bought - self.sold), whole) if whole else 0
-
 
 def traded(flow: Flow, taker: Side, size: Size, *, at_ms: Ms, halflife_ms: Ms) -> Flow:
     """Return the flow after a trade in which the taker's side of YES is certain."""
@@ -42,3 +33,16 @@ def traded(flow: Flow, taker: Side, size: Size, *, at_ms: Ms, halflife_ms: Ms) -
     else:
         sold += size
     return Flow(bought, sold, Ms(max(at_ms, flow.at_ms)))
+
+
+def imbalance(flow: Flow, *, at_ms: Ms, halflife_ms: Ms) -> int:
+    """Return z in thousandths, -1000 to 1000: bought less sold over both, fading since the newest trade.
+
+    0 before any trade. Both sizes fade alike, so without the fading of the whole the last trade of the day
+    would pull the price all night.
+    """
+    whole = flow.bought + flow.sold
+    if whole == 0:
+        return 0
+    left = decay(max(0, at_ms - flow.at_ms), halflife_ms)
+    return toward_zero(FLOW_ONE * (flow.bought - flow.sold) * left, whole * DECAY_ONE)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from engine.core.spread.fair_value import agree, cut_mid, within_grid, without_own
-from engine.core.spread.flow import Flow, traded
+from engine.core.spread.flow import Flow, imbalance, traded
 from engine.domain.ids import OrderId, TokenId
 from engine.domain.market import Side
 from engine.domain.quote import LiveQuote, QuoteSide, QuoteState
@@ -93,17 +93,29 @@ def test_siblings_that_sum_to_less_than_one_are_raised():
     assert agree([400_000, 500_000], [10_000, 30_000], 100) == (425_000, 575_000)
 
 
-def test_flow_is_one_sided_after_one_trade_and_balanced_after_its_opposite():
-    one = traded(Flow(), Side.BUY, shares(7), at_ms=Ms(1_000), halflife_ms=Ms(10_000))
-    both = traded(one, Side.SELL, shares(7), at_ms=Ms(1_000), halflife_ms=Ms(10_000))
+LIFE = Ms(10_000)
 
-    assert Flow().milli == 0
-    assert one.milli == 1_000
-    assert both.milli == 0
+
+def flow_of(*trades: tuple[int, Side, int], at_ms: int) -> int:
+    """The imbalance at a time, after trades of (time, taker's side, shares)."""
+    flow = Flow()
+    for when, taker, size in trades:
+        flow = traded(flow, taker, shares(size), at_ms=Ms(when), halflife_ms=LIFE)
+    return imbalance(flow, at_ms=Ms(at_ms), halflife_ms=LIFE)
+
+
+def test_flow_is_one_sided_after_one_trade_and_balanced_after_its_opposite():
+    assert flow_of(at_ms=1_000) == 0
+    assert flow_of((1_000, Side.BUY, 7), at_ms=1_000) == 1_000
+    assert flow_of((1_000, Side.SELL, 7), at_ms=1_000) == -1_000
+    assert flow_of((1_000, Side.BUY, 7), (1_000, Side.SELL, 7), at_ms=1_000) == 0
 
 
 def test_flow_of_long_ago_counts_for_less():
-    one = traded(Flow(), Side.BUY, shares(100), at_ms=Ms(0), halflife_ms=Ms(10_000))
-    later = traded(one, Side.SELL, shares(100), at_ms=Ms(10_000), halflife_ms=Ms(10_000))
+    assert flow_of((0, Side.BUY, 100), (10_000, Side.SELL, 100), at_ms=10_000) == -333  # 50 against 100
 
-    assert later.milli == -333  # 50 bought, 100 sold
+
+def test_flow_fades_while_nobody_trades():
+    one = (0, Side.BUY, 100)
+
+    assert [flow_of(one, at_ms=at) for at in (0, 10_000, 30_000, 9_000_000)] == [1_000, 500, 125, 0]
