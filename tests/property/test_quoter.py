@@ -161,14 +161,15 @@ class QuoterMachine(RuleBasedStateMachine):
                 case CancelQuote(order_id, why, hard=False):
                     quote = table[order_id]
                     assert quote.state is QuoteState.RESTING
+                    assert quote.acked_ms is not None
                     assert self.now - quote.acked_ms >= self.knobs.min_quote_lifetime_ms
                     self.soft_ms.append(self.now)
                     if why is None:
                         begun.add(quote.side)
                 case CancelQuote() | CancelAll():
                     assert self.pull
-                case Suppressed():
-                    pass
+                case _:
+                    assert isinstance(action, Suppressed)
         for side in begun:
             bid = side is BID
             interval = self.knobs.replace_interval_ms_bid if bid else self.knobs.replace_interval_ms_ask

@@ -44,6 +44,14 @@ def test_a_proof_from_before_the_book_was_lost_does_not_count(proven, counts):
     assert is_recovered(again, KNOBS, Ms(60_000)) is counts
 
 
+def test_a_second_proof_does_not_begin_the_recovery_anew():
+    again = look(
+        look(BookWatch(), 10_000, confirmed=10_000, proven=10_000), 11_000, confirmed=11_000, proven=11_000
+    )
+
+    assert is_recovered(again, KNOBS, Ms(12_000))
+
+
 def test_a_book_that_is_lost_again_begins_anew():
     again = look(look(PROVEN, 10_000, synced=False, confirmed=9_999), 10_500, confirmed=10_400, proven=10_400)
     lost = look(again, 11_000, confirmed=10_999, proven=10_400, synced=False)

@@ -3,13 +3,14 @@
 import pytest
 
 from engine.core.spread.buckets import Allowance, Bucket, allowance, charge, full_buckets, market_buckets
+from engine.domain.ids import OrderId
 from engine.domain.quote import CancelAll, CancelQuote, Held, PlaceQuote, Pull, Suppressed
 from engine.domain.units import Ms
 from tests.support.builders import NOW
 from tests.support.quotes import BID, KNOBS, knobs, target
 
 PLACE = PlaceQuote(target(BID, 48))
-CANCEL = CancelQuote("bid0", None, hard=False)
+CANCEL = CancelQuote(OrderId("bid0"), None, hard=False)
 
 
 def plenty():

@@ -5,12 +5,16 @@ from dataclasses import replace
 import pytest
 
 from engine.core.spread.quoter import Replaces, reconcile
+from engine.domain.ids import OrderId
 from engine.domain.quote import CancelQuote, Held, PlaceQuote, RewardMode, RewardTerms, Suppressed
 from engine.domain.units import Ms, Price, Usdc
 from tests.support.builders import NOW, shares
 from tests.support.quotes import ASK, BID, MARKET, PLENTY, QUIET, context, knobs, live, target
 
-REPLACE = {BID: (CancelQuote("bid0", None, hard=False),), ASK: (CancelQuote("ask0", None, hard=False),)}
+REPLACE = {
+    BID: (CancelQuote(OrderId("bid0"), None, hard=False),),
+    ASK: (CancelQuote(OrderId("ask0"), None, hard=False),),
+}
 
 
 def decide(targets, quotes, *, market=MARKET, at=None, **changes):
@@ -32,7 +36,7 @@ def test_min_quote_lifetime_ms_keeps_what_is_younger(age, younger):
 def test_min_quote_lifetime_ms_keeps_what_is_not_wanted_any_more(age, younger):
     found = decide([], [live(BID, 48, age=age)], min_quote_lifetime_ms=Ms(1_000))
 
-    dropped = (CancelQuote("bid0", Held.UNWANTED, hard=False),)
+    dropped = (CancelQuote(OrderId("bid0"), Held.UNWANTED, hard=False),)
     assert found == (kept(BID, Held.LIFETIME) if younger else dropped)
 
 
@@ -128,6 +132,13 @@ def test_min_size_change_pct_lets_fills_go_to_the_scoring_minimum_where_rewards_
     assert found == (REPLACE[BID] if enough else kept(BID, Held.CHANGE))
 
 
+@pytest.mark.parametrize(("size", "enough"), [(125, False), (126, True)])
+def test_min_size_change_pct_judges_what_is_left_where_the_order_as_sent_differs(size, enough):
+    found = decide([target(BID, 48, size)], [live(BID, 48, 200, left=100)])
+
+    assert found == (REPLACE[BID] if enough else kept(BID, Held.CHANGE))
+
+
 def test_min_size_change_pct_keeps_a_rest_that_fills_made_right():
     """The target shrank with the inventory that the fills brought."""
     assert decide([target(BID, 48, 60)], [live(BID, 48, left=60)]) == ()
@@ -165,8 +176,8 @@ def test_min_spread_ticks_is_wide_enough_when_equal(ask, narrow):
     at = context(best_bid=Price(5_000), best_ask=Price(ask))
     found = decide([target(BID, 48)], [live(ASK, 55)], at=at, min_spread_ticks=2)
 
-    skipped = (Suppressed(None, Held.NARROW), CancelQuote("ask0", Held.NARROW, hard=False))
-    quoted = (CancelQuote("ask0", Held.UNWANTED, hard=False), PlaceQuote(target(BID, 48)))
+    skipped = (Suppressed(None, Held.NARROW), CancelQuote(OrderId("ask0"), Held.NARROW, hard=False))
+    quoted = (CancelQuote(OrderId("ask0"), Held.UNWANTED, hard=False), PlaceQuote(target(BID, 48)))
     assert found == (skipped if narrow else quoted)
 
 
@@ -201,7 +212,7 @@ def test_cancel_reserve_stops_soft_cancels(tokens, cancelled):
 
     held = kept(BID, Held.CANCELS_RATE_LIMITED)
     assert replaced == (REPLACE[BID] if cancelled else held)
-    assert dropped == ((CancelQuote("bid0", Held.UNWANTED, hard=False),) if cancelled else held)
+    assert dropped == ((CancelQuote(OrderId("bid0"), Held.UNWANTED, hard=False),) if cancelled else held)
 
 
 def test_the_stance_closes_sides_and_says_why():
@@ -210,6 +221,6 @@ def test_the_stance_closes_sides_and_says_why():
 
     assert found == (
         Suppressed(ASK, Held.TRENDING),
-        CancelQuote("ask0", Held.TRENDING, hard=False),
+        CancelQuote(OrderId("ask0"), Held.TRENDING, hard=False),
         PlaceQuote(target(BID, 48)),
     )

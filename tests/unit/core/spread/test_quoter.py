@@ -55,8 +55,8 @@ def test_a_hard_pull_passes_lifetime_and_reserve_and_comes_before_everything(pul
     at = context(stance=pulled(pull), allowance=replace(PLENTY, soft_cancels=0), **NARROW)
 
     assert decide(PAIR, [live(BID, 48, age=0), live(ASK, 52, age=0)], at) == (
-        CancelQuote("bid0", pull, hard=True),
-        CancelQuote("ask0", pull, hard=True),
+        CancelQuote(OrderId("bid0"), pull, hard=True),
+        CancelQuote(OrderId("ask0"), pull, hard=True),
     )
 
 
@@ -65,7 +65,7 @@ def test_a_hard_pull_cancels_what_is_in_flight_or_unknown_but_nothing_twice(stat
     found = decide([], [live(BID, 48, state=state)], context(stance=pulled(Pull.JUMP)))
 
     twice = state is QuoteState.CANCELLING
-    assert found == (() if twice else (CancelQuote("bid0", Pull.JUMP, hard=True),))
+    assert found == (() if twice else (CancelQuote(OrderId("bid0"), Pull.JUMP, hard=True),))
 
 
 @pytest.mark.parametrize(("tokens", "by_id"), [(2, True), (1, False), (0, False)])
@@ -80,7 +80,7 @@ def test_a_hard_pull_with_too_few_tokens_cancels_all(tokens, by_id):
 def test_a_hard_pull_names_the_severest_reason():
     found = decide([], [live(BID, 48)], context(stance=pulled(Pull.RULES, Pull.JUMP)))
 
-    assert found == (CancelQuote("bid0", Pull.RULES, hard=True),)
+    assert found == (CancelQuote(OrderId("bid0"), Pull.RULES, hard=True),)
 
 
 def test_a_hard_pull_of_nothing_asks_for_nothing():
@@ -94,7 +94,7 @@ def test_a_skip_places_nothing_and_cancels_the_soft_way():
 
     assert found == (
         Suppressed(None, Held.NO_FAIR_VALUE),
-        CancelQuote("bid0", Held.NO_FAIR_VALUE, hard=False),
+        CancelQuote(OrderId("bid0"), Held.NO_FAIR_VALUE, hard=False),
         Suppressed(ASK, Held.LIFETIME),
     )
 
@@ -103,8 +103,8 @@ def test_what_pricing_withholds_is_the_reason_of_the_cancel():
     at = context(withheld_bid=Held.INVENTORY, withheld_ask=Held.EDGE)
 
     assert decide([], [live(BID, 48), live(ASK, 52)], at) == (
-        CancelQuote("bid0", Held.INVENTORY, hard=False),
-        CancelQuote("ask0", Held.EDGE, hard=False),
+        CancelQuote(OrderId("bid0"), Held.INVENTORY, hard=False),
+        CancelQuote(OrderId("ask0"), Held.EDGE, hard=False),
     )
 
 
@@ -120,8 +120,18 @@ def test_one_cancel_token_serves_one_soft_cancel():
     found = decide([target(BID, 45)], [live(BID, 48), live(ASK, 52)], at)
 
     assert found == (
-        CancelQuote("ask0", Held.UNWANTED, hard=False),
+        CancelQuote(OrderId("ask0"), Held.UNWANTED, hard=False),
         Suppressed(BID, Held.CANCELS_RATE_LIMITED),
+    )
+
+
+def test_one_quote_token_serves_one_replace():
+    at = context(allowance=replace(PLENTY, quotes=1))
+    found = decide([target(BID, 44), target(ASK, 56)], [live(BID, 48), live(ASK, 52)], at)
+
+    assert found == (
+        CancelQuote(OrderId("bid0"), None, hard=False),
+        Suppressed(ASK, Held.QUOTES_RATE_LIMITED),
     )
 
 
@@ -131,6 +141,12 @@ def test_one_cancel_token_serves_one_soft_cancel():
 @pytest.mark.parametrize("state", UNCERTAIN)
 def test_no_second_order_while_one_of_its_slot_is_uncertain(state):
     found = decide([target(BID, 40)], [live(BID, 48, state=state)])
+
+    assert found == (Suppressed(BID, Held.UNCERTAIN),)
+
+
+def test_what_is_being_cancelled_does_not_meet_its_target():
+    found = decide([target(BID, 48)], [live(BID, 48, state=QuoteState.CANCELLING)])
 
     assert found == (Suppressed(BID, Held.UNCERTAIN),)
 
@@ -150,7 +166,7 @@ def test_an_uncertain_layer_does_not_hold_the_others():
 def test_a_replace_waits_for_the_cancel_and_then_places():
     wanted = [target(BID, 45)]
 
-    assert decide(wanted, [live(BID, 48)]) == (CancelQuote("bid0", None, hard=False),)
+    assert decide(wanted, [live(BID, 48)]) == (CancelQuote(OrderId("bid0"), None, hard=False),)
     assert decide(wanted, [live(BID, 48, state=QuoteState.CANCELLING)]) == (Suppressed(BID, Held.UNCERTAIN),)
     assert decide(wanted, []) == (PlaceQuote(wanted[0]),)
 
@@ -186,9 +202,9 @@ def test_a_quote_that_must_wait_for_our_other_side_is_kept_until_that_is_on_its_
 
     assert decide(wanted, [live(BID, 48), stays]) == (
         Suppressed(BID, Held.SELF_MATCH),
-        CancelQuote("ask0", None, hard=False),
+        CancelQuote(OrderId("ask0"), None, hard=False),
     )
-    assert CancelQuote("bid0", None, hard=False) in decide(wanted, [live(BID, 48), goes])
+    assert CancelQuote(OrderId("bid0"), None, hard=False) in decide(wanted, [live(BID, 48), goes])
 
 
 def test_a_second_order_of_a_slot_is_taken_off():
@@ -196,7 +212,7 @@ def test_a_second_order_of_a_slot_is_taken_off():
     ghost = live(BID, 47, name="ghost")
 
     assert decide([target(BID, 48)], [live(BID, 48), ghost]) == (
-        CancelQuote("ghost", Held.UNWANTED, hard=False),
+        CancelQuote(OrderId("ghost"), Held.UNWANTED, hard=False),
     )
 
 
@@ -223,7 +239,7 @@ def test_staleness_guard_pulls_both_sides_one_millisecond_after_stale_ms():
         at = context(stance=judge(signs(book=book), MARKET, KNOBS, NOW))
         found = decide(PAIR, [live(BID, 48, age=0), live(ASK, 52, age=0)], at)
 
-        hard = tuple(CancelQuote(name, Pull.STALE, hard=True) for name in ("bid0", "ask0"))
+        hard = tuple(CancelQuote(OrderId(name), Pull.STALE, hard=True) for name in ("bid0", "ask0"))
         assert found == (hard if is_stale else ())
 
 
@@ -256,10 +272,10 @@ def test_per_side_replace_thresholds_and_intervals_are_independent():
 
     assert decide(wanted, rests, min_change_ticks_bid=3) == (
         Suppressed(BID, Held.CHANGE),
-        CancelQuote("ask0", None, hard=False),
+        CancelQuote(OrderId("ask0"), None, hard=False),
     )
     assert decide(wanted, rests, last, replace_interval_ms_ask=Ms(701)) == (
-        CancelQuote("bid0", None, hard=False),
+        CancelQuote(OrderId("bid0"), None, hard=False),
         Suppressed(ASK, Held.INTERVAL),
     )
 
@@ -293,7 +309,9 @@ def test_tick_driven_min_change_ticks_follows_a_tick_that_changed(yes, due):
     fine, quote = replace(MARKET, tick=Price(10)), replace(live(BID, 48), yes=Price(yes))
     found = reconcile([target(BID, 48)], [quote], fine, knobs(min_change_ticks_bid=2), context())
 
-    assert found == ((CancelQuote("bid0", None, hard=False),) if due else (Suppressed(BID, Held.CHANGE),))
+    assert found == (
+        (CancelQuote(OrderId("bid0"), None, hard=False),) if due else (Suppressed(BID, Held.CHANGE),)
+    )
 
 
 def test_batch_cancel_and_batch_place_cover_many_markets_within_the_limits_of_a_request():
@@ -304,8 +322,8 @@ def test_batch_cancel_and_batch_place_cover_many_markets_within_the_limits_of_a_
 
     assert [type(batch) for batch in found] == [CancelBatch, CancelBatch, CancelBatch, PlaceBatch, PlaceBatch]
     assert found[0] == CancelBatch((OrderId("hard"),), hard=True)
-    assert [len(batch.order_ids) for batch in found[1:3]] == [80, 1]
-    assert [len(batch.targets) for batch in found[3:]] == [15, 1]
+    assert [len(batch.order_ids) for batch in found if isinstance(batch, CancelBatch)] == [1, 80, 1]
+    assert [len(batch.targets) for batch in found if isinstance(batch, PlaceBatch)] == [15, 1]
 
 
 def test_batch_replace_cancels_both_sides_in_one_request():

@@ -1,6 +1,7 @@
 """Every row of both tables, both sides of every boundary, and which row comes first."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.support.quotes import ASK, BID, MARKET, QUIET, knobs, quoted_market, 
 
 STALE = BookWatch(Ms(NOW - 1))
 RECOVERING = BookWatch(Ms(NOW - 2_000), Ms(NOW - 1_999))
-PULLED = {
+PULLED: dict[Pull, dict[str, Any]] = {
     Pull.KILL: {"gate": Gate.HALTED},
     Pull.HALT: {"gate": Gate.REDUCING},
     Pull.STOPPED: {"is_granted": False},
