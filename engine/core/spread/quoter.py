@@ -3,7 +3,8 @@
 `reconcile` decides and changes nothing. Its caller keeps the table of live quotes:
 
 - a quote that is placed is PLACING until its answer; one that is cancelled, by whatever action, is CANCELLING
-  until its answer, and leaves the table when it is proven dead;
+  until its answer, and leaves the table when it is proven dead; a cancel that the venue did not take is
+  repeated by the caller, with its pauses, and the quote stays CANCELLING;
 - where an answer is lost it is UNKNOWN, and counts as resting, until a read tells;
 - a quote that was cancelled before its placing was answered may rest after all: it is RESTING again then.
 
