@@ -184,6 +184,13 @@ class Held(Enum):
     BAND = "reward_band"
     MINIMUM = "minimum_size"
     SELF_MATCH = "self_match"
+    UNWANTED = "not_wanted"
+    """No target for this layer, and nothing says why: fewer layers are wanted."""
+    TRENDING = "trending"
+    """The price moves into this side."""
+    TOXIC = "toxic_flow"
+    REDUCE_ONLY = "reduce_only"
+    """Only what lowers the inventory is quoted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +206,19 @@ class CancelQuote:
 
     order_id: OrderId
     why: Pull | Held | None
-    """None: a better price or size is wanted."""
+    """None: a better price or size is wanted, so this is the first half of a replace."""
     hard: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAll:
+    """Take off everything of this market in one request, and charge no bucket: a hard pull found them empty.
+
+    The venue's cancel by market also ends the desk's other orders there, and what is still being placed
+    may arrive after it: such a quote is pulled by its id once it is seen to rest.
+    """
+
+    why: Pull
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +229,7 @@ class Suppressed:
     why: Held
 
 
-QuoteAction = PlaceQuote | CancelQuote | Suppressed
+QuoteAction = PlaceQuote | CancelQuote | CancelAll | Suppressed
 
 
 @dataclass(frozen=True, slots=True)

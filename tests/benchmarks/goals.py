@@ -273,6 +273,21 @@ ROWS: tuple[Row, ...] = (
             Row(f"detector-decimal-{outcomes}", "detector", "the same as a full sum in Decimal", "x"),
         )
     ),
+    *(
+        row
+        for markets in (1, 10, 100, 500)
+        for row in (
+            Row(
+                f"quoter-{markets}",
+                "quoter",
+                f"what to do about the quotes of one market, {markets} quoted: CPU per market and tick",
+                "us",
+                _LOWER,
+            ),
+            Row(f"quoter-growth-{markets}", "quoter", "the same against one quoted market", "x", _LOWER),
+        )
+        if row.key != "quoter-growth-1"
+    ),
     Row("kill-gate", "kill", "kill until the gate is closed (reliability G5)", "ms", _LOWER, must=100.0),
     Row("kill-cancel", "kill", "kill until cancel-all is begun (reliability G5)", "ms", _LOWER, must=1_000.0),
 )
