@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from enum import Enum
 
 from engine.core.spread.book_watch import BookWatch, is_recovered
+from engine.core.spread.micro import MICRO_PER_PRICE
 from engine.domain.gate import Hold
 from engine.domain.quote import Held, Pull, QuotedMarket, QuoteKnobs, QuoteSide
-from engine.domain.units import PRICE_ONE, Ms, Size
+from engine.domain.units import Ms, Size
 from engine.domain.venue_state import VenueState
 from engine.domain.views import Gate
 
-MICRO_PER_PRICE = 1_000_000 // PRICE_ONE
 """Mids and moves are in micro-dollars per share, ticks in price units."""
 BOTH = (QuoteSide.BID, QuoteSide.ASK)
 
