@@ -16,7 +16,6 @@ from engine.domain.units import Ms, Size
 from engine.domain.venue_state import VenueState
 from engine.domain.views import Gate
 
-"""Mids and moves are in micro-dollars per share, ticks in price units."""
 BOTH = (QuoteSide.BID, QuoteSide.ASK)
 
 
