@@ -60,6 +60,11 @@ class PaperAccount:
         self._add(yes, Size(pairs))
         self._add(no, Size(pairs))
 
+    def redeem(self, winner: TokenId, loser: TokenId) -> None:
+        """Turn all shares of a resolved market into a dollar each, or into nothing."""
+        self.balance = Usdc(self.balance + self.shares.pop(winner, Size(0)))
+        self.shares.pop(loser, None)
+
     def _add(self, token: TokenId, size: Size) -> None:
         left = Size(self.held(token) + size)
         assert left >= 0, f"expected shares that are there, found {left} of {token}"

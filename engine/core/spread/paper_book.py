@@ -62,6 +62,7 @@ class ShadowOrder:
     yes: Price
     """Its price on the YES book."""
     state: PaperState = PaperState.SENT
+    refusal: PaperRefusal | None = None
     filled: dict[QueueModel, int] = field(default_factory=lambda: dict.fromkeys(_MODELS, 0))
     due: dict[QueueModel, int] = field(default_factory=lambda: dict.fromkeys(_MODELS, 0))
     """What reached it and is less than a lot: the venue trades whole ones."""
@@ -96,6 +97,11 @@ class PaperBook:
         """Arrivals: when, in which order, whose, and whether it is a cancel."""
         self._sent = 0
         self._events: list[PaperEvent] = []
+
+    @property
+    def heard(self) -> bool:
+        """Tell whether a whole book has been told."""
+        return self._levels.heard
 
     def take_events(self) -> tuple[PaperEvent, ...]:
         """Return what has happened since the last call, oldest first."""
@@ -315,7 +321,7 @@ class PaperBook:
     def _end(
         self, shadow: ShadowOrder, state: PaperState, at_ms: Ms, refusal: PaperRefusal | None = None
     ) -> None:
-        shadow.state = state
+        shadow.state, shadow.refusal = state, refusal
         self._resting.pop(shadow.order.order_id, None)
         self._account.promise(shadow.order, Size(0))
         self._events.append(Ended(shadow.order.order_id, at_ms, state, refusal))
