@@ -1,4 +1,4 @@
-"""Acts on chain of a paper account: pairs are split and merged in its own book, nothing is submitted anywhere.
+"""Acts on chain of a paper account: pairs are split and merged on its own page, nothing is submitted.
 
 A market pays out once the market channel has told its winner; the channel does not tell every one.
 """
