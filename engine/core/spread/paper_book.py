@@ -154,16 +154,21 @@ class PaperBook:
             self._look_for_cross(stands, at_ms)
 
     def traded(self, token: TokenId, taker: Side | None, price: Price, size: Size, at_ms: Ms) -> None:
-        """Take a trade off the tape of either token; a taker whose side is not told advances no queue."""
+        """Take a trade off the tape of either token; of a taker whose side is not told nothing is believed.
+
+        A buyer below our bid met a seller whom we did not wait for: only who trades with our side counts.
+        """
         self._before(at_ms)
-        hit, yes = on_book(self.market, token, Side.SELL if taker is None else taker, price)
-        met = None if taker is None else other(hit)
+        if taker is None:
+            return
+        came, yes = on_book(self.market, token, taker, price)
+        met = other(came)
         got = dict.fromkeys(_MODELS, 0)
-        for shadow in list(self._resting.values()):
-            if is_through(shadow.side, yes, shadow.yes):
+        for shadow in [shadow for shadow in self._resting.values() if shadow.side is met]:
+            if is_through(met, yes, shadow.yes):
                 for model in _MODELS:
                     self._make(shadow, model, shadow.left(model), at_ms)
-            elif met is shadow.side and yes == shadow.yes:
+            elif yes == shadow.yes:
                 assert shadow.queue is not None, "expected a place for what rests"
                 reached = shadow.queue.traded(size, at_ms)
                 for model, beyond in zip(_MODELS, reached, strict=True):
@@ -332,7 +337,7 @@ class PaperBook:
 
     def _look_for_cross(self, side: QuoteSide, at_ms: Ms) -> None:
         """Fill under the upper bound what the other side's book has come through; no trade proves it."""
-        best = self._levels.best(side)
+        best = self._levels.best_left(side)
         if best is None:
             return
         for shadow in list(self._resting.values()):

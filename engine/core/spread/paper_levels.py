@@ -39,6 +39,13 @@ class PaperLevels:
         prices = self._totals[side]
         return (max(prices) if side is QuoteSide.BID else min(prices)) if prices else None
 
+    def best_left(self, side: QuoteSide) -> Price | None:
+        """Return the best price at which something is left that no paper order took."""
+        if not self._taken:
+            return self.best(side)
+        prices = [price for price in self._totals[side] if self._left(side, price)]
+        return (max(prices) if side is QuoteSide.BID else min(prices)) if prices else None
+
     def put(self, side: QuoteSide, price: Price, total: Size) -> None:
         """Set one level's total; 0 removes it."""
         assert total >= 0, f"expected no negative total, was {total}"

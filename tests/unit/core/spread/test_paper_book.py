@@ -100,6 +100,24 @@ def test_buyer_at_our_bid_price_is_nobody_who_sold_to_us() -> None:
     assert filled(paper) == 0
 
 
+def test_rest_of_an_order_that_took_is_not_filled_by_who_takes_after_it() -> None:
+    paper = book(drives=QueueModel.PROBABILISTIC)
+    paper.place(replace(BID, price=Price(5_200), size=shares(350), post_only=False), T)
+    paper.advance(T)
+    assert filled(paper) == shares(300)
+    # The real book still shows what we took: that it trades there, below our limit, is no sale to us.
+    paper.traded(YES, Side.BUY, Price(5_100), shares(40), Ms(T + 1))
+    paper.level_is(YES, Side.SELL, Price(5_100), shares(60), Ms(T + 1))
+    assert filled(paper, QueueModel.PROBABILISTIC) == 0
+
+
+def test_trade_whose_taker_is_not_known_fills_nothing() -> None:
+    paper = book()
+    rest(paper, BID)
+    paper.traded(YES, None, Price(4_800), shares(1_000), Ms(T + 1))
+    assert filled(paper) == 0
+
+
 def test_trade_through_our_price_fills_all() -> None:
     paper = book()
     rest(paper, BID)
