@@ -20,7 +20,7 @@ from bot import __version__
 from bot.admin_port import AdminPort, remove_address, write_address
 from bot.agent import BotAgent
 from bot.auth import Allowlist
-from bot.order_path import OrderPath, clob_path, paper_path
+from bot.order_path import OrderPath, PathParts, clob_path, paper_path
 from bot.payload import Sealer
 from bot.probes import probes_app
 from bot.telegram import TelegramChat
@@ -194,31 +194,26 @@ class Parts:
 
 
 async def _order_path(parts: Parts, stack: ExitStack) -> OrderPath:
-    outside, settings, secret = parts.outside, parts.settings, parts.storage.install_secret
-    feed = MarketSockets(
-        outside.hosts.market_ws, parts.clock, random.random, parts.metrics, socket_rules(settings.feed)
+    outside = parts.outside
+    built_from = PathParts(
+        settings=parts.settings,
+        hosts=outside.hosts,
+        private_key=outside.private_key,
+        http=parts.http,
+        feed=MarketSockets(
+            outside.hosts.market_ws,
+            parts.clock,
+            random.random,
+            parts.metrics,
+            socket_rules(parts.settings.feed),
+        ),
+        folder=parts.folder,
+        install_secret=parts.storage.install_secret,
+        clock=parts.clock,
+        metrics=parts.metrics,
     )
     try:
-        if outside.on_paper:
-            return paper_path(
-                settings,
-                stack,
-                folder=parts.folder,
-                feed=feed,
-                install_secret=secret,
-                clock=parts.clock,
-                metrics=parts.metrics,
-            )
-        return await clob_path(
-            settings,
-            hosts=outside.hosts,
-            private_key=outside.private_key,
-            http=parts.http,
-            feed=feed,
-            install_secret=secret,
-            clock=parts.clock,
-            metrics=parts.metrics,
-        )
+        return paper_path(built_from, stack) if outside.on_paper else await clob_path(built_from)
     except (SlowCryptoError, PaperJournalError) as error:
         raise NotReadyError(str(error)) from None
 

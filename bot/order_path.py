@@ -6,7 +6,7 @@ The paper path is given no address and no key: it could not send a real order.
 import logging
 import random
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -43,55 +43,59 @@ class OrderPath:
     open_chain: OpenChain
 
 
-async def clob_path(
-    settings: Settings,
-    *,
-    hosts: VenueHosts,
-    private_key: str,
-    http: HttpClient,
-    feed: MarketFeed,
-    install_secret: bytes,
-    clock: Clock,
-    metrics: Metrics,
-) -> OrderPath:
-    """Return the way to the venue at `hosts`; raises CredentialsError, SettingsError or SlowCryptoError."""
-    account = trading_account(settings, private_key)
+@dataclass(frozen=True, slots=True)
+class PathParts:
+    """What the way of orders is built from."""
+
+    settings: Settings
+    hosts: VenueHosts
+    private_key: str = field(repr=False)
+    """Empty on paper."""
+    http: HttpClient
+    feed: MarketFeed
+    folder: Path
+    install_secret: bytes = field(repr=False)
+    clock: Clock
+    metrics: Metrics
+
+
+async def clob_path(parts: PathParts) -> OrderPath:
+    """Return the way to the venue; raises CredentialsError, SettingsError or SlowCryptoError."""
+    settings, hosts, key = parts.settings, parts.hosts, parts.private_key
+    account = trading_account(settings, key)
     LOG.info("signing with %s; official client %s", crypto_backend(), sdk_version().found)
-    credentials = await obtain_credentials(private_key=private_key, wallet=account.wallet, hosts=hosts)
+    credentials = await obtain_credentials(private_key=key, wallet=account.wallet, hosts=hosts)
     return OrderPath(
         relayer=ClobRelayer(
-            http=http,
+            http=parts.http,
             hosts=hosts,
             account=account,
             credentials=credentials,
-            install_secret=install_secret,
-            clock=clock,
+            install_secret=parts.install_secret,
+            clock=parts.clock,
         ),
-        user=UserSocket(hosts.user_ws, credentials, clock=clock, random=random.random, metrics=metrics),
-        feed=feed,
-        open_chain=partial(opened, settings, hosts, private_key=private_key, wallet=account.wallet),
+        user=UserSocket(
+            hosts.user_ws, credentials, clock=parts.clock, random=random.random, metrics=parts.metrics
+        ),
+        feed=parts.feed,
+        open_chain=partial(opened, settings, hosts, private_key=key, wallet=account.wallet),
     )
 
 
-def paper_path(
-    settings: Settings,
-    stack: ExitStack,
-    *,
-    folder: Path,
-    feed: MarketFeed,
-    install_secret: bytes,
-    clock: Clock,
-    metrics: Metrics,
-) -> OrderPath:
-    """Return the paper venue over this feed, with the folder's account; raises PaperJournalError."""
-    paper = settings.paper
-    journal = PaperJournal(folder / PAPER_FILE, balance=Usdc(paper.balance_usdc))
+def paper_path(parts: PathParts, stack: ExitStack) -> OrderPath:
+    """Return the paper venue with the folder's account, closed by `stack`; raises PaperJournalError."""
+    paper = parts.settings.paper
+    journal = PaperJournal(parts.folder / PAPER_FILE, balance=Usdc(paper.balance_usdc))
     stack.callback(journal.close)
-    latency = Latency(place_ms=Ms(paper.place_ms), cancel_ms=Ms(paper.cancel_ms))
-    venue = PaperVenue(journal, clock=clock, latency=latency, install_secret=install_secret)
+    venue = PaperVenue(
+        journal,
+        clock=parts.clock,
+        latency=Latency(place_ms=Ms(paper.place_ms), cancel_ms=Ms(paper.cancel_ms)),
+        install_secret=parts.install_secret,
+    )
     for model in QueueModel:
-        metrics.read("paper_maker_shares", model.value, partial(_shares, venue, model))
-    return OrderPath(venue, venue, venue.overhear(feed), venue.chain().opened)
+        parts.metrics.read("paper_maker_shares", model.value, partial(_shares, venue, model))
+    return OrderPath(venue, venue, venue.overhear(parts.feed), venue.chain().opened)
 
 
 def _shares(venue: PaperVenue, model: QueueModel) -> int:
