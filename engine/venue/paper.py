@@ -68,7 +68,10 @@ class PaperVenue:
         install_secret: bytes,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Go on with the account of `journal`; order ids are derived from the install secret."""
+        """Go on with the account of `journal`; order ids are derived from the install secret.
+
+        `sleep` waits, in seconds, while an order or a cancel is on its way.
+        """
         assert len(install_secret) >= 16, "expected an install secret of at least 16 bytes"
         self._journal = journal
         self._clock = clock
@@ -189,7 +192,7 @@ class PaperVenue:
         on_link(True)
         try:
             while True:
-                await self._sleep(PULSE_S)
+                await asyncio.sleep(PULSE_S)
                 self._advance()
                 self._forget()
         finally:

@@ -87,7 +87,7 @@ class PaperBook:
         """Keep orders of `account`, which other markets may share; fills of `drives` move it."""
         self.market = market
         self.orders: dict[OrderId, ShadowOrder] = {}
-        """Every order that has not been dropped, in the order of their sending."""
+        """Every order, in the order of their sending; whoever sent them may take out what has ended."""
         self._account = account
         self._latency = latency
         self._drives = drives
@@ -107,10 +107,6 @@ class PaperBook:
         """Return what has happened since the last call, oldest first."""
         events, self._events = tuple(self._events), []
         return events
-
-    def drop_ended(self) -> None:
-        """Forget the orders that have ended."""
-        self.orders = {i: o for i, o in self.orders.items() if not o.state.is_final}
 
     def place(self, order: PaperOrder, at_ms: Ms) -> None:
         """Send an order: it arrives after the latency, and is judged by the book that it finds then."""

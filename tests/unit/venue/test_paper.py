@@ -1,7 +1,8 @@
 """The paper venue behind the ports of the live order path: answers, account, streams, restarts."""
 
+import asyncio
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,6 +70,7 @@ class Desk:
         self.folder = folder
         self.orders: list[UserOrder] = []
         self.trades: list[VenueTrade] = []
+        self.links: list[bool] = []
         self.open()
 
     def open(self) -> None:
@@ -80,14 +82,20 @@ class Desk:
             install_secret=INSTALL_SECRET,
             sleep=self._sleep,
         )
-        self.venue._told = self._hear  # what `run` does first, without its endless loop
+        self.listening = asyncio.create_task(self.venue.run(self._hear, self.links.append))
         self.venue.hear([snapshot(), snapshot(NO)])
 
-    def restart(self) -> None:
+    async def close(self) -> None:
+        self.listening.cancel()
+        await asyncio.wait({self.listening})
         self.journal.close()
+
+    async def restart(self) -> None:
+        await self.close()
         self.open()
 
     async def _sleep(self, seconds: float) -> None:
+        await asyncio.sleep(0)
         self.clock.advance(round(seconds * 1_000))
 
     def _hear(self, orders: tuple[UserOrder, ...], trades: tuple[VenueTrade, ...]) -> None:
@@ -111,10 +119,10 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     made = Desk(tmp_path)
     yield made
-    made.journal.close()
+    await made.close()
 
 
 async def test_resting_order_is_live_open_and_told_of_on_the_stream(desk: Desk) -> None:
@@ -125,6 +133,7 @@ async def test_resting_order_is_live_open_and_told_of_on_the_stream(desk: Desk) 
     (row,) = account.open_orders
     assert (row.order_id, row.price, row.matched_size) == (desk.id_of(QUOTE), 4_900, 0)
     assert [told.status for told in desk.orders] == [UserOrderStatus.LIVE]
+    assert desk.links == [True]
 
 
 async def test_answer_takes_as_long_as_an_order_is_on_its_way(desk: Desk) -> None:
@@ -234,7 +243,7 @@ async def test_account_goes_on_after_a_restart_and_what_rested_is_gone(desk: Des
     await desk.send(QUOTE)
     before = await desk.account([YES])
 
-    desk.restart()
+    await desk.restart()
 
     after = await desk.account([YES])
     assert (after.balance, after.shares, after.trades) == (before.balance, before.shares, before.trades)
@@ -251,9 +260,9 @@ async def test_line_that_a_kill_left_unfinished_is_cut_off(desk: Desk) -> None:
     balance = desk.journal.account.balance
     file = desk.folder / PAPER_FILE
     file.write_bytes(file.read_bytes() + b'{"kind":"tra')
-    desk.restart()
+    await desk.restart()
     await desk.send(replace(TAKE, leg=2))
-    desk.restart()
+    await desk.restart()
     assert desk.journal.account.balance < balance
     assert all(json.loads(line) for line in file.read_text().splitlines())
 
@@ -278,7 +287,7 @@ async def test_pairs_are_merged_for_a_dollar_each_and_no_more_than_are_free(desk
     assert (await chain.merge(CONDITION, Size(TAKE.size + 1))).state is ActState.NOT_SENT
     assert (await chain.merge(CONDITION, TAKE.size)).state is ActState.DONE
     assert desk.journal.account.balance == balance + TAKE.size
-    desk.restart()
+    await desk.restart()
     assert desk.journal.account.balance == balance + TAKE.size
 
 
