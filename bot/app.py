@@ -207,6 +207,7 @@ async def _order_path(parts: Parts, stack: ExitStack) -> OrderPath:
             parts.metrics,
             socket_rules(parts.settings.feed),
         ),
+        market=VenueReads(parts.http, outside.hosts, await parts.storage.store.known_codes()),
         folder=parts.folder,
         install_secret=parts.storage.install_secret,
         clock=parts.clock,
@@ -219,7 +220,7 @@ async def _order_path(parts: Parts, stack: ExitStack) -> OrderPath:
 
 
 async def _build(parts: Parts, stack: ExitStack) -> tuple[Service, TelegramChat]:
-    outside, settings = parts.outside, parts.settings
+    settings = parts.settings
     path = await _order_path(parts, stack)
     chats: list[TelegramChat] = []
 
@@ -227,14 +228,13 @@ async def _build(parts: Parts, stack: ExitStack) -> tuple[Service, TelegramChat]
         chats.append(_chat(parts, service))
         return chats[0]
 
-    codes = await parts.storage.store.known_codes()
     service = Service(
         Desk(desk_settings(settings), Feeds(tokens_per_connection=settings.feed.tokens_per_connection)),
         clock=parts.clock,
         metrics=parts.metrics,
         store=parts.storage.store,
         relayer=path.relayer,
-        market=VenueReads(parts.http, outside.hosts, codes),
+        market=path.market,
         feed=path.feed,
         user=path.user,
         folder=parts.folder,

@@ -18,7 +18,7 @@ from engine.core.spread.paper_orders import Latency
 from engine.core.spread.queue_models import QueueModel
 from engine.domain.units import SIZE_ONE, Ms, Usdc
 from engine.metrics import Metrics
-from engine.ports import MarketFeed, OpenChain, Relayer, UserFeed
+from engine.ports import MarketFeed, MarketReads, OpenChain, Relayer, UserFeed
 from engine.venue.account_checks import sdk_version
 from engine.venue.credentials import obtain_credentials
 from engine.venue.endpoints import VenueHosts
@@ -40,6 +40,8 @@ class OrderPath:
     user: UserFeed
     feed: MarketFeed
     """The market connections, as the desk is to run them."""
+    market: MarketReads
+    """The reads of the market, as the desk is to make them."""
     open_chain: OpenChain
 
 
@@ -53,6 +55,7 @@ class PathParts:
     """Empty on paper."""
     http: HttpClient
     feed: MarketFeed
+    market: MarketReads
     folder: Path
     install_secret: bytes = field(repr=False)
     clock: Clock
@@ -78,6 +81,7 @@ async def clob_path(parts: PathParts) -> OrderPath:
             hosts.user_ws, credentials, clock=parts.clock, random=random.random, metrics=parts.metrics
         ),
         feed=parts.feed,
+        market=parts.market,
         open_chain=partial(opened, settings, hosts, private_key=key, wallet=account.wallet),
     )
 
@@ -95,7 +99,13 @@ def paper_path(parts: PathParts, stack: ExitStack) -> OrderPath:
     )
     for model in QueueModel:
         parts.metrics.read("paper_maker_shares", model.value, partial(_shares, venue, model))
-    return OrderPath(venue, venue, venue.overhear(parts.feed), venue.chain().opened)
+    return OrderPath(
+        relayer=venue,
+        user=venue,
+        feed=venue.overhear(parts.feed),
+        market=venue.overhear_reads(parts.market),
+        open_chain=venue.chain().opened,
+    )
 
 
 def _shares(venue: PaperVenue, model: QueueModel) -> int:

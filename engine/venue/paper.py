@@ -30,13 +30,14 @@ from engine.ports import (
     HeartbeatRefused,
     HeartbeatTaken,
     MarketFeed,
+    MarketReads,
     PreparedOrder,
     SubmitReport,
 )
 from engine.venue.endpoints import ORDERS_PER_POST
 from engine.venue.paper_chain import PaperChain
 from engine.venue.paper_journal import PaperJournal, PaperTrade
-from engine.venue.paper_market import Overheard, PaperMarkets
+from engine.venue.paper_market import Overheard, OverheardReads, PaperMarkets
 from engine.venue.paper_words import (
     already_known,
     answer_of,
@@ -93,6 +94,10 @@ class PaperVenue:
     def overhear(self, feed: MarketFeed) -> MarketFeed:
         """Return the feed for the desk: the same connections, heard here first."""
         return Overheard(feed, self.hear)
+
+    def overhear_reads(self, reads: MarketReads) -> MarketReads:
+        """Return the reads for the desk: a book that it reads after a lost change is heard here first."""
+        return OverheardReads(reads, self.hear)
 
     def hear(self, frames: Iterable[Frame]) -> None:
         """Take what the market channel tells, in its order."""

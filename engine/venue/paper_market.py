@@ -12,6 +12,8 @@ from engine.core.spread.paper_account import PaperAccount
 from engine.core.spread.paper_book import PaperBook
 from engine.core.spread.paper_orders import Latency, PaperMarket
 from engine.domain.book import Level
+from engine.domain.catalogue import Catalogue
+from engine.domain.failure import VenueFailure
 from engine.domain.fees import FREE
 from engine.domain.frames import (
     BookDelta,
@@ -25,7 +27,7 @@ from engine.domain.frames import (
 from engine.domain.ids import ConditionId, ConnectionId, TokenId
 from engine.domain.order import OrderIntent
 from engine.domain.units import PRICES, Ms, Price, Size, parse_size
-from engine.ports import MarketFeed
+from engine.ports import MarketFeed, MarketReads
 
 _NOT_HEARD = TokenId("")
 _FINEST = Price(1)
@@ -41,6 +43,8 @@ class PaperMarkets:
         """As far as the channel has told them."""
         self._account = account
         self._latency = latency
+        self._newest_ms: dict[ConditionId, Ms] = {}
+        """Venue time of the newest change of each market."""
 
     def hear(self, frames: Iterable[Frame], at_ms: Ms) -> None:
         """Take what the market channel tells, in its order."""
@@ -55,8 +59,8 @@ class PaperMarkets:
                 case TickChange():
                     book = self._book(frame.condition_id, frame.token_id)
                     book.market = replace(book.market, tick=frame.new_tick)
-                case MarketResolved(condition_id, winner) if winner is not None:
-                    self.winners[condition_id] = winner
+                case MarketResolved():
+                    self._resolve(frame, at_ms)
                 case _:
                     pass  # what is no news of a book
 
@@ -83,8 +87,17 @@ class PaperMarkets:
             book.market = replace(book.market, no=token)
         return book
 
+    def _resolve(self, frame: MarketResolved, at_ms: Ms) -> None:
+        if frame.winner is not None:
+            self.winners[frame.condition_id] = frame.winner
+        if frame.condition_id in self.books:
+            self.books[frame.condition_id].close(at_ms)
+
     def _snapshot(self, frame: BookSnapshot, at_ms: Ms) -> None:
         book, terms = self._book(frame.condition_id, frame.token_id), frame.terms
+        if frame.venue_ms < self._newest_ms.get(frame.condition_id, 0):
+            return  # a read that was overtaken by the stream
+        self._newest_ms[frame.condition_id] = frame.venue_ms
         if terms.tick_size is not None:
             book.market = replace(book.market, tick=PRICES[terms.tick_size])
         if terms.min_order_size is not None:
@@ -93,6 +106,8 @@ class PaperMarkets:
             book.book_is(frame.token_id, _levels(frame.bids), _levels(frame.asks), at_ms)
 
     def _delta(self, frame: BookDelta, at_ms: Ms) -> None:
+        newest_ms = self._newest_ms.get(frame.condition_id, 0)
+        self._newest_ms[frame.condition_id] = Ms(max(newest_ms, frame.venue_ms))
         for change in frame.changes:
             book = self._book(frame.condition_id, change.token_id)
             if change.token_id == book.market.yes and book.heard:
@@ -108,6 +123,30 @@ class PaperMarkets:
 
 def _levels(told: Sequence[WireLevel]) -> list[Level]:
     return [Level(PRICES[level.price], parse_size(level.size)) for level in told]
+
+
+class OverheardReads:
+    """Implements `engine.ports.MarketReads` over others: books that the desk reads mend the paper ones."""
+
+    def __init__(self, reads: MarketReads, hear: Callable[[tuple[Frame, ...]], None]) -> None:
+        """Take the reads whose books are to be overheard."""
+        self._reads = reads
+        self._hear = hear
+
+    async def read_books(self, tokens: Sequence[TokenId]) -> tuple[BookSnapshot, ...] | VenueFailure:
+        """Read books in batches."""
+        books = await self._reads.read_books(tokens)
+        if not isinstance(books, VenueFailure):
+            self._hear(books)
+        return books
+
+    async def read_catalogue(self) -> Catalogue | VenueFailure:
+        """Read every listed event."""
+        return await self._reads.read_catalogue()
+
+    async def read_time_ms(self) -> Ms | VenueFailure:
+        """Read the venue's clock."""
+        return await self._reads.read_time_ms()
 
 
 class Overheard:

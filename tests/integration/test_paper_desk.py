@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.clock import SystemClock
+from engine.core.spread.queue_models import QueueModel
 from engine.domain.order import OrderState, Settlement
 from engine.domain.ticket import TicketState
 from engine.domain.views import Severity
@@ -56,6 +57,7 @@ async def test_paper_desk_fills_a_book_and_the_exchange_receives_no_order(
         assert {fill.settlement for fill in fills} == {Settlement.CONFIRMED}
         cost = sum(fill.cash + fill.fee for fill in fills)
         assert desk.service.desk.balance == 1_000_000_000 - cost
+        assert [desk.metrics.reading("paper_maker_shares", model.value) for model in QueueModel] == [0, 0]
 
     assert private_calls(exchange) == []
     assert exchange.venue.exchange.trades == []

@@ -194,6 +194,7 @@ async def running_desk(
             feed=MarketSockets(
                 hosts.market_ws, clock, random.Random(1).random, metrics, socket_rules(settings.feed)
             ),
+            market=VenueReads(http, hosts, await storage.store.known_codes()),
             folder=folder,
             install_secret=storage.install_secret,
             clock=clock,
@@ -207,21 +208,13 @@ async def running_desk(
             metrics=metrics,
             store=storage.store,
             relayer=path.relayer,
-            market=VenueReads(http, hosts, await storage.store.known_codes()),
+            market=path.market,
             feed=path.feed,
             user=path.user if on_paper else None,
             open_chain=path.open_chain,
             connect_chat=lambda _service: chat,
         )
-        agent = BotAgent(
-            desk=service,
-            allowlist=Allowlist(operators_of(settings)),
-            sealer=Sealer(storage.install_secret),
-            clock=clock,
-            metrics=metrics,
-            mode=settings.mode,
-            version="test",
-        )
+        agent = _agent(service, settings, storage.install_secret, clock, metrics)
         running = RunningDesk(service, agent, chat, metrics, exchange)
         core = asyncio.create_task(service.run(), name="desk")
         await open_admin_port(stack, folder, operators_of(settings), service, metrics)
@@ -234,6 +227,20 @@ async def running_desk(
             await asyncio.wait({core})
             if not core.cancelled():
                 core.result()
+
+
+def _agent(
+    service: Service, settings: Settings, install_secret: bytes, clock: SystemClock, metrics: Metrics
+) -> BotAgent:
+    return BotAgent(
+        desk=service,
+        allowlist=Allowlist(operators_of(settings)),
+        sealer=Sealer(install_secret),
+        clock=clock,
+        metrics=metrics,
+        mode=settings.mode,
+        version="test",
+    )
 
 
 @asynccontextmanager

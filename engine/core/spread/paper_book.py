@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
 from engine.core.spread.paper_account import PaperAccount
+from engine.core.spread.paper_entry import NEVER_RESTS, arrive, refusal_of
 from engine.core.spread.paper_levels import Match, PaperLevels
 from engine.core.spread.paper_orders import (
     Ended,
@@ -34,22 +35,17 @@ from engine.domain.book import Level
 from engine.domain.fees import taker_fee
 from engine.domain.ids import OrderId, TokenId
 from engine.domain.market import Side
-from engine.domain.order import TimeInForce
 from engine.domain.quote import QuoteSide
 from engine.domain.units import (
     LOT,
-    USDC_ONE,
     Ms,
     Price,
     Rounding,
     Size,
     Usdc,
-    complement,
-    is_on_grid,
     notional,
 )
 
-_NEVER_RESTS = (TimeInForce.FAK, TimeInForce.FOK)
 _MODELS = tuple(QueueModel)
 
 
@@ -118,6 +114,12 @@ class PaperBook:
     def cancel(self, order_id: OrderId, at_ms: Ms) -> None:
         """Send a cancel; until it arrives the order trades. One that finds no open order does nothing."""
         self._send(order_id, Ms(at_ms + self._latency.cancel_ms), cancels=True)
+
+    def close(self, at_ms: Ms) -> None:
+        """End every order that rests: the market trades no more."""
+        self._before(at_ms)
+        for shadow in list(self._resting.values()):
+            self._end(shadow, PaperState.CANCELLED, at_ms)
 
     def advance(self, at_ms: Ms) -> None:
         """Do what is due up to this time: arrivals, and ends by time."""
@@ -204,23 +206,19 @@ class PaperBook:
 
     def _arrive(self, shadow: ShadowOrder, at_ms: Ms) -> None:
         """Judge an order by the present book, let it take what it meets, and rest what is left."""
-        order = shadow.order
-        buys_at_once = order.side is Side.BUY and order.time_in_force in _NEVER_RESTS
-        budget = notional(order.price, order.size, Rounding.UP) if buys_at_once else None
-        is_no = order.token_id == self.market.no
-        matches = self._levels.met(shadow.side, shadow.yes, order.size, budget, no=is_no)
-        refusal = self._refusal(shadow, matches, budget, at_ms)
+        arrival = arrive(self.market, shadow.order, self._levels, side=shadow.side, yes=shadow.yes)
+        own = [rests.yes for rests in self._resting.values() if rests.side is not shadow.side]
+        refusal = refusal_of(arrival, self._levels, self._account, own=own, at_ms=at_ms)
         if refusal is not None:
             self._end(shadow, PaperState.REFUSED, at_ms, refusal)
             return
-        self._levels.take(shadow.side, matches)
-        for match in matches:
-            self._take(shadow, match, at_ms)
+        self._levels.take(shadow.side, arrival.matches)
+        for match in arrival.matches:
+            self._take(shadow, arrival.own(match.price), match.size, at_ms)
         left = shadow.left(self._drives)
-        if order.time_in_force in _NEVER_RESTS:
-            whole = left <= 0 or (budget is not None and self._spends(shadow, matches, budget))
-            self._end(shadow, PaperState.FILLED if whole else PaperState.KILLED, at_ms)
-        elif left <= 0:
+        if shadow.order.time_in_force in NEVER_RESTS:
+            self._end(shadow, PaperState.FILLED if arrival.is_whole else PaperState.KILLED, at_ms)
+        elif left == 0:
             self._end(shadow, PaperState.FILLED, at_ms)
         else:
             self._rest(shadow, left, at_ms)
@@ -233,70 +231,10 @@ class PaperBook:
         self._account.promise(shadow.order, left)
         self._events.append(Rested(shadow.order.order_id, at_ms, left, level))
 
-    def _refusal(
-        self, shadow: ShadowOrder, matches: list[Match], budget: Usdc | None, at_ms: Ms
-    ) -> PaperRefusal | None:
-        order, market = shadow.order, self.market
-        if not self._levels.heard:
-            return PaperRefusal.NO_BOOK
-        if not is_on_grid(order.price, market.tick):
-            return PaperRefusal.TICK
-        if order.size < market.min_size:
-            return PaperRefusal.MINIMUM
-        if order.expires_ms is not None and order.expires_ms <= at_ms:
-            return PaperRefusal.EXPIRATION
-        if order.post_only and (matches or self._would_cross(shadow)):
-            return PaperRefusal.CROSSES
-        asked = notional(order.price, order.size, Rounding.UP)
-        if order.side is Side.BUY and matches and asked < USDC_ONE:
-            return PaperRefusal.ONE_DOLLAR
-        if not self._covered(shadow, matches, asked):
-            return PaperRefusal.BALANCE
-        if order.time_in_force is TimeInForce.FAK and not matches:
-            return PaperRefusal.UNMATCHED
-        if order.time_in_force is TimeInForce.FOK and not self._whole(shadow, matches, budget):
-            return PaperRefusal.UNFILLED
-        return None
-
-    def _would_cross(self, shadow: ShadowOrder) -> bool:
-        """Tell whether it would meet the real book, taken levels included, or an order of our own."""
-        against = other(shadow.side)
-        own = [rests.yes for rests in self._resting.values() if rests.side is against]
-        best = self._levels.best(against)
-        prices = own if best is None else [best, *own]
-        return any(not is_through(against, price, shadow.yes) for price in prices)
-
-    def _covered(self, shadow: ShadowOrder, matches: list[Match], asked: int) -> bool:
-        order, curve = shadow.order, self.market.fee
-        if order.side is Side.SELL:
-            return self._account.free_shares(order.token_id) >= order.size
-        cost = matched = 0
-        for match in matches:
-            own = self._own(shadow, match.price)
-            cost += notional(own, match.size, Rounding.UP) + taker_fee(curve, own, match.size, Rounding.DOWN)
-            matched += match.size
-        if order.time_in_force not in _NEVER_RESTS:
-            cost += notional(order.price, Size(max(order.size - matched, 0)), Rounding.UP)
-        return self._account.free_cash >= max(cost, asked)
-
-    def _whole(self, shadow: ShadowOrder, matches: list[Match], budget: Usdc | None) -> bool:
-        if budget is not None:
-            return self._spends(shadow, matches, budget)
-        return sum(match.size for match in matches) == shadow.order.size
-
-    def _spends(self, shadow: ShadowOrder, matches: list[Match], budget: Usdc) -> bool:
-        """Tell whether a budget is spent but for less than a lot at the limit."""
-        spent = sum(notional(self._own(shadow, m.price), m.size, Rounding.UP) for m in matches)
-        return budget - spent < notional(shadow.order.price, Size(LOT), Rounding.UP)
-
-    def _own(self, shadow: ShadowOrder, yes: Price) -> Price:
-        return yes if shadow.order.token_id == self.market.yes else complement(yes)
-
-    def _take(self, shadow: ShadowOrder, match: Match, at_ms: Ms) -> None:
-        price = self._own(shadow, match.price)
-        fee = taker_fee(self.market.fee, price, match.size, Rounding.DOWN)
+    def _take(self, shadow: ShadowOrder, price: Price, size: Size, at_ms: Ms) -> None:
+        fee = taker_fee(self.market.fee, price, size, Rounding.DOWN)
         for model in _MODELS:
-            self._fill(shadow, model, Match(price, match.size), fee, at_ms=at_ms, maker=False)
+            self._fill(shadow, model, Match(price, size), fee, at_ms=at_ms, maker=False)
 
     def _make(self, shadow: ShadowOrder, model: QueueModel, size: Size, at_ms: Ms) -> None:
         if size:

@@ -6,14 +6,16 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.clock import ManualClock
 from engine.core.spread.paper_orders import Latency
 from engine.core.spread.queue_models import QueueModel
 from engine.domain.account import AccountState, CancelReply, UserOrder, UserOrderStatus, VenueTrade
+from engine.domain.catalogue import Catalogue
 from engine.domain.chain import ActState
-from engine.domain.failure import Placed, PostClass, RejectKind, reject_sentence
+from engine.domain.failure import Placed, PostClass, RejectKind, VenueFailure, reject_sentence
 from engine.domain.frames import (
     BookDelta,
     BookSnapshot,
@@ -298,6 +300,43 @@ async def test_winning_shares_pay_once_the_winner_has_been_told(desk: Desk) -> N
     desk.hear(MarketResolved(CONDITION, YES))
     assert (await chain.redeem(CONDITION)).state is ActState.DONE
     assert desk.journal.account.balance == balance + TAKE.size
+
+
+async def test_market_that_resolves_cancels_what_rests(desk: Desk) -> None:
+    await desk.send(QUOTE)
+    desk.hear(MarketResolved(CONDITION, NO))
+    assert (await desk.account()).open_orders == ()
+    assert desk.orders[-1].status is UserOrderStatus.CANCELLED
+
+
+class Reads:
+    """Answers every read of books with one book, read before or after the stream's newest change."""
+
+    def __init__(self, book: BookSnapshot) -> None:
+        self._book = book
+
+    async def read_books(self, tokens: Sequence[TokenId]) -> tuple[BookSnapshot, ...] | VenueFailure:
+        return (self._book,)
+
+    async def read_catalogue(self) -> Catalogue | VenueFailure:
+        return VenueFailure("not asked here")
+
+    async def read_time_ms(self) -> Ms | VenueFailure:
+        return VenueFailure("not asked here")
+
+
+@pytest.mark.parametrize(("read_at", "reached"), [("1", 3), ("2", 63)])
+async def test_book_that_the_desk_reads_mends_a_lost_change_unless_the_stream_is_newer(
+    desk: Desk, read_at: str, reached: int
+) -> None:
+    desk.hear(change("0.48", "7"))
+    reads = desk.venue.overhear_reads(
+        Reads(msgspec.structs.replace(snapshot(size="40"), timestamp_text=read_at))
+    )
+    await reads.read_books([YES])
+    await desk.send(replace(QUOTE, size=Size(100 * SIZE_ONE)))
+    desk.hear(trade("0.49", "103"))
+    assert sum(told.size for told in desk.trades) == reached * SIZE_ONE
 
 
 async def test_every_message_reaches_the_paper_books_before_the_desk(desk: Desk) -> None:

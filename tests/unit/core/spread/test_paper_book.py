@@ -282,6 +282,15 @@ def test_immediate_sale_beyond_what_is_bid_ends_at_once(kind: TimeInForce, state
     assert sold == (shares(100) if kind is TimeInForce.FAK else 0)
 
 
+def test_market_that_closes_ends_what_rests_and_frees_the_money() -> None:
+    money = account()
+    paper = book(money)
+    rest(paper, BID)
+    paper.close(Ms(T + 1))
+    assert ends(paper) == [(PaperState.CANCELLED, None)]
+    assert money.free_cash == money.balance
+
+
 def test_order_ends_in_the_millisecond_of_its_expiry() -> None:
     paper = book()
     rest(paper, replace(BID, expires_ms=Ms(T + 60_000)))
