@@ -69,7 +69,9 @@ class PaperMarkets:
         book = self._book(intent.condition_id, intent.token_id)
         # A grid that the stream has told of stands; what was never told is the desk's.
         tick = intent.tick if book.market.tick == _FINEST else book.market.tick
-        book.market = replace(book.market, fee=intent.fee, tick=tick)
+        no = book.market.no if intent.token_id == book.market.yes else intent.token_id
+        # The catalogue, from which the order comes, knows a market's tokens better than any frame.
+        book.market = replace(book.market, fee=intent.fee, tick=tick, no=no)
         return book
 
     def advance(self, at_ms: Ms) -> None:

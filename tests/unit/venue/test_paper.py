@@ -67,8 +67,9 @@ def trade(price: str, size: str, taker: Side | None = Side.SELL, token: TokenId 
 class Desk:
     """What a desk is to the venue: it sends, and it hears."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, first: Sequence[Frame] = ()) -> None:
         self.clock = ManualClock()
+        self.first = first or (snapshot(), snapshot(NO))
         self.folder = folder
         self.orders: list[UserOrder] = []
         self.trades: list[VenueTrade] = []
@@ -82,10 +83,10 @@ class Desk:
             clock=self.clock,
             latency=LATENCY,
             install_secret=INSTALL_SECRET,
-            sleep=self._sleep,
+            sleep=self.sleep,
         )
         self.listening = asyncio.create_task(self.venue.run(self._hear, self.links.append))
-        self.venue.hear([snapshot(), snapshot(NO)])
+        self.venue.hear(self.first)
 
     async def close(self) -> None:
         self.listening.cancel()
@@ -96,7 +97,7 @@ class Desk:
         await self.close()
         self.open()
 
-    async def _sleep(self, seconds: float) -> None:
+    async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(0)
         self.clock.advance(round(seconds * 1_000))
 
@@ -232,6 +233,13 @@ async def test_order_ends_a_minute_before_its_expiration_in_the_venues_time(desk
     assert (await desk.account()).open_orders != ()
     desk.clock.advance(1)
     assert (await desk.account()).open_orders == ()
+
+
+async def test_stray_token_of_a_market_does_not_keep_its_orders_away(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, first=(snapshot(), snapshot(TokenId("666"))))
+    (answer,) = (await desk.send(replace(QUOTE, token_id=NO))).answers
+    assert answer.placed is Placed.LIVE
+    await desk.close()
 
 
 async def test_trade_on_the_complement_and_its_order_meet_on_one_book(desk: Desk) -> None:
