@@ -13,6 +13,7 @@ from itertools import takewhile
 from typing import assert_never
 
 from engine.clock import Clock, perf_us
+from engine.core.order_terms import BATCH_LEGS_MAX
 from engine.core.spread.paper_book import PaperBook, ShadowOrder
 from engine.core.spread.paper_orders import Ended, Filled, Latency, PaperState, Rested
 from engine.core.spread.queue_models import QueueModel
@@ -34,7 +35,6 @@ from engine.ports import (
     PreparedOrder,
     SubmitReport,
 )
-from engine.venue.endpoints import ORDERS_PER_POST
 from engine.venue.paper_chain import PaperChain
 from engine.venue.paper_journal import PaperJournal, PaperTrade
 from engine.venue.paper_market import Overheard, OverheardReads, PaperMarkets
@@ -120,7 +120,7 @@ class PaperVenue:
         self, prepared: Sequence[PreparedOrder], *, approved: Approved, grant: Grant
     ) -> SubmitReport:
         """Send at most 15 orders to their books; asserts that both witnesses name the plan."""
-        assert 1 <= len(prepared) <= ORDERS_PER_POST, f"expected 1 to 15 orders, was {len(prepared)}"
+        assert 1 <= len(prepared) <= BATCH_LEGS_MAX, f"expected 1 to 15 orders, was {len(prepared)}"
         assert approved.plan_id == grant.plan_id, f"expected one plan: {approved.plan_id}, {grant.plan_id}"
         began_us = perf_us()
         known = {order.order_id for order in prepared if order.order_id in self._where}
