@@ -51,7 +51,7 @@ SEED = 1
 """The seed of the shipped configuration: its reviewed rules are those of this catalogue."""
 
 
-def settings_with(mode: str = "local", **tables: dict[str, Any]) -> Settings:
+def settings_with(mode: str = "local", /, **tables: dict[str, Any]) -> Settings:
     """Return the shipped configuration with some keys of some tables replaced; secrets are not needed."""
     values = tomllib.loads(files("config").joinpath("service.example.toml").read_text(encoding="utf-8"))
     values["mode"] = mode
