@@ -4,10 +4,8 @@ None of it is realised before it is paid (protocol 8.2): `paid` tells what of a 
 """
 
 from dataclasses import dataclass
-from datetime import date
 
 from engine.domain.ids import ConditionId
-from engine.domain.quote import RewardTerms
 from engine.domain.units import USDC_ONE, Ms, Price, Size, Usdc
 
 DAY_MS = 86_400_000
@@ -15,7 +13,6 @@ PAYOUT_MIN = Usdc(USDC_ONE)
 """A day that earned less is not paid (protocol 8.2 and 8.3)."""
 SHARE_ONE = 1_000_000
 """The whole pool, in the units of `PoolShare.share`."""
-_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +27,6 @@ class RewardOffer:
     """Pool a day, rounded down; None where the source does not tell it."""
     min_age_ms: Ms | None = None
     """How long an order must have rested; None where the source does not tell it."""
-
-    def terms(self, others_milli: int) -> RewardTerms | None:
-        """Return what pricing takes, with the others' score of the observed book; None without a pool."""
-        if not self.daily or not self.max_spread:
-            return None
-        return RewardTerms(self.max_spread, self.min_size, self.daily, others_milli)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +49,18 @@ class PoolShare:
 class Earned:
     """What one market's rewards or rebates came to on one day, rounded down."""
 
-    day: str
-    """UTC, as YYYY-MM-DD."""
+    day: int
+    """UTC, as `utc_day` counts."""
     condition_id: ConditionId
     amount: Usdc
 
 
-def utc_day(at_ms: Ms) -> str:
-    """Return the UTC day of a time as the venue writes it."""
-    return date.fromordinal(_EPOCH_ORDINAL + at_ms // DAY_MS).isoformat()
+def utc_day(at_ms: Ms) -> int:
+    """Return the UTC day of a time in days since 1970."""
+    return at_ms // DAY_MS
 
 
-def paid(rows: tuple[Earned, ...], day: str, now_ms: Ms) -> Usdc:
+def paid(rows: tuple[Earned, ...], day: int, now_ms: Ms) -> Usdc:
     """Return what is paid of a day's earnings: all of them once the day is over, nothing below a dollar."""
     total = sum(row.amount for row in rows if row.day == day)
     return Usdc(total if day < utc_day(now_ms) and total >= PAYOUT_MIN else 0)

@@ -7,8 +7,9 @@ dollar is not paid. The insiders share the pools; what falls to them is not paid
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 
-from engine.domain.rewards import DAY_MS, PAYOUT_MIN, utc_day
+from engine.domain.rewards import DAY_MS, PAYOUT_MIN
 from engine.domain.units import Ms, Usdc
 from engine.simulator.bank import Account
 from engine.simulator.catalogue import Catalogue, Event, Market
@@ -19,6 +20,7 @@ from engine.simulator.scoring import Standing, score, stand, twice_mid
 
 SAMPLE_MS = 60_000
 _SAMPLES_PER_DAY = DAY_MS // SAMPLE_MS
+_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _FINE = 10**6
 """Parts of a micro-dollar in which earnings add up."""
 
@@ -51,6 +53,11 @@ class Payment:
     def amount(self) -> Usdc:
         """What was credited."""
         return Usdc(sum(self.rows.values()))
+
+
+def day_text(at_ms: int) -> str:
+    """Return the UTC day of a time as the wire writes it."""
+    return date.fromordinal(_EPOCH_ORDINAL + at_ms // DAY_MS).isoformat()
 
 
 class Rewards:
@@ -116,7 +123,7 @@ class Rewards:
         while at_ms < end_ms:
             standing = self.standing(rewarded, Ms(at_ms))
             count = -(-(min(end_ms, standing.until_ms) - at_ms) // SAMPLE_MS)
-            day, total = utc_day(Ms(at_ms)), standing.total
+            day, total = day_text(at_ms), standing.total
             for account_id, points in standing.scores.items():
                 if not self._exchange.bank.accounts[account_id].insider:
                     fine = rewarded.terms.daily * _FINE * points * count // (total * _SAMPLES_PER_DAY)
@@ -125,7 +132,7 @@ class Rewards:
 
     def _pay(self, at_ms: Ms) -> None:
         """Credit what the day before came to, rewards and rebates each for itself."""
-        day = utc_day(Ms(at_ms - 1))
+        day = day_text(at_ms - 1)
         for account in [known for known in self._exchange.bank.accounts.values() if not known.insider]:
             for rebate, rows in (
                 (False, self.earned(account.id, day)),
