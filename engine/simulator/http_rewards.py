@@ -148,7 +148,7 @@ class _RewardReads:
             "event_slug": event.slug,
             "image": "",
             # In shares at S = 1: scores are times three, and in squares of twice the band.
-            "market_competitiveness": total // (12 * terms.max_spread**2) / 1_000_000,
+            "market_competitiveness": json_number(total // (12 * terms.max_spread**2), 6),
             "tokens": [
                 {"token_id": token, "outcome": outcome, "price": json_number(price, 4)}
                 for token, outcome, price in zip(

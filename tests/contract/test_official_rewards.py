@@ -1,5 +1,6 @@
 """Rewards and rebates of the local exchange through the unmodified unified client, and our reads of them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
 
@@ -24,7 +25,7 @@ from engine.venue.private_calls import PrivateCalls
 from engine.venue.reward_rows import day_text
 from engine.venue.signing import SignatureType
 from tests.support.local_exchange import COIN, ELEVENS_KEY, HARDHAT_KEY, MATCH, market_of, running_exchange
-from tests.support.sdk import no_proxy, secure_client
+from tests.support.sdk import clob_client, no_proxy, secure_client
 
 pytestmark = pytest.mark.usefixtures(no_proxy.__name__)
 __all__ = ["no_proxy"]
@@ -213,3 +214,23 @@ async def test_rebates_of_the_client_are_ours_and_what_was_credited(exchange, cl
     assert ours == (earned(told.condition_id, told.rebated_fees_usdc),)
     after = (await client.get_balance_allowance(asset_type="COLLATERAL")).balance
     assert after - before == paid(ours, DAY, clock.now_ms()) > 0
+
+
+async def test_second_client_reads_the_same(exchange, client, calls, clock):
+    ids = await quote(exchange, client)
+    step(exchange, clock, 60_000)
+    condition = market_of(exchange, COIN).condition_id
+    second = await asyncio.to_thread(clob_client, exchange.url, HARDHAT_KEY)
+
+    current = await asyncio.to_thread(second.get_current_rewards)
+    (one,) = await asyncio.to_thread(second.get_raw_rewards_for_market, condition)
+    (row,) = await asyncio.to_thread(second.get_earnings_for_user_for_day, DATE)
+    (total,) = await asyncio.to_thread(second.get_total_earnings_for_user_for_day, DATE)
+    shares = await asyncio.to_thread(second.get_reward_percentages)
+
+    assert one["condition_id"] in {listed["condition_id"] for listed in current}
+    assert (row["condition_id"], row["earnings"]) == (condition, total["earnings"])
+    assert await reward_reads.read_earned(calls, EOA, DAY) == (earned(condition, row["earnings"]),)
+    assert shares.keys() == {condition}
+    scoring = await reward_reads.read_scoring_orders(calls, [OrderId(order_id) for order_id in ids])
+    assert scoring == frozenset(OrderId(order_id) for order_id in ids)
