@@ -11,6 +11,7 @@ from enum import Enum
 
 from engine.domain.fees import FeeCurve
 from engine.domain.ids import ConditionId, EventId, TokenId
+from engine.domain.rewards import RewardOffer
 from engine.domain.units import Price, Size
 
 TICKS = frozenset({Price(1_000), Price(100), Price(50), Price(25), Price(10), Price(1)})
@@ -64,6 +65,10 @@ class Market:
     neg_risk_id: str
     is_other: bool
     terms: Terms
+    rewards: RewardOffer | None = None
+    """Liquidity rewards as listed; like the rebate in neither fingerprint: no plan rests on them."""
+    rebate_pct: int = 0
+    """Share of the taker's fee that makers are paid back, in hundredths; 0 where unknown."""
 
 
 @dataclass(frozen=True, slots=True)

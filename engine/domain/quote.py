@@ -9,6 +9,7 @@ from enum import Enum
 
 from engine.domain.ids import ConditionId, OrderId, TokenId
 from engine.domain.market import Side
+from engine.domain.rewards import RewardOffer
 from engine.domain.units import Ms, Price, Size, Usdc
 
 
@@ -105,6 +106,13 @@ class RewardTerms:
     """Pool per day; 0 for none."""
     others_milli: int
     """Score of everybody else's orders in thousandths of a share at S = 1, from the observed book."""
+
+
+def reward_terms(offer: RewardOffer | None, others_milli: int) -> RewardTerms | None:
+    """Return what pricing takes of an offer, with the others' score; None without a known pool."""
+    if offer is None or not offer.daily or not offer.max_spread:
+        return None
+    return RewardTerms(offer.max_spread, offer.min_size, offer.daily, others_milli)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from engine.domain.fees import FREE, FeeCurve
-from engine.domain.units import Price
+from engine.domain.units import SIZE_ONE, USDC_ONE, Price, Size, Usdc
 
 
 class ChildState(Enum):
@@ -37,6 +37,15 @@ class ChildSeed:
 
 
 @dataclass(frozen=True, slots=True)
+class RewardSeed:
+    """Liquidity rewards of each named market of an event: band, scoring minimum, pool a day."""
+
+    max_spread: Price
+    min_size: Size
+    daily: Usdc
+
+
+@dataclass(frozen=True, slots=True)
 class EventSeed:
     """One event; `neg_risk` groups its children so that at most one resolves YES.
 
@@ -57,6 +66,7 @@ class EventSeed:
     taker_delay: bool
     children: tuple[ChildSeed, ...]
     positions: bool = False
+    rewards: RewardSeed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +79,11 @@ class _Terms:
     fee: FeeCurve
     fee_type: str
     taker_delay: bool = False
+    rewards: RewardSeed | None = None
+
+
+def _rewards(tenths_of_cent: int, shares: int, dollars: int) -> RewardSeed:
+    return RewardSeed(Price(tenths_of_cent * 10), Size(shares * SIZE_ONE), Usdc(dollars * USDC_ONE))
 
 
 def _child(name: str, question: str, cents: int, state: ChildState = ChildState.NAMED) -> ChildSeed:
@@ -101,6 +116,7 @@ _FED = EventSeed(
         _child("25 bps increase", "Fed raises by 25 bps after the December 2027 meeting?", 13),
         _child("50+ bps increase", "Fed raises by 50 bps or more after the December 2027 meeting?", 6),
     ),
+    rewards=_rewards(35, 50, 200),
 )
 _CUP = EventSeed(
     slug="harbour-cup-winner",
@@ -125,6 +141,7 @@ _CUP = EventSeed(
         _child("Southbank", "Southbank win the Harbour Cup?", 33),
         _child("Westmoor", "Westmoor win the Harbour Cup?", 22),
     ),
+    rewards=_rewards(30, 20, 60),
 )
 _LEADER = EventSeed(
     slug="next-leader-of-the-union-party",
@@ -195,6 +212,7 @@ def _single(slug: str, question: str, rules: str, *, fair_cents: int, terms: _Te
         augmented=False,
         taker_delay=terms.taker_delay,
         children=(_child("", question, fair_cents),),
+        rewards=terms.rewards,
     )
 
 
@@ -203,14 +221,21 @@ _COIN = _single(
     "Coin index above 100 on December 1?",
     "Resolves to Yes if the coin index printed for noon UTC on December 1, 2027 is above 100.00.",
     fair_cents=57,
-    terms=_Terms("2027-12-01T12:00:00Z", "Crypto", Price(100), FeeCurve(70_000, 1), "crypto_fees"),
+    terms=_Terms(
+        "2027-12-01T12:00:00Z",
+        "Crypto",
+        Price(100),
+        FeeCurve(70_000, 1),
+        "crypto_fees",
+        rewards=_rewards(30, 20, 100),
+    ),
 )
 _TREATY = _single(
     "strait-treaty-signed-in-2027",
     "Strait treaty signed in 2027?",
     "Resolves to Yes if both governments announce their signatures of the Strait treaty in 2027.",
     fair_cents=35,
-    terms=_Terms("2027-12-31T00:00:00Z", "Geopolitics", Price(10), FREE, ""),
+    terms=_Terms("2027-12-31T00:00:00Z", "Geopolitics", Price(10), FREE, "", rewards=_rewards(45, 100, 150)),
 )
 _MATCH = _single(
     "open-final-first-set",

@@ -1,9 +1,11 @@
 """A market's trading parameters as the order service serves them (protocol 5.1)."""
 
-from engine.domain.units import PRICE_ONE, complement
+from engine.domain.units import PRICE_ONE, SIZE_ONE, complement
 from engine.simulator.catalogue import Event, Market
 from engine.simulator.catalogue_seed import ChildState
+from engine.simulator.contracts import COLLATERAL
 from engine.simulator.gamma import LISTED, RATE_DECIMALS, Json, json_number
+from engine.simulator.scoring import MIN_AGE_MS
 
 
 def legacy_fee(market: Market) -> int:
@@ -11,7 +13,7 @@ def legacy_fee(market: Market) -> int:
     return 1000 if market.spec.fee.rate else 0
 
 
-def clob_market_json(market: Market) -> Json:
+def clob_market_json(event: Event, market: Market) -> Json:
     """Return the compact trading parameters of `/clob-markets/{condition}` (protocol 5.1)."""
     spec = market.spec
     record: Json = {
@@ -31,7 +33,26 @@ def clob_market_json(market: Market) -> Json:
         record["fd"] = {"r": rate, "e": spec.fee.exponent, "to": True}
     if spec.taker_delay:
         record["itode"] = True
+    terms = event.seed.rewards
+    if terms is not None and market.trades:
+        record["r"] = {
+            "mi": terms.min_size // SIZE_ONE,
+            "ma": json_number(terms.max_spread, 2),
+            "e": True,
+            "moas": MIN_AGE_MS / 1000,
+        }
     return record
+
+
+def _long_rewards(event: Event, market: Market) -> Json:
+    terms = event.seed.rewards
+    if terms is None or not market.trades:
+        return {"rates": None, "min_size": 0, "max_spread": 0}
+    return {
+        "rates": [{"asset_address": COLLATERAL, "rewards_daily_rate": json_number(terms.daily, 6)}],
+        "min_size": terms.min_size // SIZE_ONE,
+        "max_spread": json_number(terms.max_spread, 2),
+    }
 
 
 def clob_long_json(event: Event, market: Market) -> Json:
@@ -66,7 +87,7 @@ def clob_long_json(event: Event, market: Market) -> Json:
         "seconds_delay": 1 if spec.taker_delay else 0,
         "maker_base_fee": legacy_fee(market),
         "taker_base_fee": legacy_fee(market),
-        "rewards": {"rates": None, "min_size": 0, "max_spread": 0},
+        "rewards": _long_rewards(event, market),
         "tags": [event.seed.tag],
         "tokens": [
             {

@@ -6,14 +6,16 @@ catalogue seed, stale on purpose: nobody may trade on them.
 
 import json
 
-from engine.domain.units import Price, complement, format_scaled
+from engine.domain.units import SIZE_ONE, Price, complement, format_scaled
 from engine.simulator.catalogue import Event, Market
 from engine.simulator.catalogue_seed import ChildState, EventSeed
+from engine.simulator.contracts import COLLATERAL
 
 Json = dict[str, object]
 LISTED = "2026-09-01T12:00:00Z"
 """When everything was listed; a constant, like all dates here."""
 RATE_DECIMALS = 6
+REWARDS_SINCE, REWARDS_UNTIL = LISTED[:10], "2500-12-31"
 _STATUSES = {ChildState.PROPOSED: ["proposed"], ChildState.CLOSED: ["proposed", "resolved"]}
 
 
@@ -59,15 +61,19 @@ def market_json(event: Event, market: Market) -> Json:
         "funded": False,
         "cyom": False,
         "approved": True,
-        "rewardsMinSize": 0,
-        "rewardsMaxSpread": 0,
         "umaResolutionStatuses": json.dumps(_STATUSES.get(child.state, [])),
         "rfqEnabled": False,
         "holdingRewardsEnabled": False,
         "feesEnabled": seed.fee.rate > 0,
         "version": "v2" if spec.positions else "v1",
     }
-    return record | _fee_fields(seed) | _group_fields(event, market) | _result_fields(child.state)
+    return (
+        record
+        | _fee_fields(seed)
+        | _reward_fields(seed, market)
+        | _group_fields(event, market)
+        | _result_fields(child.state)
+    )
 
 
 def _fee_fields(seed: EventSeed) -> Json:
@@ -84,6 +90,28 @@ def _fee_fields(seed: EventSeed) -> Json:
             "takerOnly": True,
             "rebateRate": json_number(seed.rebate_percent, 2),
         },
+    }
+
+
+def _reward_fields(seed: EventSeed, market: Market) -> Json:
+    """Return the reward fields: both numbers are 0 where there is no pool, and no pool is listed."""
+    terms = seed.rewards
+    if terms is None or not market.trades:
+        return {"rewardsMinSize": 0, "rewardsMaxSpread": 0}
+    return {
+        "rewardsMinSize": terms.min_size // SIZE_ONE,
+        "rewardsMaxSpread": json_number(terms.max_spread, 2),
+        "clobRewards": [
+            {
+                "id": market.id,
+                "conditionId": market.spec.condition_id,
+                "assetAddress": COLLATERAL,
+                "rewardsAmount": 0,
+                "rewardsDailyRate": json_number(terms.daily, 6),
+                "startDate": REWARDS_SINCE,
+                "endDate": REWARDS_UNTIL,
+            }
+        ],
     }
 
 

@@ -82,7 +82,7 @@ class _Clob:
         )
 
     def compact(self, request: RestRequest) -> RestReply:
-        return self._by_condition(request, lambda _, market: clob_market_json(market))
+        return self._by_condition(request, clob_market_json)
 
     def pages(self, request: RestRequest) -> RestReply:
         """Return a page of every market there is, closed and inactive ones included, in the long form."""

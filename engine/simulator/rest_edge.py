@@ -11,6 +11,7 @@ from engine.simulator.http_books import book_delay_ms, book_routes
 from engine.simulator.http_metadata import metadata_routes
 from engine.simulator.http_notices import notice_routes
 from engine.simulator.http_orders import order_routes
+from engine.simulator.http_rewards import reward_routes
 from engine.simulator.http_standing import standing_routes
 from engine.simulator.replies import json_reply
 from engine.simulator.request_faults import decide
@@ -29,6 +30,7 @@ class RestEdge:
             *order_routes(venue),
             *account_routes(venue),
             *notice_routes(venue),
+            *reward_routes(venue),
             *standing_routes(venue),
         )
 

@@ -27,6 +27,7 @@ from engine.simulator.orders import Order
 from engine.simulator.other_hands import OtherHands
 from engine.simulator.rate_limits import RateLimits
 from engine.simulator.request_log import RequestLog
+from engine.simulator.rewards import Rewards
 from engine.simulator.user_stream import UserStream
 
 
@@ -74,6 +75,7 @@ class Venue:
         self.country = "AQ"
         """Where the venue believes its callers are."""
         self.chain = Chain(self.exchange, id_seed=str(seed))
+        self.rewards = Rewards(self.exchange, self.catalogue, self.now_ms())
         self.hands = OtherHands(self.exchange, seed=seed)
         self.publish()
 
@@ -97,8 +99,9 @@ class Venue:
         return [order for account in accounts for order in self.exchange.open_orders(account.id)]
 
     def fall_due(self) -> None:
-        """Let what is due to orders happen: delays, expiry, settlement, and cancels of silent keys."""
+        """Let what is due happen: samples of rewards, delays, expiry, settlement, cancels of silent keys."""
         now_ms = self.now_ms()
+        self.rewards.advance(now_ms)
         self.exchange.settle(now_ms)
         self.chain.advance(now_ms)
         self.user_stream.faults.advance(now_ms)

@@ -1,8 +1,6 @@
 """Reads of the account over several pages, complete or not at all (reliability E4). Judges no order."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from collections.abc import Mapping, Sequence
 
 from engine.domain.account import AccountState, OpenOrder, VenueTrade
 from engine.domain.failure import VenueFailure
@@ -10,19 +8,15 @@ from engine.domain.ids import ConditionId, OrderId, TokenId
 from engine.domain.units import Ms, Size, Usdc
 from engine.ports import FoundOrder
 from engine.venue.account_wire import (
-    Page,
     read_balance,
     read_order,
     read_orders_page,
     read_trades_page,
 )
 from engine.venue.http_client import HttpAnswer
+from engine.venue.pages import Ask, read_pages
 from engine.venue.private_calls import PrivateCalls, body_of
 from engine.venue.signing import SignatureType
-
-_T = TypeVar("_T")
-PAGES_MAX = 200
-"""A list longer than this is refused rather than read for minutes: 20,000 rows."""
 
 
 async def look_up(
@@ -96,7 +90,7 @@ async def read_trades(
     query = {"after": str(max(0, since_ms // 1000 - 1))}
     if condition_id is not None:
         query["market"] = condition_id
-    listing = await _read_pages(calls, "/data/trades", query, read_trades_page)
+    listing = await read_pages(_asking(calls, "/data/trades"), "/data/trades", query, read_trades_page)
     if isinstance(listing, VenueFailure):
         return listing
     # A trade that moved to the next page while it was read comes twice; its later state counts.
@@ -111,10 +105,10 @@ async def _read_open_orders(calls: PrivateCalls) -> tuple[OpenOrder, ...] | Venu
     again and must hold the same orders both times.
     """
     path = "/data/orders"
-    first = await _read_pages(calls, path, {}, read_orders_page)
+    first = await read_pages(_asking(calls, path), path, {}, read_orders_page)
     if isinstance(first, VenueFailure) or first.pages == 1:
         return first if isinstance(first, VenueFailure) else first.rows
-    again = await _read_pages(calls, path, {}, read_orders_page)
+    again = await read_pages(_asking(calls, path), path, {}, read_orders_page)
     if isinstance(again, VenueFailure):
         return again
     before, after = ([order.order_id for order in read.rows] for read in (first, again))
@@ -123,37 +117,11 @@ async def _read_open_orders(calls: PrivateCalls) -> tuple[OpenOrder, ...] | Venu
     return again.rows
 
 
-@dataclass(frozen=True, slots=True)
-class _Listing(Generic[_T]):
-    """A list read to its end."""
+def _asking(calls: PrivateCalls, path: str) -> Ask:
+    async def ask(query: Mapping[str, str]) -> bytes | VenueFailure:
+        return await calls.read("GET", path, query=query)
 
-    rows: tuple[_T, ...]
-    pages: int
-
-
-async def _read_pages(
-    calls: PrivateCalls, path: str, query: Mapping[str, str], reader: Callable[[bytes], Page[_T]]
-) -> _Listing[_T] | VenueFailure:
-    """Follow the cursor to the end."""
-    rows: list[_T] = []
-    cursors: set[str] = set()
-    asked = dict(query)
-    for number in range(1, PAGES_MAX + 1):
-        raw = await calls.read("GET", path, query=asked)
-        if isinstance(raw, VenueFailure):
-            return raw
-        try:
-            page = reader(raw)
-        except ValueError as error:
-            return VenueFailure(f"GET {path}: {error}")
-        rows.extend(page.rows)
-        if page.cursor is None:
-            return _Listing(tuple(rows), number)
-        if page.cursor in cursors:
-            return VenueFailure(f"GET {path}: expected a new cursor on every page, found one again")
-        cursors.add(page.cursor)
-        asked["next_cursor"] = page.cursor
-    return VenueFailure(f"GET {path}: more than {PAGES_MAX} pages")
+    return ask
 
 
 def _names(trade: VenueTrade, order_id: OrderId) -> bool:

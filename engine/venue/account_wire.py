@@ -98,14 +98,14 @@ class _Cancelled(msgspec.Struct, frozen=True):
 
 def read_orders_page(raw: bytes) -> Page[OpenOrder]:
     """Return one page of /data/orders; rows that do not rest any more are left out."""
-    page, cursor = _page(raw)
+    page, cursor = open_page(raw)
     rows = (_open_order(decode(row, _OrderRow)) for row in page)
     return Page(tuple(row for row in rows if row is not None), cursor)
 
 
 def read_trades_page(raw: bytes) -> Page[VenueTrade]:
     """Return one page of /data/trades."""
-    page, cursor = _page(raw)
+    page, cursor = open_page(raw)
     return Page(tuple(read_trade(decode(row, TradeRow)) for row in page), cursor)
 
 
@@ -159,7 +159,8 @@ def _cancel_reply(why: str) -> CancelReply:
     return CancelReply.NOT_FOUND if "already cancel" in text else CancelReply.OTHER
 
 
-def _page(raw: bytes) -> tuple[list[msgspec.Raw], str | None]:
+def open_page(raw: bytes) -> tuple[list[msgspec.Raw], str | None]:
+    """Return the rows of a page and the cursor of the next, None on the last; raises OddAnswer."""
     shape = decode(raw, _PageShape)
     if not shape.next_cursor:
         raise OddAnswer("expected a next_cursor, found an empty one")

@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from engine.domain.catalogue import Catalogue
 from engine.domain.failure import VenueFailure
 from engine.domain.frames import BookSnapshot
-from engine.domain.ids import EventId, TokenId
+from engine.domain.ids import ConditionId, EventId, TokenId
+from engine.domain.rewards import MarketOffer, RewardOffer
 from engine.domain.units import Ms
+from engine.venue import reward_reads
 from engine.venue.catalogue_calls import Told, untold
 from engine.venue.catalogue_reads import CatalogueReads
 from engine.venue.clob_fallback import Budget
@@ -73,6 +75,14 @@ class VenueReads:
             return Ms(decode(raw, int) * 1000)
         except ValueError as error:
             return VenueFailure(f"GET /time: {error}")
+
+    async def read_offers(self) -> tuple[MarketOffer, ...] | VenueFailure:
+        """Read the reward terms of every market that has a pool now."""
+        return await reward_reads.read_offers(self._http, self._hosts.clob)
+
+    async def read_offer(self, condition: ConditionId) -> RewardOffer | VenueFailure | None:
+        """Read the reward terms of one market; None if it has no pool now."""
+        return await reward_reads.read_offer(self._http, self._hosts.clob, condition)
 
     async def read_catalogue(self, told: Told = untold) -> Catalogue | VenueFailure:
         """Read every listed event with the trading terms of each market that takes orders."""

@@ -15,6 +15,7 @@ from engine.domain.market import Market, Terms
 from engine.domain.units import Size
 from engine.venue.clob_rows import ClobRow
 from engine.venue.gamma_rows import EventRow, Identity, MarketRow, SkipError, identity_of, title_of, winner_of
+from engine.venue.reward_rows import listed_offer, listed_rebate_pct
 from engine.venue.strict_json import OddAnswer, decode, positive_tick, scaled_number
 
 
@@ -146,6 +147,8 @@ def _child(row: MarketRow, event: EventRow) -> GammaMarket | Lacking:
             resolution_status=row.uma_resolution_status or "",
             winner=winner_of(row),
         ),
+        rewards=listed_offer(row.rewards_min_size, row.rewards_max_spread, row.clob_rewards),
+        rebate_pct=listed_rebate_pct(row.fee_schedule),
     )
     return GammaMarket(market, charges_fee=bool(row.fees_enabled))
 

@@ -84,6 +84,10 @@ class MarketRow(msgspec.Struct, frozen=True, rename="camel"):
     neg_risk_other: bool | None = None
     seconds_delay: Decimal | None = None
     fees_enabled: bool | None = None
+    fee_schedule: msgspec.Raw = msgspec.Raw()
+    rewards_min_size: msgspec.Raw = msgspec.Raw()
+    rewards_max_spread: msgspec.Raw = msgspec.Raw()
+    clob_rewards: msgspec.Raw = msgspec.Raw()
     uma_resolution_status: str | None = None
 
 

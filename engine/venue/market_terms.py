@@ -13,9 +13,11 @@ from engine.domain.catalogue import SkipReason
 from engine.domain.fees import FREE, RATE_ONE, FeeCurve
 from engine.domain.ids import ConditionId, TokenId
 from engine.domain.market import TICKS, Market
+from engine.domain.rewards import RewardOffer
 from engine.domain.units import Price, Size, format_price
 from engine.venue.gamma import GammaMarket
 from engine.venue.gamma_rows import SkipError
+from engine.venue.reward_rows import compact_offer, with_clob
 from engine.venue.strict_json import (
     OddAnswer,
     condition_id,
@@ -51,6 +53,7 @@ class _ClobMarket(
         "accepting": "ao",
         "delayed": "itode",
         "version": "v",
+        "rewards": "r",
     },
 ):
     condition: str
@@ -62,6 +65,7 @@ class _ClobMarket(
     delayed: bool = False
     fee: msgspec.Raw = msgspec.Raw()
     version: str | None = None
+    rewards: msgspec.Raw = msgspec.Raw()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,8 @@ class ClobTerms:
     neg_risk: bool
     accepting: bool
     delayed: bool
+    rewards: RewardOffer | None = None
+    """Without its pool; `NO_OFFER` where they are switched off, None where nothing is told."""
 
 
 def read_terms(raw: bytes) -> ClobTerms:
@@ -90,6 +96,7 @@ def read_terms(raw: bytes) -> ClobTerms:
         neg_risk=market.neg_risk,
         accepting=market.accepting and market.version in (None, "v1"),
         delayed=market.delayed,
+        rewards=compact_offer(market.rewards),
     )
 
 
@@ -123,7 +130,7 @@ def market_with(listed: GammaMarket, clob: ClobTerms | None) -> Market:
         accepting=clob.accepting and market.terms.accepting and tick_fault(market, clob) is None,
         taker_delay=clob.delayed or market.terms.taker_delay,
     )
-    return replace(market, terms=terms)
+    return replace(market, terms=terms, rewards=with_clob(market.rewards, clob.rewards))
 
 
 def tick_fault(listed: Market, clob: ClobTerms) -> SkipError | None:

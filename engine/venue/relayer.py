@@ -15,6 +15,7 @@ from engine.domain.failure import VenueFailure
 from engine.domain.ids import ConditionId, OrderId, TokenId
 from engine.domain.order import OrderIntent
 from engine.domain.rates import Bucket
+from engine.domain.rewards import Earned, PoolShare
 from engine.domain.ticket import Approved, Grant
 from engine.domain.units import Ms
 from engine.domain.venue_state import VenueNote
@@ -26,7 +27,7 @@ from engine.ports import (
     PreparedOrder,
     SubmitReport,
 )
-from engine.venue import account_reads
+from engine.venue import account_reads, reward_reads
 from engine.venue.account_wire import read_cancels, read_heartbeat
 from engine.venue.answer_notes import merged, with_legs
 from engine.venue.approvals import read_allowances
@@ -53,7 +54,7 @@ class ClobRelayer:
     ) -> None:
         assert len(install_secret) >= 16, "expected an install secret of at least 16 bytes"
         self._http = http
-        self._data_host = hosts.data
+        self._clob, self._data_host = hosts.clob, hosts.data
         self._account = account
         self._owner = credentials.key
         self._install_secret = install_secret
@@ -142,6 +143,22 @@ class ClobRelayer:
     async def read_account(self, since_ms: Ms, tokens: Sequence[TokenId] = ()) -> AccountState | VenueFailure:
         """Read every page of open orders and trades, and the balances; a partial read is a failure."""
         return await account_reads.read_account(self._calls, self._account.signature_type, since_ms, tokens)
+
+    async def read_pool_shares(self) -> tuple[PoolShare, ...] | VenueFailure:
+        """Read which part of each market's reward pool is earned at present."""
+        return await reward_reads.read_pool_shares(self._calls, self._account.signature_type)
+
+    async def read_earned(self, day: int) -> tuple[Earned, ...] | VenueFailure:
+        """Read what the rewards of a UTC day come to, paid or not."""
+        return await reward_reads.read_earned(self._calls, self._account.signature_type, day)
+
+    async def read_rebates(self, day: int) -> tuple[Earned, ...] | VenueFailure:
+        """Read the maker rebates of a UTC day."""
+        return await reward_reads.read_maker_rebates(self._http, self._clob, self._account.wallet, day)
+
+    async def read_scoring(self, order_ids: Sequence[OrderId]) -> frozenset[OrderId] | VenueFailure:
+        """Read which of these own orders score for rewards at present."""
+        return await reward_reads.read_scoring_orders(self._calls, order_ids)
 
     async def _cancel(self, path: str, body: bytes | None) -> CancelReport:
         answer = await self._calls.send("DELETE", path, body=body, lane=Lane.CANCELS)

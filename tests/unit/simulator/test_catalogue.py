@@ -130,11 +130,13 @@ def test_gamma_absent_things_are_absent_keys(catalogue):
 
 
 def test_clob_compact_form_omits_what_is_false(catalogue):
-    fed, treaty, match = (event_of(catalogue, slug).markets[0] for slug in (FED, TREATY, MATCH))
+    places = [event_of(catalogue, slug) for slug in (FED, TREATY, MATCH)]
+    fed, treaty, match = (clob_market_json(event, event.markets[0]) for event in places)
+    spec = places[0].markets[0].spec
 
-    assert clob_market_json(fed) == {
-        "c": fed.spec.condition_id,
-        "t": [{"t": fed.spec.tokens[0], "o": "Yes"}, {"t": fed.spec.tokens[1], "o": "No"}],
+    assert fed == {
+        "c": spec.condition_id,
+        "t": [{"t": spec.tokens[0], "o": "Yes"}, {"t": spec.tokens[1], "o": "No"}],
         "mts": 0.001,
         "mos": 5,
         "mbf": 1000,
@@ -143,9 +145,24 @@ def test_clob_compact_form_omits_what_is_false(catalogue):
         "v": "v1",
         "nr": True,
         "fd": {"r": 0.04, "e": 1, "to": True},
+        "r": {"mi": 50, "ma": 3.5, "e": True, "moas": 3.5},
     }
-    assert not {"nr", "fd", "itode"} & clob_market_json(treaty).keys()
-    assert clob_market_json(match)["itode"] is True
+    assert not {"nr", "fd", "itode"} & treaty.keys()
+    assert match["itode"] is True
+    assert "r" not in match
+
+
+def test_rewards_are_told_alike_by_the_three_forms(catalogue):
+    for event in catalogue.events:
+        for market in event.markets:
+            gamma = json.loads(json.dumps(market_json(event, market)))
+            compact = json.loads(json.dumps(clob_market_json(event, market))).get("r", {"mi": 0, "ma": 0})
+            long = json.loads(json.dumps(clob_long_json(event, market)["rewards"]))
+            assert compact["mi"] == long["min_size"] == gamma["rewardsMinSize"]
+            assert compact["ma"] == long["max_spread"] == gamma["rewardsMaxSpread"]
+            rates = [row["rewardsDailyRate"] for row in gamma.get("clobRewards", [])]
+            assert rates == [row["rewards_daily_rate"] for row in long["rates"] or []]
+            assert bool(rates) == (event.seed.rewards is not None and market.trades)
 
 
 def test_clob_long_form_tells_the_winner_of_a_closed_market(catalogue):
