@@ -170,6 +170,8 @@ class PendingSend:
 
     request: int
     plan: Plan
+    unwanted: bool = False
+    """Somebody cancelled it meanwhile: what it rests is taken off as soon as the venue has it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from engine.core.exposure.inventory import confirmed, sellable
 from engine.core.exposure.risk import closed, event_busy, no_tokens, review, room, success_pct
 from engine.core.feed.proven_books import NEED_EVERY_BOOK, proven_books
 from engine.core.order_terms import GTD_LEAD_MS
+from engine.core.orders.evidence import cancel
 from engine.core.orders.resend import TOTAL_MS
 from engine.core.repair.repair_case import enter_flight
 from engine.core.repair.repair_plan import forgotten, plan_repair, worse_than
@@ -36,6 +37,9 @@ from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.repair import repaired_by
 from engine.domain.ticket import MOVES, Claim, Move, Ticket, TicketKind, TicketState
 from engine.domain.units import Ms, Size, Usdc
+
+CANCELLED = "somebody cancelled it"
+"""Why a probe order ends when its operator cancels what it has sent, or is about to send."""
 
 
 def open_dutch(desk: Desk, asked: Asked, command: OpenDutch) -> list[Effect]:
@@ -314,11 +318,15 @@ def committed(desk: Desk, event: BatchCommitted) -> list[Effect]:
         to_send=ticket.plan.probe_order[1:],
     )
     enter_flight(desk, flight)
-    if flight.to_send:
+    pending = desk.committing.pop(ticket.ticket_id)
+    if pending.unwanted:
+        flight.stopped = CANCELLED
+    elif flight.to_send:
         desk.probing[flight.ticket_id] = flight
     ids = ", ".join(order.order_id for order in event.orders)
     return [
-        Reply(desk.committing.pop(ticket.ticket_id).request, view_of(desk, ticket)),
+        Reply(pending.request, view_of(desk, ticket)),
+        *(cancel(desk, flight.order_ids, event.at_ms) if pending.unwanted else []),
         *([Count("dutch_orders_placed", "", len(event.orders))] if ticket.kind is TicketKind.DUTCH else []),
         Audit(event.at_ms, ticket.owner, "ticket sending", ticket.ticket_id, f"{ticket.plan.plan_id}: {ids}"),
     ]

@@ -18,7 +18,7 @@ from engine.core.repair.repair_case import held_of, plan_of
 from engine.core.state import Desk, Flight
 from engine.core.tickets.grants import grant_of, granted_by
 from engine.core.tickets.settling import review_flight
-from engine.core.trading.dutch_flow import leg_intent, not_allowed
+from engine.core.trading.dutch_flow import CANCELLED, leg_intent, not_allowed
 from engine.domain.commands import AskCancel
 from engine.domain.effects import Audit, Count, Effect, SendBatch
 from engine.domain.events import BatchCommitted, BatchRefused
@@ -153,5 +153,5 @@ def stop_asked(desk: Desk, asked: AskCancel, ids: Collection[OrderId], at_ms: Ms
     for flight in [flight for flight in desk.probing.values() if not flight.stopped]:
         everything = asked.order_id is None and not asked.code
         if everything or flight.event_id == event_id or set(ids) & set(flight.order_ids):
-            effects += stop(desk, flight, "somebody cancelled it", at_ms)
+            effects += stop(desk, flight, CANCELLED, at_ms)
     return effects
