@@ -170,6 +170,8 @@ class PendingSend:
 
     request: int
     plan: Plan
+    stopped: str = ""
+    """Why no leg of a probe order follows the first, learned while that was committed; empty if they may."""
 
 
 @dataclass(frozen=True, slots=True)

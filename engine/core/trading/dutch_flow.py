@@ -305,20 +305,23 @@ def committed(desk: Desk, event: BatchCommitted) -> list[Effect]:
         standing.sent += ticket.kind is TicketKind.DUTCH
         standing.last = f"{ticket.ticket_id} {ticket.plan.code}: sent"
         standing.given_up.pop(ticket.plan.event_id, None)
+    pending = desk.committing.pop(ticket.ticket_id)
+    further = ticket.plan.probe_order[1:]
     flight = Flight(
         ticket_id=ticket.ticket_id,
         event_id=ticket.plan.event_id,
         order_ids=tuple(order.order_id for order in event.orders),
         sent_ms=event.at_ms,
         witnesses=(event.approved, event.grant),
-        to_send=ticket.plan.probe_order[1:],
+        to_send=further,
+        stopped=pending.stopped if further else "",
     )
     enter_flight(desk, flight)
-    if flight.to_send:
+    if further and not flight.stopped:
         desk.probing[flight.ticket_id] = flight
     ids = ", ".join(order.order_id for order in event.orders)
     return [
-        Reply(desk.committing.pop(ticket.ticket_id).request, view_of(desk, ticket)),
+        Reply(pending.request, view_of(desk, ticket)),
         *([Count("dutch_orders_placed", "", len(event.orders))] if ticket.kind is TicketKind.DUTCH else []),
         Audit(event.at_ms, ticket.owner, "ticket sending", ticket.ticket_id, f"{ticket.plan.plan_id}: {ids}"),
     ]
