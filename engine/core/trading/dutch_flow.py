@@ -267,7 +267,7 @@ def _worse_than(desk: Desk, ticket: Ticket, plan: Plan, at_ms: Ms) -> Refusal | 
     if isinstance(books, Refusal):
         return books
     held = held_for_sale(desk, event) if plan.sells_only else None
-    odds = success_pct(desk)
+    odds = success_pct(desk, at_ms)
     return replan_within(
         plan, event, books, params=desk.settings.dutch, now_ms=at_ms, held=held, success_pct=odds
     )
