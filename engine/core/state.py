@@ -170,8 +170,8 @@ class PendingSend:
 
     request: int
     plan: Plan
-    unwanted: bool = False
-    """Somebody cancelled it meanwhile: what it rests is taken off as soon as the venue has it."""
+    stopped: str = ""
+    """Who wants it no more, learned while it was committed: its orders are cancelled, and no leg follows."""
 
 
 @dataclass(frozen=True, slots=True)

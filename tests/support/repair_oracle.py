@@ -176,8 +176,9 @@ class Oracle:
                 lots, cost, most = bought
                 total -= cost
                 outlays.append(most)
-                losses.append(max(0, most - self._dumped(number, lots)))
-                surplus[number] = max(surplus[number], lots)
+                before = self._dumped(number, surplus[number])
+                surplus[number] += lots
+                losses.append(max(0, most + before - self._dumped(number, surplus[number])))
             elif give_back:
                 total += self._gift(number, held - sets)
         if outlays:
@@ -195,6 +196,16 @@ class Oracle:
             if self._within(soft, hard, surplus) > max(printed, before):
                 return None
         return total
+
+    def dumped(self, held: Sequence[int], filled: Sequence[tuple[int, int, int]]) -> int:
+        """What is lost when these purchases (leg, lots, money) fill and all beyond the sets is dumped."""
+        after = list(held)
+        for number, lots, _ in filled:
+            after[number] += lots
+        spent = self.case.paid + sum(money for _, _, money in filled)
+        least = min(held)
+        back = sum(self._dumped(number, lots - least) for number, lots in enumerate(after))
+        return spent - least * ONE - back
 
     def _within(self, soft: int, hard: int, surplus: Sequence[int]) -> int:
         """L with the rests of every leg but one, at most L0."""

@@ -120,10 +120,24 @@ def _option(case: RepairCase, remedy: Remedy) -> RepairOption:
     if bought:
         parts.append(f"buy {_listed(case, bought)}")
     if given:
-        parts.append(f"give back {_listed(case, given)}")
+        parts.append(_given_back(case, given))
     words = " and ".join(parts) or "hold what is there"
     limit = max((trade.limit for trade in bought), default=None)
     return RepairOption(remedy.way, remedy.worth, words, limit)
+
+
+def _given_back(case: RepairCase, trades: Sequence[Trade]) -> str:
+    """Return what is given back and how: a price of NO must not be read as one that the shares bring."""
+    paired = [trade for trade in trades if trade.pairs]
+    if len(trades) > 2:
+        how = f", {len(paired)} of them by buying their NO" if paired else ""
+        return f"give back {len(trades)} legs{how}"
+    names = {leg.number: leg.name for leg in case.legs}
+    parts = [
+        f"{names[t.leg]} by buying NO of it @ {format_price(t.worst)}" if t.pairs else _listed(case, [t])
+        for t in trades
+    ]
+    return f"give back {', '.join(parts)}"
 
 
 def _listed(case: RepairCase, trades: Sequence[Trade]) -> str:

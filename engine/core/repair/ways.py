@@ -302,7 +302,8 @@ class _Search:
         outlays = [trade.outlay_max for trade in bought]
         short = [leg for leg in self.legs if leg.held < sets]
         losses = [
-            max(0, trade.outlay_max - leg.dump(trade.lots)) for trade, leg in zip(bought, short, strict=True)
+            max(0, trade.outlay_max - self._dump_beside(leg, trade.lots))
+            for trade, leg in zip(bought, short, strict=True)
         ]
         whole = self.case.paid + sum(outlays) - sets * PRICE_ONE
         left = sum(leg.dump(leg.held - sets) for leg in self.legs if leg.held > sets)
@@ -316,9 +317,14 @@ class _Search:
         within = max(printed.within_stress, self.now.within_stress)
         return risk if risk.within_stress <= within else None
 
+    def _dump_beside(self, leg: _Leg, lots: int) -> int:
+        """Return what so many lots bring behind those of the leg that are dumped without them."""
+        surplus = leg.held - self.least
+        return leg.dump(surplus + lots) - leg.dump(surplus)
+
     def _with_rests(self, soft: int, hard: int, bought: Mapping[int, int]) -> LegRisk:
         """Return L and L0 with the rests that any leg may be left with; one leg at least has no surplus."""
-        surplus = [max(leg.held - self.least, bought.get(leg.leg.number, 0)) for leg in self.legs]
+        surplus = [leg.held - self.least + bought.get(leg.leg.number, 0) for leg in self.legs]
         rests = [leg.rest(lots) for leg, lots in zip(self.legs, surplus, strict=True)]
         most = max(0, min(sum(rests) - min(rests), hard - soft))
         return LegRisk(bound=Usdc(soft), hard=Usdc(hard), rests=Usdc(most))

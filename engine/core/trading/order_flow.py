@@ -5,7 +5,6 @@ What differs is the plan (`engine.core.orders.order_plan`), and that a BUY must 
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from engine.core.exposure.inventory import sellable
 from engine.core.exposure.risk import closed, no_tokens, review
@@ -167,7 +166,6 @@ def ask_cancel(desk: Desk, asked: Asked, command: AskCancel) -> list[Effect]:
     if isinstance(found, Refusal):
         return refuse(asked, "cancel", found)
     ids = tuple(order.order_id for order in found)
-    _forget_committing(desk, command)
     everything = command.order_id is None and not command.code
     what = command.order_id or command.code or "every order of the account"
     return [
@@ -177,14 +175,6 @@ def ask_cancel(desk: Desk, asked: Asked, command: AskCancel) -> list[Effect]:
         Audit(asked.at_ms, asked.operator, "cancel asked", what, f"{len(ids)} orders of this desk"),
         Reply(asked.request, CancelView(ids, everything=everything)),
     ]
-
-
-def _forget_committing(desk: Desk, command: AskCancel) -> None:
-    """Remember that sends on their way into the ledger are not wanted any more; no order has an id yet."""
-    event_id = desk.codes.get(command.code)
-    for ticket_id, pending in desk.committing.items():
-        if command.order_id is None and (not command.code or pending.plan.event_id == event_id):
-            desk.committing[ticket_id] = replace(pending, unwanted=True)
 
 
 def _meant(desk: Desk, command: AskCancel) -> list[OrderRecord] | Refusal:

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.core.rate_governor import Purpose
-from engine.core.repair.repair_plan import choose
+from engine.core.repair.repair_plan import choose, options_of
 from engine.domain.account import CancelReply
 from engine.domain.commands import AskRepair, AskResume, OpenDutch
 from engine.domain.effects import RaiseAlert, Reply, SaveFreeze, SendBatch, SetTimer, ShowTicket
@@ -241,6 +241,17 @@ def test_a_leg_that_fills_late_is_not_bought_again(broken):
 
     assert run.ticket(ticket_id).state is T.DONE
     assert of_kind(run.press(armed, Move.SEND), SendBatch) == []
+
+
+def test_a_way_out_that_buys_the_complement_says_that_no_is_bought_at_that_price():
+    run, ticket_id = broken_run(settlement=Settlement.MATCHED)
+    for market in run.events[0].markets[:2]:
+        run.books.shown[market.no] = live_book(market, market.no, levels((7_010, 500)))
+
+    options = options_of(run.desk, run.desk.flights[ticket_id], run.at_ms)
+
+    words = next(option.words for option in options if option.way is W.UNWIND)
+    assert words == "give back Cut by buying NO of it @ 0.701, Hold by buying NO of it @ 0.701"
 
 
 def test_one_repair_at_a_time(broken):
