@@ -14,7 +14,7 @@ from engine.domain.commands import AskCancel, Kill, OpenDutch, OutcomeRef, Place
 from engine.domain.effects import Count, RaiseAlert, Reply, ResendOrders, SendBatch, ShowTicket
 from engine.domain.events import BatchRefused, Job, JobDue, PostAnswered
 from engine.domain.failure import PostClass
-from engine.domain.gate import Hold
+from engine.domain.gate import Breaker, Hold
 from engine.domain.market import Side
 from engine.domain.order import OrderState, Settlement, TimeInForce
 from engine.domain.plan import Sequencing
@@ -399,6 +399,31 @@ def test_no_leg_leaves_while_the_desk_waits_and_the_next_one_does_after_it(run):
     effects = run.later(1_000).timer("feed")
 
     assert only(effects, SendBatch).intents[0].name == ORDER[1]
+
+
+def test_a_resume_in_between_is_waited_for_until_its_read_has_come(run):
+    (first,) = run.sent()
+    run.desk.standing.rearm("resumed", run.at_ms)
+
+    assert not sends(fill(run, first))
+    effects = run.later(500).read(balance=run.desk.balance)
+
+    assert only(effects, SendBatch).intents[0].name == ORDER[1]
+
+
+@pytest.mark.parametrize("tripped", [True, False])
+def test_a_breaker_or_a_halt_in_between_ends_a_sequence_that_buys(run, tripped):
+    (first,) = run.sent()
+    if tripped:
+        run.desk.standing.tripped[Breaker.REJECTS] = "too many"
+    else:
+        run.desk.standing.halted = "somebody halted it"
+
+    assert not sends(fill(run, first))
+    run.desk.standing.tripped.clear()
+    run.desk.standing.halted = None
+    assert ticket_of(run).state is T.BROKEN
+    assert nothing_more_leaves(run)
 
 
 def test_a_leg_waits_for_tokens_of_the_rate_limit_until_the_time_is_over(run):
