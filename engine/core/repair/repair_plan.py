@@ -8,12 +8,12 @@ broken ticket's card printed. Which ticket may be repaired is decided here, who 
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.core.order_terms import MARKETABLE_MIN
 from engine.core.repair.repair_case import REPAIRABLE, case_of, plan_of, repairs_of, taken_elsewhere
 from engine.core.repair.repair_walk import Trade, Walk
-from engine.core.repair.ways import Remedies, Remedy, RepairCase, RepairLeg, price_remedies
+from engine.core.repair.ways import Remedies, Remedy, RepairCase, RepairLeg, price_remedies, risk_of
 from engine.core.state import Desk, Flight
 from engine.domain.book import LiveBook
 from engine.domain.ids import PlanId, TicketId
@@ -28,6 +28,7 @@ from engine.domain.units import (
     PRICE_ONE,
     Ms,
     Rounding,
+    Size,
     Usdc,
     divide,
     format_cents,
@@ -276,6 +277,7 @@ def worse_than(desk: Desk, flight: Flight, plan: Plan, at_ms: Ms) -> Refusal | N
     after = {leg.number: int(leg.held) for leg in case.legs}
     before = min(after.values())
     worth = 0
+    bought: list[Trade] = []
     for leg in plan.legs:
         about = _about(case, leg)
         found = _trade_now(case, about, leg)
@@ -283,9 +285,13 @@ def worse_than(desk: Desk, flight: Flight, plan: Plan, at_ms: Ms) -> Refusal | N
             return found
         after[about.number] += leg.size if _completes(found) else -leg.size
         worth += found.worth
+        if _completes(found):
+            bought.append(replace(found, outlay_max=leg.outlay_max))
     # A set more is a dollar more; pairs are in their trades' worth already.
     if worth + min(after.values()) - before <= 0 or min(after.values()) < before:
         return _moved("holding what is there is no worse any more")
+    if risk_of(case, Size(min(after.values())), bought) is None:
+        return _moved("more could be lost than was printed if only some of it fills, bids have gone")
     return None
 
 

@@ -118,6 +118,11 @@ def price_remedies(case: RepairCase) -> Remedies:
     return Remedies(tuple(sorted(ways.values(), key=lambda r: (-r.worth, len(r.trades)))))
 
 
+def risk_of(case: RepairCase, sets: Size, bought: Sequence[Trade]) -> LegRisk | None:
+    """Return what these purchases, which end with so many sets, may lose in all; None if beyond the bound."""
+    return _Search(case).risk(sets // LOT, bought)
+
+
 def _found(search: "_Search") -> Iterator[Remedy | None]:
     yield search.at(search.least, give_back=False)
     yield search.at(search.least, give_back=True)
@@ -281,7 +286,7 @@ class _Search:
                 given.append(back)
         if self.one_market and bought and given:
             return None  # a sale of one and a purchase of the other meet the same resting orders
-        risk = self._risk(sets, bought)
+        risk = self.risk(sets, bought)
         trades = sorted([*bought, *given], key=lambda trade: trade.leg)
         if risk is None or sum(trade.outlay_max for trade in trades) > self.case.room:
             return None
@@ -291,7 +296,7 @@ class _Search:
         worth = sets * PRICE_ONE - self.case.paid + sum(trade.worth for trade in trades)
         return Remedy(way, Size(sets * LOT), tuple(trades), Usdc(worth), risk)
 
-    def _risk(self, sets: int, bought: Sequence[Trade]) -> LegRisk | None:
+    def risk(self, sets: int, bought: Sequence[Trade]) -> LegRisk | None:
         """Return the most that can be lost in all on the way there; None if beyond what the card printed.
 
         As before a first send (strategy 4.3): the worst proper subset of the purchases fills, and is held
@@ -300,10 +305,9 @@ class _Search:
         if not bought:
             return self.now
         outlays = [trade.outlay_max for trade in bought]
-        short = [leg for leg in self.legs if leg.held < sets]
+        legs = {leg.leg.number: leg for leg in self.legs}
         losses = [
-            max(0, trade.outlay_max - self._dump_beside(leg, trade.lots))
-            for trade, leg in zip(bought, short, strict=True)
+            max(0, trade.outlay_max - self._dump_beside(legs[trade.leg], trade.lots)) for trade in bought
         ]
         whole = self.case.paid + sum(outlays) - sets * PRICE_ONE
         left = sum(leg.dump(leg.held - sets) for leg in self.legs if leg.held > sets)

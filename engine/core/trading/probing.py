@@ -54,7 +54,7 @@ def tend(desk: Desk, at_ms: Ms) -> list[Effect]:
 
 def _waits(desk: Desk, flight: Flight, at_ms: Ms) -> bool:
     """Tell whether the next leg has to wait: for the one before, the end of a pause, or the rate limit."""
-    if flight.releasing or desk.gate is Gate.PAUSED:
+    if flight.releasing or closed(desk, reduces=plan_of(desk, flight).sells_only) is not None:
         return True
     if not all(desk.orders[order_id].state.is_final for order_id in flight.order_ids):
         return True
@@ -64,9 +64,9 @@ def _waits(desk: Desk, flight: Flight, at_ms: Ms) -> bool:
 def _over(desk: Desk, flight: Flight, at_ms: Ms) -> str | None:
     """Return what ends a sequence at once, whatever its orders do: the gate, the standing grant, time."""
     ticket, plan = desk.tickets[flight.ticket_id], plan_of(desk, flight)
-    shut = closed(desk, reduces=plan.sells_only)
-    if shut is not None and desk.gate is not Gate.PAUSED:
-        return shut.text
+    # What a person must lift ends it; a pause, a hold on sales and the read after a resume go by themselves.
+    if desk.gate is Gate.HALTED or (desk.gate is Gate.REDUCING and not plan.sells_only):
+        return f"the desk is {desk.gate.value}: {desk.gate_reason}"
     granted = granted_by(ticket)
     if granted is not None and grant_of(desk, ticket) is None:
         return f"the standing grant {granted} has ended"

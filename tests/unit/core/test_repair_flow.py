@@ -231,6 +231,32 @@ def test_a_send_that_would_pay_more_than_the_card_goes_back_to_dry(broken):
     assert after.plan.legs[0].limit == 3_100, "the card shows what it would cost now"
 
 
+def test_a_send_that_could_lose_more_than_was_printed_because_bids_have_gone_goes_back_to_dry():
+    run = DeskRun().start()
+    with_bids(run, 2_900)
+    first, *missed = run.sent()
+    refused = [answer(order, PostClass.REFUSED, "no liquidity") for order in missed]
+    run.answer(accepted(first, WHOLE), *refused)
+    run.look_up(first, trade(first, name="t0", settlement=Settlement.CONFIRMED))
+    ticket_id = first.intent.ticket_id
+    ticket = opened(run, ticket_id, W.COMPLETE)
+    assert len(ticket.plan.legs) == 2
+    run.press(ticket, Move.CONFIRM)
+    armed = run.later(1_000).desk.tickets[ticket.ticket_id]
+    with_bids(run)
+
+    effects = run.press(armed, Move.SEND)
+
+    assert of_kind(effects, SendBatch) == []
+    assert "more could be lost than was printed" in run.ticket(ticket.ticket_id).note
+
+
+def with_bids(run, *bids):
+    for market in run.events[0].markets:
+        asks, below = levels((3_000, 500)), levels(*((bid, 500) for bid in bids))
+        run.books.shown[market.yes] = live_book(market, market.yes, asks, below)
+
+
 def test_a_leg_that_fills_late_is_not_bought_again(broken):
     run, ticket_id = broken
     ticket = opened(run, ticket_id, W.COMPLETE)
