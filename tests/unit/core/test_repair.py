@@ -5,8 +5,9 @@ from itertools import combinations
 
 import pytest
 
+from engine.core.repair.remedies import RepairCase, RepairLeg
 from engine.core.repair.repair_walk import Costs
-from engine.core.repair.ways import RepairCase, RepairLeg, price_remedies
+from engine.core.repair.ways import price_remedies
 from engine.domain.fees import FREE, FeeCurve
 from engine.domain.ids import ConditionId, TokenId
 from engine.domain.market import Side
