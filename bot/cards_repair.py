@@ -230,6 +230,6 @@ def repaired_lines(result: TicketResult) -> list[str]:
     if result.pairs:
         lines.append(f"{shares(result.pairs)} pairs of YES and NO are held: merge them, 1 USDC each.")
     lines.append(f"Left over: {rest}." if rest else "Nothing single is left over.")
-    word = "If held" if result.sets or result.pairs else "Realised"
+    word = "If held" if result.sets or result.pairs or result.beyond else "Realised"
     word = "Counting what is left over as nothing" if rest else word
     return [*lines, f"{word}, original and repair together: {bold(exact_gain(result.margin_if_held))} USDC."]

@@ -217,13 +217,12 @@ def broken_card(view: TicketView, result: TicketResult, look: Look) -> Card:
     named = bold(
         ", ".join(esc(leg.name, 24) for leg in missed[:2]) + (" and more" if len(missed) > 2 else "")
     )
-    paid = Usdc(result.cash + result.fees)
     what = f"{UNKNOWN}, " if result.unknown else ""
     lines = [
         headline("🟠", look, "broken", subject(ticket), f"{what}{_count(result)}, {named} missed"),
         *_leg_lines(result),
-        f"Holding {shares(result.sets)} complete sets.",
-        f"All {_what(result)} cost {bold(exact(paid))} USDC, fees {exact(result.fees)} among it.",
+        _complete(result),
+        _cost(result),
         *_not_final(result),
         *([_held_line(view.held_risk)] if view.held_risk else []),
         *repaired_lines(result),
@@ -238,8 +237,19 @@ def broken_card(view: TicketView, result: TicketResult, look: Look) -> Card:
     return Card("\n".join(lines), buttons, Severity.CRIT, mark_of(view))
 
 
-def _what(result: TicketResult) -> str:
-    return "legs and repairs" if result.repairs else "legs"
+def _complete(result: TicketResult) -> str:
+    """Return the complete sets, and what single holdings pay beside them whatever comes true."""
+    if result.per_set < 0:
+        return f"Sold {shares(result.sets)} complete sets."
+    more = f" What is held beyond them pays at least {proceeds(result.beyond)} USDC." if result.beyond else ""
+    return f"Holding {shares(result.sets)} complete sets.{more}"
+
+
+def _cost(result: TicketResult) -> str:
+    paid = Usdc(result.cash + result.fees)
+    legs = "legs and repairs" if result.repairs else "legs"
+    word, fees = ("cost", "among it") if paid >= 0 else ("brought", "taken off")
+    return f"All {legs} {word} {bold(exact(Usdc(abs(paid))))} USDC, fees {exact(result.fees)} {fees}."
 
 
 def _held_line(risk: LegRisk) -> str:

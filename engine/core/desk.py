@@ -147,11 +147,17 @@ def _restore_flights(desk: Desk, event: Restored) -> None:
                 witnesses=None,
                 ended_ms=_ended_before(sent, mine, event.fills),
                 to_send=unsent,
-                stopped="the desk was restarted in between" if unsent else "",
+                stopped=_cut_short(sent) if unsent else "",
             )
             enter_flight(desk, flight)
             if sent.state is not TicketState.SENDING:
                 take_up(desk, flight)
+
+
+def _cut_short(sent: Ticket) -> str:
+    """Return why a sequence's other legs are never sent, as far as the ledger tells."""
+    in_between = sent.state is TicketState.SENDING
+    return "the desk was restarted in between" if in_between else "it was over before this start"
 
 
 def _in_order(sent: Ticket, orders: Iterable[OrderRecord]) -> list[OrderRecord]:

@@ -170,6 +170,8 @@ class PendingSend:
 
     request: int
     plan: Plan
+    stopped: str = ""
+    """Who wants it no more, learned while it was committed: its orders are cancelled, and no leg follows."""
 
 
 @dataclass(frozen=True, slots=True)

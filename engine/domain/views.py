@@ -65,12 +65,14 @@ class TicketResult:
     pairs: Size = NO_SHARES
     """Shares that are paired with their complement: worth 1 each once merged."""
     loose: tuple[tuple[str, Size], ...] = ()
-    """Shares beyond complete sets and pairs: name and size; in the worst case worth nothing."""
+    """Shares beyond what pays and pairs: name and size; in the worst case worth nothing."""
+    beyond: Usdc = field(default=Usdc(0))
+    """What pays at worst beyond complete sets, as NO of some outcomes does; below 0 for opened sets."""
 
     @property
     def payout(self) -> Usdc:
-        """What the complete sets and pairs pay, once merged or resolved."""
-        return Usdc(self.sets * self.per_set // USDC_ONE + self.pairs)
+        """What the complete sets, what pays beyond them, and pairs come to, once merged or resolved."""
+        return Usdc(self.sets * self.per_set // USDC_ONE + self.beyond + self.pairs)
 
     @property
     def margin_if_held(self) -> Usdc:

@@ -1,4 +1,4 @@
-"""Sets of which legs fail on the way, repaired by what the desk itself would choose: is the bound kept?
+"""Sets, baskets of NO and sales of which legs fail, repaired as the desk itself would: is the bound kept?
 
 `python -m tests.campaigns.leg_failures --executions 1000 --seed 1`. The real core (tickets, planner,
 settling, repair) trades on the matching of the local exchange, without network and clock. At every send each
@@ -11,9 +11,11 @@ import argparse
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
+from engine.core.repair.remedies import RepairCase
 from engine.core.repair.repair_case import case_of
 from engine.core.repair.repair_plan import choose, way_of
 from engine.core.repair.ways import price_remedies
@@ -29,7 +31,7 @@ from engine.domain.fees import FeeCurve
 from engine.domain.ids import OrderId, TicketId, TradeId
 from engine.domain.market import EventGroup, Side
 from engine.domain.order import OrderRecord, Settlement, TimeInForce
-from engine.domain.plan import Plan
+from engine.domain.plan import Plan, PlanKind
 from engine.domain.refusal import Refusal
 from engine.domain.repair import RepairWay
 from engine.domain.ticket import Move, Ticket, TicketState
@@ -42,6 +44,7 @@ from engine.simulator.market import Side as VenueSide
 from engine.simulator.order_entry import OrderEntry
 from engine.simulator.orders import Fill, NewOrder, OrderType
 from tests.campaigns.random_orders import KEY
+from tests.support.basket_oracle import BasketOracle
 from tests.support.builders import NOW, accepted, answer, event, live_book, market, shares, terms, usdc
 from tests.support.desk_run import CARD, DeskRun, dutch_params, of_kind, only
 from tests.support.repair_oracle import Oracle
@@ -52,6 +55,9 @@ TRIES_MAX = 4
 RICH = Usdc(10**12)
 MAKER = "maker"
 STRESS_LEVELS = 1
+SET = PlanKind.BUY_SET
+KINDS = (SET, PlanKind.NO_SET, PlanKind.SELL_SET)
+SETS_HELD = shares(40)
 
 
 @dataclass
@@ -59,6 +65,8 @@ class Tally:
     """What became of the executions."""
 
     ends: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+    broken_kinds: Counter[str] = field(default_factory=Counter)
     ways: Counter[str] = field(default_factory=Counter)
     """Ways that were sent."""
     priced: int = 0
@@ -77,11 +85,13 @@ class Tally:
 
 
 class Execution:
-    """One set on one exchange."""
+    """One plan on one exchange; books are told from the side of the token its legs are about."""
 
-    def __init__(self, seed: object, tally: Tally) -> None:
-        self.seed, self.tally = seed, tally
-        self.draw = Random(f"leg-failures/{seed}")
+    def __init__(self, seed: object, tally: Tally, kind: PlanKind) -> None:
+        self.seed, self.tally, self.kind = seed, tally, kind
+        self.draw = Random(f"leg-failures/{kind.value}/{seed}" if kind is not SET else f"leg-failures/{seed}")
+        self.own = int(kind is PlanKind.NO_SET)
+        """Index of the token that the legs are about: NO of a basket, else YES."""
         self.group = self._event()
         specs = [self._spec(number) for number in range(len(self.group.markets))]
         self.specs = {spec.condition_id: spec for spec in specs}
@@ -94,7 +104,11 @@ class Execution:
         bank.deposit(MAKER, RICH, NOW)
         for spec in specs:
             bank.split(MAKER, spec, shares(100_000))
+        if kind is PlanKind.SELL_SET:
+            for spec in specs:
+                bank.split(self.account.id, spec, SETS_HELD)
         self.began = self.account.settled_usdc
+        self.stake = self._pays()
         self.bids_stayed = True
         self.calm = False
         self.lost: Counter[str] = Counter()
@@ -108,6 +122,10 @@ class Execution:
                 slippage_ticks=self.draw.choice([0, 1]), stress_levels=STRESS_LEVELS, min_profit=usdc(0.01)
             ),
         ).start()
+        if kind is PlanKind.SELL_SET:
+            for m in self.group.markets:
+                holding = self.run.desk.positions.holdings[m.yes]
+                holding.bought = holding.confirmed = SETS_HELD
         self._show()
 
     # -- the market
@@ -136,11 +154,13 @@ class Execution:
         )
 
     def _quote_all(self) -> None:
-        """Offer every outcome so that a set costs 80 to 93 cents, with four bids below each."""
-        total = self.draw.randint(8_000, 9_300)
+        """Offer every outcome so that the plan gains 7 to 20 cents a set, with four bids below each."""
+        low, high = {SET: (8_000, 9_300), PlanKind.NO_SET: (10_700, 12_000)}.get(self.kind, (11_500, 13_000))
+        total = self.draw.randint(low, high)
         parts = [self.draw.randint(50, 150) for _ in self.specs]
         for part, spec in zip(parts, self.specs.values(), strict=True):
-            ask = max(total * part // sum(parts) // spec.tick * spec.tick, 4 * spec.tick)
+            yes = max(total * part // sum(parts) // spec.tick * spec.tick, 4 * spec.tick)
+            ask = PRICE_ONE - yes if self.own else yes
             self._offer(spec, ask)
             for step in range(4):
                 bid = ask - spec.tick * (step + 1 + self.draw.randint(0, 1))
@@ -158,7 +178,7 @@ class Execution:
             id=f"m{self.orders}",
             account_id=MAKER,
             condition_id=spec.condition_id,
-            token_index=0,
+            token_index=self.own,
             side=side,
             price=Price(price),
             size=size,
@@ -169,31 +189,41 @@ class Execution:
     def _pull(self, spec: MarketSpec, side: BookSide, keep: int = 0) -> int:
         """Take the maker's orders of one side away but for the `keep` worst levels; return the best price."""
         ladder = self.exchange.ladder(spec.condition_id)
-        prices = ladder.prices(side)
+        there = self._there(side)
+        prices = ladder.prices(there)
         gone = set(prices[: len(prices) - keep])
-        for order in list(ladder.walk(side)):
+        for order in list(ladder.walk(there)):
             if order.terms.book_price in gone and order.terms.account_id == MAKER:
                 self.exchange.cancel(order.terms.id, MAKER, NOW)
-        return prices[0] if prices else 0
+        best = prices[0] if prices else 0
+        return PRICE_ONE - best if self.own and best else best
+
+    def _there(self, side: BookSide) -> BookSide:
+        """Return the side of the market's one book, which is told in YES."""
+        if not self.own:
+            return side
+        return BookSide.ASK if side is BookSide.BID else BookSide.BID
 
     def _levels(self, spec: MarketSpec, side: BookSide) -> tuple[Level, ...]:
-        ladder = self.exchange.ladder(spec.condition_id)
-        return tuple(Level(price, ladder.size_at(side, price)) for price in ladder.prices(side))
+        ladder, there = self.exchange.ladder(spec.condition_id), self._there(side)
+        levels = tuple(Level(price, ladder.size_at(there, price)) for price in ladder.prices(there))
+        return _mirror(levels) if self.own else levels
 
     def _show(self) -> None:
         """Let the desk see the books as they are."""
         for m in self.group.markets:
             spec = self.specs[m.condition_id]
             bids, asks = self._levels(spec, BookSide.BID), self._levels(spec, BookSide.ASK)
-            self.run.books.shown[m.yes] = live_book(m, m.yes, asks, bids)
-            self.run.books.shown[m.no] = live_book(m, m.no, _mirror(bids), _mirror(asks))
+            own, other = (m.no, m.yes) if self.own else (m.yes, m.no)
+            self.run.books.shown[own] = live_book(m, own, asks, bids)
+            self.run.books.shown[other] = live_book(m, other, _mirror(bids), _mirror(asks))
 
     # -- what happens between card and venue
 
     def _fails(self, order: OrderRecord) -> None:
         """Move the market against one order just before it arrives."""
         spec = self.specs[order.intent.condition_id]
-        own = order.intent.token_id == spec.tokens[0]
+        own = order.intent.token_id == spec.tokens[self.own]
         if (order.intent.side is Side.BUY) is not own:
             # A sale, or a purchase of the complement: both meet the bids.
             self._lose_bids(spec, self.draw.choice([1, 1, 9]))
@@ -262,15 +292,20 @@ class Execution:
     # -- the operator
 
     def execute(self) -> None:
-        """Buy a set, repair it as long as the desk knows how, and judge what it came to."""
+        """Send the plan, repair it as long as the desk knows how, and judge what it came to."""
         view = self.run.told(OpenDutch("fed", shares(self.draw.randint(8, 20))))
         if not isinstance(view, TicketView):
             self.tally.ends["no plan"] += 1
             return
+        if _plan(view.ticket).kind is not self.kind:
+            self.tally.ends["no plan"] += 1
+            return
+        self.tally.kinds[self.kind.value] += 1
         self._confirmed(view.ticket)
         ticket_id = view.ticket.ticket_id
         if self.run.ticket(ticket_id).state is TicketState.BROKEN:
             self.tally.broken += 1
+            self.tally.broken_kinds[self.kind.value] += 1
             self._drift()
             self._show()
             self._repair(ticket_id)
@@ -283,9 +318,8 @@ class Execution:
         for entropy in range(3):
             if self.run.ticket(ticket_id).state is not TicketState.BROKEN:
                 return
-            view = only(
-                self.run.ask(AskRepair(ticket_id, RepairWay.UNWIND), entropy=entropy + 200), Reply
-            ).view
+            way = RepairWay.COMPLETE if self.kind is PlanKind.SELL_SET else RepairWay.UNWIND
+            view = only(self.run.ask(AskRepair(ticket_id, way), entropy=entropy + 200), Reply).view
             if not isinstance(view, TicketView) or not self._confirmed(view.ticket):
                 return
             self.tally.ways["unwind by hand"] += 1
@@ -331,7 +365,7 @@ class Execution:
     def _compare(self, ticket_id: TicketId) -> None:
         """Compare what is chosen with the brute force."""
         case = case_of(self.run.desk, self.run.desk.flights[ticket_id], self.run.at_ms)
-        chosen, best = price_remedies(case).best.worth, Oracle(case).best()
+        chosen, best = price_remedies(case).best.worth, _oracle(case).best()
         self.tally.priced += 1
         self.tally.agreed += chosen == best
         self.tally.apart = max(self.tally.apart, abs(best - chosen))
@@ -361,17 +395,22 @@ class Execution:
                 )
 
     def _loss(self) -> int:
-        """What is lost at worst, by the exchange's own books: only pairs and sets are worth a dollar."""
-        spent = self.began - self.account.settled_usdc
-        single, pairs = [], 0
-        for spec in self.specs.values():
-            yes, no = (self.account.settled_shares(token) for token in spec.tokens)
-            pairs += min(yes, no)
-            single.append(yes - min(yes, no))
-        return spent - pairs - min(single)
+        """What is lost at worst, by the exchange's own books: whichever outcome comes true."""
+        return self.stake + self.began - self.account.settled_usdc - self._pays()
+
+    def _pays(self) -> int:
+        """What is held pays whichever outcome comes true."""
+        tokens = [spec.tokens for spec in self.specs.values()]
+        held = [tuple(self.account.settled_shares(token) for token in pair) for pair in tokens]
+        none = sum(no for _, no in held)
+        return min(none - no + yes for yes, no in held)
 
     def _fault(self, words: str) -> None:
         self.tally.faults.append(f"seed {self.seed}: {words}")
+
+
+def _oracle(case: RepairCase) -> Oracle:
+    return BasketOracle(case) if case.kind is PlanKind.NO_SET else Oracle(case)
 
 
 def _plan(ticket: Ticket) -> Plan:
@@ -403,12 +442,12 @@ def _venue_trade(order: OrderRecord, trade_id: str, takers: tuple[Fill, ...]) ->
     )
 
 
-def executions(count: int, seed: int) -> Tally:
-    """Run so many executions; everything that happened is in the tally."""
+def executions(count: int, seed: int, kinds: Sequence[PlanKind] = KINDS) -> Tally:
+    """Run so many executions, of these kinds in turn; everything that happened is in the tally."""
     tally = Tally()
     number = 0
     while tally.ends.total() - tally.ends["no plan"] < count:
-        Execution(f"{seed}/{number}", tally).execute()
+        Execution(f"{seed}/{number}", tally, kinds[number % len(kinds)]).execute()
         number += 1
     return tally
 
@@ -418,13 +457,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--executions", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kind", choices=[kind.value for kind in KINDS])
     asked = parser.parse_args()
     began = time.monotonic()
-    tally = executions(asked.executions, asked.seed)
+    tally = executions(
+        asked.executions, asked.seed, [kind for kind in KINDS if asked.kind in (None, kind.value)]
+    )
     took = time.monotonic() - began
     agreed = f"equal to the brute force {tally.agreed}, largest difference {tally.apart} micro-dollars"
     lines = [
         f"seed {asked.seed}: {asked.executions} executions in {took:.0f} s, {FAILURE_PCT} % of legs fail",
+        f"kinds {dict(tally.kinds)}, of these broken {dict(tally.broken_kinds)}",
         f"ends {dict(tally.ends)}; broken {tally.broken}, repairs sent {dict(tally.ways)}",
         f"repairs priced {tally.priced}, {agreed}",
         f"losses with bids that stayed: {tally.bids_stayed}, {tally.stuck} beyond L by rests as printed",

@@ -115,7 +115,11 @@ class Stage:
         return Surroundings(
             agenda=self.agenda,
             disk=self.disk,
-            settings=replace(settings, caps=replace(settings.caps, ticket=PLENTY, day=PLENTY)),
+            settings=replace(
+                settings,
+                caps=replace(settings.caps, ticket=PLENTY, day=PLENTY),
+                dutch=replace(settings.dutch, max_event=PLENTY, max_total=PLENTY),
+            ),
             account=TradingAccount(self._key, self._key.address, SignatureType.EOA),
             credentials=credentials,
             host=Host(self.agenda, self.rng("host"), self.weather),

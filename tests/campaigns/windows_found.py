@@ -13,7 +13,7 @@ import sys
 from collections import Counter
 from dataclasses import dataclass, field
 
-from engine.core.exposure.risk import event_busy
+from engine.core.exposure.risk import dutch_stopped, event_busy
 from engine.core.state import Desk
 from engine.core.tickets.grants import covering
 from engine.core.trading.dutch_auto import COOLDOWN_MS
@@ -149,6 +149,8 @@ def person(stage: Stage) -> None:
         frozen = [group.code for group in stage.desk.events.values() if group.event_id in stage.desk.frozen]
         for code in frozen:
             stage.ask(AskResume(code, confirmed=True))
+        if dutch_stopped(stage.desk):
+            stage.ask(AskResume(confirmed=True))
 
 
 def hour(seconds: int, seed: int, refuse_every_s: int = 0) -> Result:
@@ -200,6 +202,8 @@ def told(
     margin = Usdc(sum(t.plan.margin.net for w in windows for t in w.tickets if t.plan is not None))
     sent = sum(len(window.tickets) for window in windows)
     planned = format_cents(margin, Rounding.DOWN)
+    probes = sum(t.plan is not None and bool(t.plan.probe_order) for w in windows for t in w.tickets)
+    lines.append(f"{probes} of the plans sent went leg by leg")
     lines.append(
         f"{sent} plans sent under {grants} grants, planned margin {planned} USDC, ends: {dict(ends)}"
     )

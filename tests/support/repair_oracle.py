@@ -10,8 +10,8 @@ from functools import partial
 from random import Random
 from typing import Any
 
+from engine.core.repair.remedies import RepairCase, RepairLeg
 from engine.core.repair.repair_walk import Costs
-from engine.core.repair.ways import RepairCase, RepairLeg
 from engine.domain.book import Level
 from engine.domain.fees import FeeCurve
 from engine.domain.ids import ConditionId, TokenId
@@ -22,7 +22,7 @@ ONE = 10_000
 LOT = 10_000
 
 
-def _fee(curve: FeeCurve, price: int, lots: int) -> int:
+def fee_of(curve: FeeCurve, price: int, lots: int) -> int:
     """shares x rate x (p (1 - p)) ** exponent in steps of 10 micro-dollars, rounded up."""
     above = lots * curve.rate * (price * (ONE - price)) ** curve.exponent
     below = 100 * (ONE * ONE) ** curve.exponent * 10
@@ -49,12 +49,12 @@ class _Ladder:
             raw, fees, _ = self.rows[-1]
             if within == 1:
                 self.full = fees
-            self.rows.append((raw + price, self.full + _fee(self.curve, price, within), price))
+            self.rows.append((raw + price, self.full + fee_of(self.curve, price, within), price))
         return self.rows[lots]
 
 
-def _outlay(curve: FeeCurve, limit: int, lots: int) -> int:
-    return limit * lots + _fee(curve, min(limit, ONE // 2), lots)
+def outlay_of(curve: FeeCurve, limit: int, lots: int) -> int:
+    return limit * lots + fee_of(curve, min(limit, ONE // 2), lots)
 
 
 def _dump(leg: RepairLeg, lots: int, skipped: int) -> int:
@@ -128,7 +128,7 @@ class Oracle:
         if walked is None:
             return None
         raw, fees, worst = walked
-        most = _outlay(leg.fee, self._limit(leg, worst), lots)
+        most = outlay_of(leg.fee, self._limit(leg, worst), lots)
         return lots, raw + fees + self._extra(leg, raw, lots), most
 
     def _dollar(self, number: int) -> int | None:
@@ -176,8 +176,9 @@ class Oracle:
                 lots, cost, most = bought
                 total -= cost
                 outlays.append(most)
-                losses.append(max(0, most - self._dumped(number, lots)))
-                surplus[number] = max(surplus[number], lots)
+                before = self._dumped(number, surplus[number])
+                surplus[number] += lots
+                losses.append(max(0, most + before - self._dumped(number, surplus[number])))
             elif give_back:
                 total += self._gift(number, held - sets)
         if outlays:
@@ -195,6 +196,16 @@ class Oracle:
             if self._within(soft, hard, surplus) > max(printed, before):
                 return None
         return total
+
+    def dumped(self, held: Sequence[int], filled: Sequence[tuple[int, int, int]]) -> int:
+        """What is lost when these purchases (leg, lots, money) fill and all beyond the sets is dumped."""
+        after = list(held)
+        for number, lots, _ in filled:
+            after[number] += lots
+        spent = self.case.paid + sum(money for _, _, money in filled)
+        least = min(held)
+        back = sum(self._dumped(number, lots - least) for number, lots in enumerate(after))
+        return spent - least * ONE - back
 
     def _within(self, soft: int, hard: int, surplus: Sequence[int]) -> int:
         """L with the rests of every leg but one, at most L0."""
@@ -234,8 +245,8 @@ def random_case(seed: object, *, sets_max: int = 12) -> RepairCase:
         if draw.random() < 0.6:
             filled = filled // 100 * 100
         held = filled * LOT
-        spent += filled * price + _fee(fee, price, filled)
-        bids = _ladder(draw, ask - tick * draw.choice([1, 1, 2, 5]), -tick, wanted)
+        spent += filled * price + fee_of(fee, price, filled)
+        bids = random_ladder(draw, ask - tick * draw.choice([1, 1, 2, 5]), -tick, wanted)
         legs.append(
             RepairLeg(
                 number=number,
@@ -248,7 +259,7 @@ def random_case(seed: object, *, sets_max: int = 12) -> RepairCase:
                 min_size=Size(draw.choice([1, 1, 2, 5]) * 1_000_000),
                 held=Size(held),
                 sellable=Size(held if draw.random() < 0.8 else held // 2 // LOT * LOT),
-                asks=_ladder(draw, ask, tick, wanted),
+                asks=random_ladder(draw, ask, tick, wanted),
                 bids=bids,
                 other=TokenId(f"no-{number}"),
                 other_asks=tuple(Level(Price(ONE - b.price), b.size) for b in bids)
@@ -256,7 +267,7 @@ def random_case(seed: object, *, sets_max: int = 12) -> RepairCase:
                 else (),
             )
         )
-    outlays = [_outlay(fee, p, wanted) for p in fair]
+    outlays = [outlay_of(fee, p, wanted) for p in fair]
     hard = sum(outlays) - min(outlays)
     bound = hard // draw.choice([1, 2, 4, 8])
     case = RepairCase(
@@ -276,7 +287,7 @@ def random_case(seed: object, *, sets_max: int = 12) -> RepairCase:
     return replace(case, legs=bare, room=Usdc(draw.randrange(1, 10**7)))
 
 
-def _ladder(draw: Random, first: int, step: int, wanted: int) -> tuple[Level, ...]:
+def random_ladder(draw: Random, first: int, step: int, wanted: int) -> tuple[Level, ...]:
     """Up to five levels from `first` on, thin or deep, on the tick and inside the book."""
     found = []
     price = first

@@ -12,7 +12,7 @@ from engine.core.dutch.event_plan import Room
 from engine.core.exposure.unsent import promised_legs, waiting_legs
 from engine.core.rate_governor import Purpose
 from engine.core.rules.rules_watch import rules_hold
-from engine.core.state import Desk, fills_of, open_flights, unfinished
+from engine.core.state import DAY_MS, Desk, fills_of, open_flights, unfinished
 from engine.domain.account import OpenOrder
 from engine.domain.fees import outlay_bound
 from engine.domain.ids import ConditionId, EventId, TicketId
@@ -97,17 +97,19 @@ def room(desk: Desk, now_ms: Ms, event_id: EventId | None = None) -> Room:
         wallet=Usdc(max(0, wallet_left)),
         event=None if event is None else Usdc(max(0, dutch.max_event - used)),
         total=Usdc(max(0, dutch.max_total - total)),
-        success_pct=success_pct(desk),
+        success_pct=success_pct(desk, now_ms),
     )
 
 
-def success_pct(desk: Desk) -> int:
+def success_pct(desk: Desk, now_ms: Ms) -> int:
     """Return the share of sent plans that filled whole, in whole percents rounded down: pi of strategy 4.3.
 
-    Learned from the newest tickets on top of a prior; one of which nothing filled counts as failed, too.
+    Learned from the newest tickets of a day on top of a prior; one of which nothing filled counts as failed,
+    too. Of older ones a start loads those that are broken and no others: they would speak for all.
     """
     newest = islice(reversed(desk.tickets.values()), TICKETS_LOOKED_AT)
-    ends = [t.state for t in newest if t.kind is TicketKind.DUTCH and t.state in _ENDS]
+    fresh = [t for t in newest if t.kind is TicketKind.DUTCH and t.created_ms > now_ms - DAY_MS]
+    ends = [t.state for t in fresh if t.state in _ENDS]
     prior = desk.settings.dutch.success_pct
     done = 100 * sum(state is TicketState.DONE for state in ends)
     learned = (prior * PRIOR_WEIGHT + done) // (PRIOR_WEIGHT + len(ends))

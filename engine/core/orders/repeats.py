@@ -45,7 +45,8 @@ LOOK_AGAIN_MS = 250
 def resend_due(desk: Desk, key: str, at_ms: Ms) -> list[Effect]:
     """Send deferred orders again if they still may be; give the others to the proof.
 
-    One whose cancel somebody asked for meanwhile is not sent again: its cancel may have been answered.
+    One whose cancel somebody asked for meanwhile is not sent again: its cancel may have been answered. Nor is
+    a leg whose sequence has ended: no other would follow it.
     """
     flight = desk.flights[TicketId(key)]
     waiting = [desk.orders[o] for o in flight.order_ids if desk.orders[o].state is OrderState.SENDING]
@@ -57,7 +58,7 @@ def resend_due(desk: Desk, key: str, at_ms: Ms) -> list[Effect]:
     in_time = all(order.intent.resend_until_ms >= at_ms for order in waiting)
     # Nothing is sent after notice of a change of rules (reliability 26), or of the terms on the card.
     allowed = in_time and rules_hold(desk, flight.event_id, "") is None and _is_as_planned(desk, flight)
-    if not (allowed and flight.witnesses and desk.gate in (Gate.RUN, Gate.PAUSED)):
+    if flight.stopped or not (allowed and flight.witnesses and desk.gate in (Gate.RUN, Gate.PAUSED)):
         return effects + orders.give_up(desk, waiting, at_ms)
     wait_ms = _wait_ms(desk, len(waiting), at_ms)
     if wait_ms:

@@ -4,11 +4,13 @@
 """
 
 from engine.core.exposure.risk import BROKEN_MAX
+from engine.core.repair.remedies import floor_of
 from engine.core.repair.repair_case import plan_of, repairs_of, still_held, stock_of
 from engine.core.state import Desk, Flight
 from engine.domain.effects import Effect, RaiseAlert, SaveFreeze
 from engine.domain.ids import TicketId
 from engine.domain.market import EventGroup
+from engine.domain.plan import PlanKind
 from engine.domain.repair import repaired_by
 from engine.domain.ticket import Ticket, TicketState
 from engine.domain.units import LOT, Ms, Rounding, format_cents, format_size
@@ -28,9 +30,13 @@ def is_mended(desk: Desk, flight: Flight) -> bool:
     if event is None and desk.tickets[flight.ticket_id].state is TicketState.DONE:
         return True  # without the event's minimum sizes, as before the first read, it stays what it was
     # What was sold by hand or merged is gone: no repair can give it back.
-    held = {each.leg.token_id: still_held(desk, each) for each in stock_of(desk, flight).legs}
+    stock = stock_of(desk, flight)
+    held = {each.leg.token_id: still_held(desk, each) for each in stock.legs}
     sets = min(held.values())
-    return all(size - sets < _least(event, token) for token, size in held.items())
+    if all(size - sets < _least(event, token) for token, size in held.items()):
+        return True
+    # Unlike a set, a basket of NO with legs missing pays, too: where that loses nothing, nothing is broken.
+    return stock.kind is PlanKind.NO_SET and floor_of(stock.kind, list(held.values())) >= stock.paid
 
 
 def _least(event: EventGroup | None, token: str) -> int:

@@ -1,7 +1,8 @@
 """What a broken ticket and its repairs hold together, and the case that the repair is decided on.
 
-Only tickets that bought sets or pairs can be repaired: what they hold pays by its smallest leg. Reads the
-desk, changes nothing.
+Bought sets and pairs pay by their smallest leg, a basket of NO by all but its largest. Of a sale of sets
+every set it was to sell counts as bought for the dollar it is worth: what is left of its legs is held. Reads
+the desk, changes nothing.
 """
 
 from collections.abc import Iterator
@@ -10,8 +11,8 @@ from dataclasses import dataclass
 from engine.core.dutch.leg_risk import dump_proceeds
 from engine.core.exposure.inventory import free, sellable
 from engine.core.exposure.risk import room
+from engine.core.repair.remedies import RepairCase, RepairLeg, floor_of
 from engine.core.repair.repair_walk import Costs
-from engine.core.repair.ways import RepairCase, RepairLeg
 from engine.core.rules.rules_watch import rules_hold
 from engine.core.state import Desk, Flight, fills_of, fills_of_order
 from engine.domain.book import Level, LiveBook
@@ -23,7 +24,7 @@ from engine.domain.repair import repaired_by
 from engine.domain.ticket import TicketKind, TicketState
 from engine.domain.units import LOT, Ms, Size, Usdc
 
-REPAIRABLE = (PlanKind.BUY_SET, PlanKind.BUY_PAIR)
+REPAIRABLE = (PlanKind.BUY_SET, PlanKind.BUY_PAIR, PlanKind.NO_SET, PlanKind.SELL_SET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +42,13 @@ class LegStock:
 class Stock:
     """A ticket and its repairs together."""
 
+    kind: PlanKind
     legs: tuple[LegStock, ...]
     cash: Usdc
     """Paid minus received."""
     fees: Usdc
+    opened: Size
+    """Sets that were there before the ticket sold of them; 0 but for a sale of sets."""
 
     @property
     def sets(self) -> Size:
@@ -52,15 +56,31 @@ class Stock:
         return Size(min(leg.held for leg in self.legs))
 
     @property
+    def pays(self) -> Size:
+        """Dollars that the unpaired shares pay whatever comes true."""
+        return Size(floor_of(self.kind, [leg.held for leg in self.legs]))
+
+    @property
     def pairs(self) -> Size:
         """Shares paired with their complement, over all legs."""
         return Size(sum(leg.paired for leg in self.legs))
 
     @property
+    def paid(self) -> Usdc:
+        """Cash and fees paid minus what came back; pairs and opened sets count as the dollar they are."""
+        return Usdc(self.cash + self.fees + self.opened - self.pairs)
+
+    @property
+    def kept(self) -> Size:
+        """Shares of a leg that pay beside those of the others: complete sets, or the second largest of NO."""
+        held = [int(leg.held) for leg in self.legs]
+        return Size(sorted([0, *held])[-2] if self.kind is PlanKind.NO_SET else min(held))
+
+    @property
     def loose(self) -> tuple[tuple[str, Size], ...]:
-        """Name and size of what every leg holds beyond complete sets; legs with nothing left out."""
-        sets = self.sets
-        return tuple((leg.leg.name, Size(leg.held - sets)) for leg in self.legs if leg.held > sets)
+        """Name and size of what every leg holds beyond that; legs with nothing left out."""
+        kept = self.kept
+        return tuple((leg.leg.name, Size(leg.held - kept)) for leg in self.legs if leg.held > kept)
 
 
 def held_of(desk: Desk, order: OrderRecord) -> Size:
@@ -97,14 +117,15 @@ def stock_of(desk: Desk, flight: Flight) -> Stock:
         for fill in fills_of_order(desk, order.order_id):
             cash += sign * fill.cash
             fees += fill.fee
+    opened = plan.size if plan.kind is PlanKind.SELL_SET else Size(0)
     legs = []
     own = {leg.token_id for leg in plan.legs}
     for leg in plan.legs:
         others = {o.intent.token_id for o in orders if o.intent.condition_id == leg.condition_id} - own
-        mine = max(0, held.get(leg.token_id, 0))
+        mine = max(0, opened + held.get(leg.token_id, 0))
         paired = min(mine, sum(held[token] for token in others))
         legs.append(LegStock(leg, Size(mine - paired), Size(paired)))
-    return Stock(tuple(legs), Usdc(cash), Usdc(fees))
+    return Stock(plan.kind, tuple(legs), Usdc(cash), Usdc(fees), opened)
 
 
 def plan_of(desk: Desk, flight: Flight) -> Plan:
@@ -115,17 +136,26 @@ def plan_of(desk: Desk, flight: Flight) -> Plan:
 
 
 def held_risk(desk: Desk, flight: Flight, at_ms: Ms) -> LegRisk:
-    """Return what is held can lose: L0 if all single shares become worthless, L if dumped under stress."""
+    """Return what is held can lose: L0 if all single shares become worthless, L if dumped under stress.
+
+    Of a basket of NO everything may be dumped, too, where that loses less than holding what pays.
+    """
     stock = stock_of(desk, flight)
-    hard = max(0, stock.cash + stock.fees - stock.sets - stock.pairs)
-    proceeds = 0
-    for each in stock.legs:
-        book = desk.feeds.live(each.leg.token_id, at_ms)
-        if isinstance(book, LiveBook):
-            loose = Size(each.held - stock.sets)
-            levels = desk.settings.dutch.stress_levels
-            proceeds += dump_proceeds(book.bids, each.leg.fee, loose, stress_levels=levels)
-    return LegRisk(bound=Usdc(max(0, hard - proceeds)), hard=Usdc(hard))
+    hard = stock.paid - stock.pays
+    kept = stock.kept
+    soft = hard - sum(_dumped(desk, each, Size(max(0, each.held - kept)), at_ms) for each in stock.legs)
+    if stock.kind is PlanKind.NO_SET:
+        soft = min(soft, stock.paid - sum(_dumped(desk, each, each.held, at_ms) for each in stock.legs))
+    return LegRisk(bound=Usdc(max(0, soft)), hard=Usdc(max(0, hard)))
+
+
+def _dumped(desk: Desk, each: LegStock, size: Size, at_ms: Ms) -> Usdc:
+    """Return what so many shares of a leg bring under stress, nothing without a proven book."""
+    book = desk.feeds.live(each.leg.token_id, at_ms)
+    if not isinstance(book, LiveBook):
+        return Usdc(0)
+    levels = desk.settings.dutch.stress_levels
+    return dump_proceeds(book.bids, each.leg.fee, size, stress_levels=levels)
 
 
 def case_of(
@@ -136,7 +166,7 @@ def case_of(
     `most` is what new orders may take beside every cap, as under a grant.
     """
     plan = plan_of(desk, flight)
-    assert plan.kind in REPAIRABLE, f"expected sets or pairs, {plan.plan_id} is {plan.kind.value}"
+    assert plan.kind in REPAIRABLE, f"expected a Dutch plan, {plan.plan_id} is {plan.kind.value}"
     stock = stock_of(desk, flight)
     event = desk.events.get(plan.event_id)
     left = room(desk, at_ms, plan.event_id)
@@ -145,12 +175,13 @@ def case_of(
     return RepairCase(
         legs=tuple(_leg(desk, each, plan, event, at_ms) for each in stock.legs),
         wanted=plan.size,
-        paid=Usdc(stock.cash + stock.fees - stock.pairs),
+        paid=stock.paid,
         risk=plan.risk,
         costs=Costs(dutch.slippage_ticks + extra_ticks, dutch.fee_bps),
         stress_levels=dutch.stress_levels,
         room=Usdc(min(cap for cap in caps if cap is not None)),
         may_buy=_may_buy(desk, plan, event),
+        kind=plan.kind,
     )
 
 

@@ -8,12 +8,13 @@ broken ticket's card printed. Which ticket may be repaired is decided here, who 
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.core.order_terms import MARKETABLE_MIN
+from engine.core.repair.remedies import Remedies, Remedy, RepairCase, RepairLeg, floor_of, way_named
 from engine.core.repair.repair_case import REPAIRABLE, case_of, plan_of, repairs_of, taken_elsewhere
 from engine.core.repair.repair_walk import Trade, Walk
-from engine.core.repair.ways import Remedies, Remedy, RepairCase, RepairLeg, price_remedies
+from engine.core.repair.ways import price_remedies, risk_of
 from engine.core.state import Desk, Flight
 from engine.domain.book import LiveBook
 from engine.domain.ids import PlanId, TicketId
@@ -28,6 +29,7 @@ from engine.domain.units import (
     PRICE_ONE,
     Ms,
     Rounding,
+    Size,
     Usdc,
     divide,
     format_cents,
@@ -67,9 +69,7 @@ def way_of(plan: Plan, broken: Plan) -> RepairWay:
     """Return which way out a repair's plan goes."""
     own = {leg.token_id for leg in broken.legs}
     completes = [leg.side is Side.BUY and leg.token_id in own for leg in plan.legs]
-    if all(completes):
-        return RepairWay.COMPLETE
-    return RepairWay.BOTH if any(completes) else RepairWay.UNWIND
+    return way_named(broken.kind, completes=any(completes), gives_back=not all(completes))
 
 
 def not_repairable(desk: Desk, flight: Flight) -> Refusal | None:
@@ -80,7 +80,7 @@ def not_repairable(desk: Desk, flight: Flight) -> Refusal | None:
         text = f"expected a broken ticket, {name} is {ticket.state.value}: nothing is to be repaired"
         return Refusal(RefusalKind.NOT_BROKEN, text)
     if plan.kind not in REPAIRABLE:
-        text = f"expected bought sets or pairs, {name} is a {plan.kind.value}: sell or buy by hand"
+        text = f"expected a Dutch plan, {name} is a {plan.kind.value}: sell or buy by hand"
         return Refusal(RefusalKind.NOT_BROKEN, text)
     flying = [other.ticket_id for other in repairs_of(desk, flight) if other.ended_ms is None]
     flying += [key for key, pending in desk.committing.items() if pending.plan.event_id == flight.event_id]
@@ -114,16 +114,32 @@ def options_of(desk: Desk, flight: Flight, at_ms: Ms) -> tuple[RepairOption, ...
 
 
 def _option(case: RepairCase, remedy: Remedy) -> RepairOption:
-    bought = [trade for trade in remedy.trades if _completes(trade)]
-    given = [trade for trade in remedy.trades if not _completes(trade)]
+    bought = [trade for trade in remedy.trades if trade.completes]
+    given = [trade for trade in remedy.trades if not trade.completes]
     parts = []
+    sale = case.kind is PlanKind.SELL_SET
     if bought:
-        parts.append(f"buy {_listed(case, bought)}")
+        parts.append(f"buy {'back ' if sale else ''}{_listed(case, bought)}")
     if given:
-        parts.append(f"give back {_listed(case, given)}")
+        parts.append(_given_back(case, given))
     words = " and ".join(parts) or "hold what is there"
     limit = max((trade.limit for trade in bought), default=None)
     return RepairOption(remedy.way, remedy.worth, words, limit)
+
+
+def _given_back(case: RepairCase, trades: Sequence[Trade]) -> str:
+    """Return what is given back and how: a price of NO must not be read as one that the shares bring."""
+    paired = [trade for trade in trades if trade.pairs]
+    verb = "sell" if case.kind is PlanKind.SELL_SET else "give back"
+    if len(trades) > 2:
+        how = f", {len(paired)} of them by buying their NO" if paired else ""
+        return f"{verb} {len(trades)} legs{how}"
+    names = {leg.number: leg.name for leg in case.legs}
+    parts = [
+        f"{names[t.leg]} by buying NO of it @ {format_price(t.worst)}" if t.pairs else _listed(case, [t])
+        for t in trades
+    ]
+    return f"{verb} {', '.join(parts)}"
 
 
 def _listed(case: RepairCase, trades: Sequence[Trade]) -> str:
@@ -131,10 +147,6 @@ def _listed(case: RepairCase, trades: Sequence[Trade]) -> str:
         return f"{len(trades)} legs"
     names = {leg.number: leg.name for leg in case.legs}
     return ", ".join(f"{names[t.leg]} @ {format_price(t.worst)}" for t in trades)
-
-
-def _completes(trade: Trade) -> bool:
-    return trade.side is Side.BUY and not trade.pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +165,7 @@ def _plan(desk: Desk, flight: Flight, priced: _Priced, at_ms: Ms) -> Plan | Refu
         text = f"{broken.code} is not in the catalogue any more; nothing was sent"
         return Refusal(RefusalKind.STRUCTURE, text)
     legs = tuple(_leg(case, number, trade) for number, trade in enumerate(remedy.trades))
-    before = min(leg.held for leg in case.legs) // LOT
+    before = floor_of(case.kind, [leg.held // LOT for leg in case.legs])
     more_sets = remedy.sets // LOT - before
     pairs = sum(trade.lots for trade in remedy.trades if trade.pairs)
     books = [book for leg in legs if isinstance(book := desk.feeds.live(leg.token_id, at_ms), LiveBook)]
@@ -260,18 +272,23 @@ def worse_than(desk: Desk, flight: Flight, plan: Plan, at_ms: Ms) -> Refusal | N
         return _moved(f"rules, fees, tick or status of {plan.code} are not those of the card")
     case = case_of(desk, flight, at_ms)
     after = {leg.number: int(leg.held) for leg in case.legs}
-    before = min(after.values())
+    before = floor_of(case.kind, list(after.values()))
     worth = 0
+    trades: list[Trade] = []
     for leg in plan.legs:
         about = _about(case, leg)
         found = _trade_now(case, about, leg)
         if isinstance(found, Refusal):
             return found
-        after[about.number] += leg.size if _completes(found) else -leg.size
+        after[about.number] += leg.size if found.completes else -leg.size
         worth += found.worth
-    # A set more is a dollar more; pairs are in their trades' worth already.
-    if worth + min(after.values()) - before <= 0 or min(after.values()) < before:
+        trades.append(replace(found, limit=leg.limit, outlay_max=leg.outlay_max))
+    now = floor_of(case.kind, list(after.values()))
+    # A set more is a dollar more; pairs are in their trades' worth already. A basket may be cut on purpose.
+    if worth + now - before <= 0 or (now < before and case.kind is not PlanKind.NO_SET):
         return _moved("holding what is there is no worse any more")
+    if risk_of(case, Size(min(after.values())), trades) is None:
+        return _moved("more could be lost than was printed if only some of it fills, bids have gone")
     return None
 
 
@@ -347,5 +364,7 @@ def choose(desk: Desk, flight: Flight, at_ms: Ms, *, most: Usdc | None = None) -
         return Refusal(RefusalKind.NO_REPAIR, text)
     late = flight.ended_ms is not None and at_ms - flight.ended_ms > desk.settings.repair.leg_timeout_ms
     dump = late or tries == TRIES_MAX - 1
-    way = RepairWay.UNWIND if dump else None
+    # A sale is got rid of by selling the rest.
+    away = RepairWay.COMPLETE if plan_of(desk, flight).kind is PlanKind.SELL_SET else RepairWay.UNWIND
+    way = away if dump else None
     return plan_repair(desk, flight, way, at_ms, extra_ticks=min(tries, 1), most=most)

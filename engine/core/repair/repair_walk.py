@@ -54,6 +54,11 @@ class Trade:
     """Most a BUY can take with its fee; 0 for a SELL."""
 
     @property
+    def completes(self) -> bool:
+        """Tell whether it buys more of the leg, rather than giving some of it back."""
+        return self.side is Side.BUY and not self.pairs
+
+    @property
     def size(self) -> Size:
         """Shares of the order."""
         return Size(self.lots * LOT)

@@ -6,14 +6,12 @@ fill. Sums are over fills read back as trades, so they equal the venue's ledger 
 
 from dataclasses import replace
 
-from engine.core.dutch.leg_risk import dump_proceeds
 from engine.core.exposure.unsent import unsent_of
 from engine.core.repair.breaking import broken, healed, is_mended, short_repair, sum_line, thawed
-from engine.core.repair.repair_case import REPAIRABLE, held_of, held_risk, plan_of, repairs_of, stock_of
+from engine.core.repair.repair_case import Stock, held_of, held_risk, plan_of, repairs_of, stock_of
 from engine.core.repair.repair_plan import options_of
 from engine.core.state import POLL_SLACK_AFTER, Desk, Flight, fills_of, fills_of_order
 from engine.core.tickets.grants import grant_view
-from engine.domain.book import LiveBook
 from engine.domain.effects import (
     Audit,
     Effect,
@@ -24,8 +22,8 @@ from engine.domain.effects import (
 )
 from engine.domain.ids import OrderId, TicketId
 from engine.domain.market import Side
-from engine.domain.order import OrderIntent, OrderRecord, OrderState, Settlement
-from engine.domain.plan import LegRisk, PlanKind, PlanLeg
+from engine.domain.order import OrderRecord, OrderState, Settlement
+from engine.domain.plan import PlanLeg
 from engine.domain.repair import repaired_by
 from engine.domain.ticket import MOVES, Claim, Move, Ticket, TicketKind, TicketState
 from engine.domain.units import LOT, USDC_ONE, Ms, Size, Usdc
@@ -68,13 +66,13 @@ def result_of(desk: Desk, flight: Flight) -> TicketResult:
 
 def _with_repairs(desk: Desk, flight: Flight, alone: TicketResult) -> TicketResult:
     """Return the result of a ticket and its repairs together: what was paid, came back, and is still held."""
+    stock = stock_of(desk, flight)
     mended = list(repairs_of(desk, flight))
     if not mended:
-        return alone
-    stock = stock_of(desk, flight)
-    return replace(
+        return replace(alone, beyond=_beyond(stock, alone))
+    together = replace(
         alone,
-        sets=stock.sets,
+        sets=Size(stock.opened - stock.sets) if stock.opened else stock.sets,
         cash=stock.cash,
         fees=stock.fees,
         settled=alone.settled and all(repair.settled for repair in mended),
@@ -83,6 +81,12 @@ def _with_repairs(desk: Desk, flight: Flight, alone: TicketResult) -> TicketResu
         pairs=stock.pairs,
         loose=stock.loose,
     )
+    return replace(together, beyond=_beyond(stock, together))
+
+
+def _beyond(stock: Stock, result: TicketResult) -> Usdc:
+    """Return what the unpaired shares pay at worst beyond the result's complete sets, below 0 for less."""
+    return Usdc(stock.pays - stock.opened - result.sets * result.per_set // USDC_ONE)
 
 
 def _paid(legs: tuple[LegResult, ...]) -> Usdc:
@@ -145,7 +149,7 @@ def review_flight(desk: Desk, ticket_id: TicketId, at_ms: Ms) -> list[Effect]:
         effects += _end(desk, flight, orders, at_ms)
     state = desk.tickets[ticket_id].state
     is_broken = state is TicketState.BROKEN
-    flight.risk = _risk_of(desk, flight, at_ms) if is_broken else None
+    flight.risk = held_risk(desk, flight, at_ms) if is_broken else None
     flight.repairs = options_of(desk, flight, at_ms) if is_broken else ()
     standing = _standing(desk, flight)
     if standing != flight.shown:
@@ -187,54 +191,6 @@ def _standing(desk: Desk, flight: Flight) -> tuple[object, ...]:
     legs = tuple((order.state, held_of(desk, order), order.reason) for order in orders)
     axes = tuple((each.accounted, each.settled) for each in flights)
     return desk.tickets[flight.ticket_id].state, axes, legs, flight.to_send, flight.stopped
-
-
-def _risk_of(desk: Desk, flight: Flight, at_ms: Ms) -> LegRisk:
-    """Return what the held legs can lose: L0 if all single shares become worthless, L if dumped now."""
-    if plan_of(desk, flight).kind in REPAIRABLE:
-        return held_risk(desk, flight, at_ms)
-    result = result_of(desk, flight)
-    orders = [desk.orders[order_id] for order_id in flight.order_ids]
-    if plan_of(desk, flight).kind is PlanKind.NO_SET:
-        return _basket_risk(desk, orders, Usdc(result.cash + result.fees), at_ms)
-    # Of sets held, those of which any share was sold are broken up; what they were worth is at stake.
-    opened = max((held_of(desk, o) for o in orders if o.intent.side is Side.SELL), default=Size(0))
-    broken_up = opened - result.sets if opened else 0
-    hard = max(0, result.cash + result.fees - result.payout + broken_up)
-    proceeds = 0
-    for order in orders:
-        filled = held_of(desk, order)
-        loose = Size(opened - filled if order.intent.side is Side.SELL else filled - result.sets)
-        proceeds += _dumped(desk, order.intent, loose, at_ms)
-    # Of a sale whose legs leave one after the other the unsent ones are held whole.
-    for leg in unsent_of(desk, flight):
-        proceeds += _dumped(desk, leg, opened if leg.side is Side.SELL else Size(0), at_ms)
-    return LegRisk(bound=Usdc(max(0, hard - proceeds)), hard=Usdc(hard))
-
-
-def _basket_risk(desk: Desk, orders: list[OrderRecord], paid: Usdc, at_ms: Ms) -> LegRisk:
-    """Return what the NO that is held can lose: one outcome at most comes true, at worst the largest holding.
-
-    L holds what pays so and dumps what the largest has beyond the others, or dumps everything.
-    """
-    held = [held_of(desk, order) for order in orders]
-    second, largest = sorted([Size(0), *held])[-2:]
-    hard = max(0, paid - sum(held) + largest)
-    surplus = _dumped(desk, orders[held.index(largest)].intent, Size(largest - second), at_ms)
-    everything = sum(
-        _dumped(desk, order.intent, size, at_ms) for order, size in zip(orders, held, strict=True)
-    )
-    soft = max(0, min(hard - surplus, paid - everything))
-    return LegRisk(bound=Usdc(soft), hard=Usdc(hard))
-
-
-def _dumped(desk: Desk, leg: OrderIntent | PlanLeg, size: Size, at_ms: Ms) -> Usdc:
-    """Return what so many shares of a leg's token bring under stress, nothing without a proven book."""
-    book = desk.feeds.live(leg.token_id, at_ms)
-    if not isinstance(book, LiveBook):
-        return Usdc(0)
-    levels = desk.settings.dutch.stress_levels
-    return dump_proceeds(book.bids, leg.fee, size, stress_levels=levels)
 
 
 def _read_back(desk: Desk, order: OrderRecord, *settlements: Settlement) -> int:

@@ -15,6 +15,7 @@ from engine.core.exposure.inventory import confirmed, sellable
 from engine.core.exposure.risk import closed, event_busy, no_tokens, review, room, success_pct
 from engine.core.feed.proven_books import NEED_EVERY_BOOK, proven_books
 from engine.core.order_terms import GTD_LEAD_MS
+from engine.core.orders.evidence import cancel
 from engine.core.orders.resend import TOTAL_MS
 from engine.core.repair.repair_case import enter_flight
 from engine.core.repair.repair_plan import forgotten, plan_repair, worse_than
@@ -267,7 +268,7 @@ def _worse_than(desk: Desk, ticket: Ticket, plan: Plan, at_ms: Ms) -> Refusal | 
     if isinstance(books, Refusal):
         return books
     held = held_for_sale(desk, event) if plan.sells_only else None
-    odds = success_pct(desk)
+    odds = success_pct(desk, at_ms)
     return replan_within(
         plan, event, books, params=desk.settings.dutch, now_ms=at_ms, held=held, success_pct=odds
     )
@@ -305,20 +306,24 @@ def committed(desk: Desk, event: BatchCommitted) -> list[Effect]:
         standing.sent += ticket.kind is TicketKind.DUTCH
         standing.last = f"{ticket.ticket_id} {ticket.plan.code}: sent"
         standing.given_up.pop(ticket.plan.event_id, None)
+    pending = desk.committing.pop(ticket.ticket_id)
+    further = ticket.plan.probe_order[1:]
     flight = Flight(
         ticket_id=ticket.ticket_id,
         event_id=ticket.plan.event_id,
         order_ids=tuple(order.order_id for order in event.orders),
         sent_ms=event.at_ms,
         witnesses=(event.approved, event.grant),
-        to_send=ticket.plan.probe_order[1:],
+        to_send=further,
+        stopped=pending.stopped if further else "",
     )
     enter_flight(desk, flight)
-    if flight.to_send:
+    if further and not flight.stopped:
         desk.probing[flight.ticket_id] = flight
     ids = ", ".join(order.order_id for order in event.orders)
     return [
-        Reply(desk.committing.pop(ticket.ticket_id).request, view_of(desk, ticket)),
+        Reply(pending.request, view_of(desk, ticket)),
+        *(cancel(desk, flight.order_ids, event.at_ms) if pending.stopped else []),
         *([Count("dutch_orders_placed", "", len(event.orders))] if ticket.kind is TicketKind.DUTCH else []),
         Audit(event.at_ms, ticket.owner, "ticket sending", ticket.ticket_id, f"{ticket.plan.plan_id}: {ids}"),
     ]

@@ -1,13 +1,15 @@
 """Legs sent one after the other (probe order, strategy 4.2): each only after the fill of the one before.
 
 The first leg goes the way of every Send (`trading.dutch_flow`). Each further one is a commit of its own,
-under the same two witnesses; it leaves when every order before it is filled whole and every guard holds.
-Whatever else happens ends the sequence: its other legs are never sent, and what is held is a ticket filled in
-part. The first Send's `leg_timeout_ms` bounds it all; there is no timer, because time is looked at with every
-event. Nothing of a sequence under way survives a restart.
+under the same two witnesses; it leaves when every order before it is filled whole and every guard holds. A
+pause of the desk and the rate limit are waited for. Whatever else happens ends the sequence: its other legs
+are never sent, and what is held is a ticket filled in part. The first Send's `leg_timeout_ms` bounds it all;
+there is no timer, because time is looked at with every event. Nothing of a sequence under way survives a
+restart.
 """
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from engine.core.dutch.event_plan import legs_gone
 from engine.core.exposure.inventory import confirmed
@@ -27,6 +29,9 @@ from engine.domain.market import Side
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import Claim
 from engine.domain.units import Ms, format_size
+from engine.domain.views import Gate
+
+CANCELLED = "somebody cancelled it"
 
 
 def tend(desk: Desk, at_ms: Ms) -> list[Effect]:
@@ -36,8 +41,7 @@ def tend(desk: Desk, at_ms: Ms) -> list[Effect]:
         if flight.stopped:
             continue
         why = _over(desk, flight, at_ms) or _short(desk, flight)
-        waits = flight.releasing or not all(desk.orders[o].state.is_final for o in flight.order_ids)
-        if why is None and not waits:
+        if why is None and not _waits(desk, flight, at_ms):
             refusal = _guarded(desk, flight, at_ms)
             if refusal is None:
                 effects.append(_release(desk, flight, at_ms))
@@ -48,16 +52,25 @@ def tend(desk: Desk, at_ms: Ms) -> list[Effect]:
     return effects
 
 
+def _waits(desk: Desk, flight: Flight, at_ms: Ms) -> bool:
+    """Tell whether the next leg has to wait: for the one before, the end of a pause, or the rate limit."""
+    if flight.releasing or closed(desk, reduces=plan_of(desk, flight).sells_only) is not None:
+        return True
+    if not all(desk.orders[order_id].state.is_final for order_id in flight.order_ids):
+        return True
+    return no_tokens(desk, 1, at_ms) is not None
+
+
 def _over(desk: Desk, flight: Flight, at_ms: Ms) -> str | None:
     """Return what ends a sequence at once, whatever its orders do: the gate, the standing grant, time."""
     ticket, plan = desk.tickets[flight.ticket_id], plan_of(desk, flight)
-    shut = closed(desk, reduces=plan.sells_only)
-    if shut is not None:
-        return shut.text
+    # What a person must lift ends it; a pause, a hold on sales and the read after a resume go by themselves.
+    if desk.gate is Gate.HALTED or (desk.gate is Gate.REDUCING and not plan.sells_only):
+        return f"the desk is {desk.gate.value}: {desk.gate_reason}"
     granted = granted_by(ticket)
     if granted is not None and grant_of(desk, ticket) is None:
         return f"the standing grant {granted} has ended"
-    if flight.witnesses is None or at_ms > flight.witnesses[1].expires_ms:
+    if flight.witnesses is None or at_ms >= flight.witnesses[1].expires_ms:
         return (
             f"{(at_ms - flight.sent_ms) // 1_000} s have gone by since the first leg, it was not done in time"
         )
@@ -74,12 +87,12 @@ def _short(desk: Desk, flight: Flight) -> str | None:
 
 
 def _guarded(desk: Desk, flight: Flight, at_ms: Ms) -> Refusal | None:
-    """Return why the next leg may not leave now: rate limit, rules, or a leg to come worse than its card."""
+    """Return why the next leg may not leave now: rules, or a leg to come that is worse than on its card."""
     plan, legs = plan_of(desk, flight), unsent_of(desk, flight)
     event = desk.events.get(plan.event_id)
     if event is None:
         return Refusal(RefusalKind.STRUCTURE, f"{plan.code} is not in the catalogue any more")
-    refusal = no_tokens(desk, 1, at_ms) or not_allowed(desk, event, plan.kind)
+    refusal = not_allowed(desk, event, plan.kind)
     if refusal is not None:
         return refusal
     tokens = [leg.token_id for leg in legs]
@@ -149,9 +162,12 @@ def stop(desk: Desk, flight: Flight, why: str, at_ms: Ms) -> list[Effect]:
 def stop_asked(desk: Desk, asked: AskCancel, ids: Collection[OrderId], at_ms: Ms) -> list[Effect]:
     """End the sequences that somebody's cancel is about: their orders, their event, or everything."""
     event_id = desk.codes.get(asked.code)
+    everything = asked.order_id is None and not asked.code
+    for ticket_id, pending in desk.committing.items():
+        if everything or pending.plan.event_id == event_id:
+            desk.committing[ticket_id] = replace(pending, stopped=CANCELLED)
     effects: list[Effect] = []
     for flight in [flight for flight in desk.probing.values() if not flight.stopped]:
-        everything = asked.order_id is None and not asked.code
         if everything or flight.event_id == event_id or set(ids) & set(flight.order_ids):
-            effects += stop(desk, flight, "somebody cancelled it", at_ms)
+            effects += stop(desk, flight, CANCELLED, at_ms)
     return effects

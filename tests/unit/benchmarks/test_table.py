@@ -16,6 +16,7 @@ FIGURE = Figure(Spread(1.0, 0.5, 2.0), "3 msgs")
 GOALS = {"G1", "G2", "G8", "G9", "G10", "G13", "G14", "G15", "signing-ms"} | {
     *(f"safety-commit-{legs}" for legs in (1, 5, 15)),
     *(f"detector-{outcomes}" for outcomes in (2, 10, 40, 128)),
+    *("plan-p95-128", "none-us-128"),
     *("restart", "kill-gate", "kill-cancel"),
 }
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from engine.core.exposure.risk import review, room, success_pct
-from engine.core.state import Desk
+from engine.core.state import DAY_MS, Desk
 from engine.core.tickets.settling import result_of
 from engine.domain.commands import OpenDutch
 from engine.domain.effects import Reply, SendBatch
@@ -203,4 +203,14 @@ def test_odds_start_at_the_terms_and_move_with_what_came_of_tickets(states, perc
     del run.desk.tickets[sample.ticket_id]
     ended(run.desk, sample, *states)
 
-    assert success_pct(run.desk) == percent
+    assert success_pct(run.desk, run.at_ms) == percent
+
+
+def test_broken_tickets_that_a_restart_loads_however_old_do_not_weigh_on_the_odds():
+    run = DeskRun(dutch=dutch_params(success_pct=80)).start()
+    sample = run.dry()
+    del run.desk.tickets[sample.ticket_id]
+    ended(run.desk, sample, *(TicketState.BROKEN,) * 10)
+    run.later(DAY_MS)
+
+    assert success_pct(run.desk, run.at_ms) == 80

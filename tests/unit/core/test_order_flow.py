@@ -27,7 +27,7 @@ from engine.domain.ticket import TicketKind, TicketState
 from engine.domain.units import Ms, Price
 from engine.domain.views import CancelView, Gate, TicketView
 from tests.support.builders import ANA, BEN, VIC, accepted, event, shares, terms, trade, usdc
-from tests.support.desk_run import DeskRun, of_kind, only, refusal_of
+from tests.support.desk_run import DeskRun, cancelled_ids, of_kind, only, refusal_of
 
 HOLD = OutcomeRef(code="fed3", name="hold")
 DAY_MS = Ms(86_400_000)
@@ -275,6 +275,27 @@ def test_all_orders_of_an_event_or_of_the_account_are_cancelled_even_when_halted
 
     assert by_event.order_ids == everything.order_ids == (order.order_id,)
     assert of_kind(effects, CancelEverything)
+
+
+@pytest.mark.parametrize("command", [AskCancel(), AskCancel(code="fed3")])
+def test_an_order_that_is_being_committed_when_all_are_cancelled_does_not_rest(run, command):
+    batch = only(run.ask(resting()), SendBatch)
+    run.ask(command)
+
+    (order,) = run.commit(batch)
+    effects = run.answer(accepted(order))
+
+    assert cancelled_ids(effects) == {order.order_id}
+
+
+def test_a_cancel_of_another_event_leaves_what_is_being_committed(run):
+    run.read_catalogue(event(), event(event_id="other", code="other3"))
+    batch = only(run.ask(resting()), SendBatch)
+    run.ask(AskCancel(code="other3"))
+
+    (order,) = run.commit(batch)
+
+    assert cancelled_ids(run.answer(accepted(order))) == set()
 
 
 @pytest.mark.parametrize("named", ["0x", "0xffffffffffff"])

@@ -5,23 +5,28 @@ from dataclasses import replace
 import pytest
 
 from engine.core.exposure.risk import reserved
+from engine.core.gate import Held
 from engine.core.state import RepairRules
 from engine.core.tickets.settling import result_of
 from engine.domain.account import CancelReply
 from engine.domain.book import NotLive
-from engine.domain.commands import AskCancel, Kill, OpenDutch, OutcomeRef, PlaceOrder
+from engine.domain.commands import AskCancel, Kill, OpenDutch, OutcomeRef, PlaceOrder, StopAuto
 from engine.domain.effects import Count, RaiseAlert, Reply, ResendOrders, SendBatch, ShowTicket
-from engine.domain.events import BatchRefused
+from engine.domain.events import BatchRefused, Job, JobDue, PostAnswered
 from engine.domain.failure import PostClass
+from engine.domain.gate import Breaker, Hold
 from engine.domain.market import Side
 from engine.domain.order import OrderState, Settlement, TimeInForce
 from engine.domain.plan import Sequencing
+from engine.domain.rates import Bucket, RetryAfter
 from engine.domain.refusal import RefusalKind
-from engine.domain.ticket import Claim, TicketState
+from engine.domain.ticket import Claim, Move, TicketKind, TicketState
 from engine.domain.units import Ms, Price
+from engine.domain.venue_state import VenueNote
 from engine.domain.views import RefusalView
 from tests.support.builders import accepted, answer, event, levels, live_book, shares, trade, usdc
 from tests.support.desk_run import DeskRun, dutch_params, looked_up_ids, of_kind, only
+from tests.unit.core.test_auto import granted, looked, touched
 
 T = TicketState
 WHOLE = shares(100)
@@ -358,3 +363,163 @@ def test_progress_is_shown_with_every_leg(run):
     assert [leg.is_sent for leg in shown.legs] == [True, True, False]
     assert shown.legs[1].order_id == second.order_id
     assert shown.sets == 0
+
+
+def put_off(run, order, wait_ms=500):
+    """The venue takes no order for a moment: the same bytes may follow."""
+    note = VenueNote(limited=RetryAfter(Ms(wait_ms), told=True))
+    return run.step(PostAnswered(run.at_ms, (answer(order, PostClass.DEFERRED, "429"),), note))
+
+
+def pause_over(run):
+    run.later(1_000).timer("limited")
+    run.read()
+
+
+def test_a_leg_put_off_by_the_venue_is_sent_again_and_the_sequence_goes_on(run):
+    _, second = at_second(run)
+
+    put_off(run, second)
+    assert not flight_of(run).stopped
+    pause_over(run)
+    effects = run.timer(f"resend:{second.intent.ticket_id}")
+
+    assert only(effects, ResendOrders).order_ids == (second.order_id,)
+    third = next_leg(run, fill(run, second))
+    fill(run, third)
+    assert ticket_of(run).state is T.DONE
+
+
+def test_no_leg_leaves_while_the_desk_waits_and_the_next_one_does_after_it(run):
+    (first,) = run.sent()
+    run.desk.standing.holds[Hold.LAG] = Held("late")
+
+    assert not sends(fill(run, first))
+    run.desk.standing.holds.clear()
+    effects = run.later(1_000).timer("feed")
+
+    assert only(effects, SendBatch).intents[0].name == ORDER[1]
+
+
+def test_a_resume_in_between_is_waited_for_until_its_read_has_come(run):
+    (first,) = run.sent()
+    run.desk.standing.rearm("resumed", run.at_ms)
+
+    assert not sends(fill(run, first))
+    effects = run.later(500).read(balance=run.desk.balance)
+
+    assert only(effects, SendBatch).intents[0].name == ORDER[1]
+
+
+@pytest.mark.parametrize("tripped", [True, False])
+def test_a_breaker_or_a_halt_in_between_ends_a_sequence_that_buys(run, tripped):
+    (first,) = run.sent()
+    if tripped:
+        run.desk.standing.tripped[Breaker.REJECTS] = "too many"
+    else:
+        run.desk.standing.halted = "somebody halted it"
+
+    assert not sends(fill(run, first))
+    run.desk.standing.tripped.clear()
+    run.desk.standing.halted = None
+    assert ticket_of(run).state is T.BROKEN
+    assert nothing_more_leaves(run)
+
+
+def test_a_leg_waits_for_tokens_of_the_rate_limit_until_the_time_is_over(run):
+    (first,) = run.sent()
+    run.desk.rates.take(Bucket.ORDERS, run.desk.rates.remaining(Bucket.ORDERS, run.at_ms), run.at_ms)
+
+    assert not sends(fill(run, first))
+    assert not flight_of(run).stopped
+    assert only(run.later(1_000).timer("feed"), SendBatch).intents[0].name == ORDER[1]
+
+
+def test_a_leg_put_off_by_the_venue_is_not_sent_again_after_its_sequence_has_ended(run):
+    (first,) = run.sent()
+    run.later(TIMEOUT_MS - 500)
+    second = next_leg(run, fill(run, first))
+    put_off(run, second)
+    pause_over(run)
+    assert flight_of(run).stopped
+
+    effects = run.timer(f"resend:{second.intent.ticket_id}")
+
+    assert not sends(effects)
+    assert run.order(second).state is OrderState.UNKNOWN
+
+
+@pytest.mark.parametrize("code", ["fed3", ""])
+def test_a_cancel_while_the_first_leg_is_being_committed_lets_no_further_leg_leave(run, code):
+    ticket = run.armed()
+    batch = only(run.press(ticket, Move.SEND), SendBatch)
+    run.ask(AskCancel(code=code))
+    (first,) = run.commit(batch)
+
+    assert not sends(fill(run, first))
+    assert ticket_of(run).state is T.BROKEN
+    assert "cancelled" in flight_of(run).stopped
+    assert reserved(run.desk) == 0
+    assert nothing_more_leaves(run)
+
+
+def test_no_leg_is_released_in_the_very_moment_in_which_time_is_over(run):
+    (first,) = run.sent()
+    run.later(flight_of(run).witnesses[1].expires_ms - run.at_ms)
+
+    assert not sends(fill(run, first))
+    assert ticket_of(run).state is T.BROKEN
+
+
+def test_a_restart_does_not_say_that_it_ended_a_sequence_that_was_over_before(run):
+    (first,) = run.sent()
+    dearer(run)
+    fill(run, first)
+    assert ticket_of(run).state is T.BROKEN
+
+    run.restart((run.order(first),), (ticket_of(run),), fills=tuple(run.desk.fills.values()))
+
+    assert ticket_of(run).state is T.BROKEN
+    assert "restarted" not in flight_of(run).stopped
+    assert flight_of(run).stopped
+
+
+def under_a_grant(run):
+    """The grant has sent the first leg of a sequence; returns the order."""
+    run.books.shown = {}
+    granted(run, code="fed3", budget=400)
+    hike = run.events[0].markets[2]
+    assert hike.name == "Hike"
+    thin = {hike.yes: live_book(hike, hike.yes, levels((2_500, 100)))}
+    run.books.shown = laid_out(Cut=3_200, Hold=3_300, Hike=2_500) | thin
+    (first,) = run.commit(only(looked(run, touched(run)), SendBatch))
+    assert len(flight_of(run).to_send) == len(ORDER) - 1
+    return first
+
+
+def test_a_sequence_under_a_grant_that_breaks_is_completed_without_a_press(run):
+    first = under_a_grant(run)
+    second = next_leg(run, fill(run, first))
+    run.answer(answer(second, PostClass.REFUSED, "no liquidity"))
+    broken = run.ticket(first.intent.ticket_id)
+    assert broken.state is T.BROKEN
+
+    batch = only(looked(run, run.later(1_000).step(JobDue(run.at_ms, Job.DUTCH_SCAN))), SendBatch)
+    orders = run.commit(batch)
+    for order in orders:
+        fill(run, order, order.intent.size)
+
+    assert (batch.ticket.kind, {order.intent.name for order in orders}) == (TicketKind.REPAIR, set(ORDER[1:]))
+    # Less than the whole: sent together these two could lose more than one by one, as the card told.
+    assert shares(90) < result_of(run.desk, run.desk.flights[broken.ticket_id]).sets < WHOLE
+    assert run.ticket(broken.ticket_id).state is T.DONE
+
+
+def test_the_end_of_its_grant_ends_a_sequence(run):
+    first = under_a_grant(run)
+    run.ask(StopAuto())
+
+    assert not sends(fill(run, first))
+    assert run.ticket(first.intent.ticket_id).state is T.BROKEN
+    assert "standing grant" in flight_of(run).stopped
+    assert nothing_more_leaves(run)

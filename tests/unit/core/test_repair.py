@@ -1,11 +1,13 @@
 """The cheapest way out of a broken set: a table of books in which each way wins, and its bounds."""
 
 from dataclasses import replace
+from itertools import combinations
 
 import pytest
 
+from engine.core.repair.remedies import RepairCase, RepairLeg
 from engine.core.repair.repair_walk import Costs
-from engine.core.repair.ways import RepairCase, RepairLeg, price_remedies
+from engine.core.repair.ways import price_remedies
 from engine.domain.fees import FREE, FeeCurve
 from engine.domain.ids import ConditionId, TokenId
 from engine.domain.market import Side
@@ -175,6 +177,36 @@ def test_two_purchases_that_could_lose_more_than_was_printed_are_not_offered():
     assert 30 + 0.35 * found.sets / 1e6 <= 64
     assert found.sets < shares(100)
     assert found.risk.hard <= usdc(64)
+
+
+def test_the_bids_that_take_what_is_held_of_a_leg_are_not_counted_again_for_what_is_bought_of_it():
+    few = ((3_000, 60),)
+    two = (
+        leg(0, 100, bids=BIDS),
+        leg(1, 40, bids=few, asks=((3_500, 500),)),
+        leg(2, 0, asks=((3_000, 500),), bids=((3_000, 500),)),
+    )
+
+    found = price_remedies(case(*two, paid=42)).of(W.COMPLETE)
+
+    # Held 100 and 40 for 42; 60 more at 0.35 fill and the third leg does not: the bids take 60 of the 100.
+    assert found is not None
+    assert found.sets == shares(100)
+    assert found.risk.bound == usdc(42 + 21 - 29 - 18)
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_no_part_of_the_purchases_that_fills_and_is_dumped_loses_more_than_the_bound(seed):
+    asked = random_case(f"subsets/{seed}")
+    oracle = Oracle(asked)
+    held = [one.held // 10_000 for one in asked.legs]
+
+    for remedy in price_remedies(asked).ranked:
+        bought = [t for t in remedy.trades if t.side is Side.BUY and not t.pairs]
+        for count in range(len(bought)):
+            for filled in combinations(bought, count):
+                loss = oracle.dumped(held, [(t.leg, t.lots, t.outlay_max) for t in filled])
+                assert loss <= remedy.risk.bound, f"seed {seed}: {remedy.way.value}, {len(filled)} filled"
 
 
 def test_a_pair_is_not_bought_and_sold_at_once_for_both_meet_the_same_resting_orders():

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.core.rate_governor import Purpose
-from engine.core.repair.repair_plan import choose
+from engine.core.repair.repair_plan import choose, options_of
 from engine.domain.account import CancelReply
 from engine.domain.commands import AskRepair, AskResume, OpenDutch
 from engine.domain.effects import RaiseAlert, Reply, SaveFreeze, SendBatch, SetTimer, ShowTicket
@@ -231,6 +231,32 @@ def test_a_send_that_would_pay_more_than_the_card_goes_back_to_dry(broken):
     assert after.plan.legs[0].limit == 3_100, "the card shows what it would cost now"
 
 
+def test_a_send_that_could_lose_more_than_was_printed_because_bids_have_gone_goes_back_to_dry():
+    run = DeskRun().start()
+    with_bids(run, 2_900)
+    first, *missed = run.sent()
+    refused = [answer(order, PostClass.REFUSED, "no liquidity") for order in missed]
+    run.answer(accepted(first, WHOLE), *refused)
+    run.look_up(first, trade(first, name="t0", settlement=Settlement.CONFIRMED))
+    ticket_id = first.intent.ticket_id
+    ticket = opened(run, ticket_id, W.COMPLETE)
+    assert len(ticket.plan.legs) == 2
+    run.press(ticket, Move.CONFIRM)
+    armed = run.later(1_000).desk.tickets[ticket.ticket_id]
+    with_bids(run)
+
+    effects = run.press(armed, Move.SEND)
+
+    assert of_kind(effects, SendBatch) == []
+    assert "more could be lost than was printed" in run.ticket(ticket.ticket_id).note
+
+
+def with_bids(run, *bids):
+    for market in run.events[0].markets:
+        asks, below = levels((3_000, 500)), levels(*((bid, 500) for bid in bids))
+        run.books.shown[market.yes] = live_book(market, market.yes, asks, below)
+
+
 def test_a_leg_that_fills_late_is_not_bought_again(broken):
     run, ticket_id = broken
     ticket = opened(run, ticket_id, W.COMPLETE)
@@ -241,6 +267,17 @@ def test_a_leg_that_fills_late_is_not_bought_again(broken):
 
     assert run.ticket(ticket_id).state is T.DONE
     assert of_kind(run.press(armed, Move.SEND), SendBatch) == []
+
+
+def test_a_way_out_that_buys_the_complement_says_that_no_is_bought_at_that_price():
+    run, ticket_id = broken_run(settlement=Settlement.MATCHED)
+    for market in run.events[0].markets[:2]:
+        run.books.shown[market.no] = live_book(market, market.no, levels((7_010, 500)))
+
+    options = options_of(run.desk, run.desk.flights[ticket_id], run.at_ms)
+
+    words = next(option.words for option in options if option.way is W.UNWIND)
+    assert words == "give back Cut by buying NO of it @ 0.701, Hold by buying NO of it @ 0.701"
 
 
 def test_one_repair_at_a_time(broken):
