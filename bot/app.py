@@ -10,9 +10,8 @@ import random
 import secrets
 import socket
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, ExitStack, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -21,7 +20,7 @@ from bot import __version__
 from bot.admin_port import AdminPort, remove_address, write_address
 from bot.agent import BotAgent
 from bot.auth import Allowlist
-from bot.chain_opening import opened
+from bot.order_path import OrderPath, PathParts, clob_path, paper_path
 from bot.payload import Sealer
 from bot.probes import probes_app
 from bot.telegram import TelegramChat
@@ -42,22 +41,21 @@ from engine.domain.views import Gate
 from engine.metrics import Metrics
 from engine.runtime.jobs import jobs_table, start_jobs
 from engine.runtime.service import Service
-from engine.venue.account_checks import sdk_version
 from engine.venue.clob import VenueReads
-from engine.venue.credentials import obtain_credentials
 from engine.venue.endpoints import VenueHosts
 from engine.venue.http_client import HttpClient
-from engine.venue.keys import SlowCryptoError, crypto_backend
+from engine.venue.keys import SlowCryptoError
 from engine.venue.market_sockets import MarketSockets
 from engine.venue.market_ws import SocketRules
-from engine.venue.relayer import ClobRelayer
-from engine.venue.user_ws import UserSocket
+from engine.venue.paper_journal import PaperJournalError
 from storage.files import Storage, open_storage
 from storage.health import Grade
 from storage.lock import FolderLock
 
 LOG = logging.getLogger(__name__)
 READY_WITHIN_S = 30.0
+PAPER_WALLET = "paper"
+"""Stands in the ledger's leases where a wallet's address would."""
 CRASH_LOOP_STARTS = 5
 """So many starts within ten minutes without a stop in order: the desk starts halted (reliability B 39)."""
 LOG = logging.getLogger(__name__)
@@ -73,6 +71,7 @@ class Outside:
 
     hosts: VenueHosts
     private_key: str = field(repr=False)
+    """Empty in paper mode: nothing is signed."""
     telegram_url: str
     """Base URL of the Bot API without the token."""
     telegram_token: str = field(repr=False)
@@ -82,6 +81,8 @@ class Outside:
     """Empty: a random one, made at every start."""
     take_over: bool
     """Replace a webhook that points elsewhere."""
+    on_paper: bool = False
+    """Orders go to the paper venue: `hosts` is where the market is read, and nothing is sent there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +109,8 @@ async def run_desk(
     clock = SystemClock()
     metrics = Metrics()
     async with AsyncExitStack() as stack:
-        account = trading_account(settings, outside.private_key)
-        storage = await stack.enter_async_context(open_storage(lock, clock, wallet=account.wallet))
+        wallet = PAPER_WALLET if outside.on_paper else trading_account(settings, outside.private_key).wallet
+        storage = await stack.enter_async_context(open_storage(lock, clock, wallet=wallet))
         for finding in storage.findings:
             if finding.grade is not Grade.OK:
                 LOG.warning("%s: %s; %s", finding.subject, finding.found, finding.next_step)
@@ -119,7 +120,7 @@ async def run_desk(
         parts = Parts(
             settings, storage, http, outside, clock, metrics, listener.getsockname()[1], lock.folder
         )
-        service, chat = await _build(parts)
+        service, chat = await _build(parts, stack.enter_context(ExitStack()))
         starts = storage.unclean_starts + 1
         if starts >= CRASH_LOOP_STARTS:
             service.post(HostTold(clock.now_ms(), HostSign.CRASH_LOOP, starts))
@@ -192,52 +193,52 @@ class Parts:
         return self.outside.webhook_secret or self.fresh_secret
 
 
-async def _build(parts: Parts) -> tuple[Service, TelegramChat]:
-    outside, settings = parts.outside, parts.settings
-    account = trading_account(settings, outside.private_key)
-    try:
-        LOG.info("signing with %s; official client %s", crypto_backend(), sdk_version().found)
-    except SlowCryptoError as error:
-        raise NotReadyError(str(error)) from None
-    credentials = await obtain_credentials(
-        private_key=outside.private_key, wallet=account.wallet, hosts=outside.hosts
-    )
-    relayer = ClobRelayer(
-        http=parts.http,
+async def _order_path(parts: Parts, stack: ExitStack) -> OrderPath:
+    outside = parts.outside
+    built_from = PathParts(
+        settings=parts.settings,
         hosts=outside.hosts,
-        account=account,
-        credentials=credentials,
+        private_key=outside.private_key,
+        http=parts.http,
+        feed=MarketSockets(
+            outside.hosts.market_ws,
+            parts.clock,
+            random.random,
+            parts.metrics,
+            socket_rules(parts.settings.feed),
+        ),
+        market=VenueReads(parts.http, outside.hosts, await parts.storage.store.known_codes()),
+        folder=parts.folder,
         install_secret=parts.storage.install_secret,
         clock=parts.clock,
+        metrics=parts.metrics,
     )
+    try:
+        return paper_path(built_from, stack) if outside.on_paper else await clob_path(built_from)
+    except (SlowCryptoError, PaperJournalError) as error:
+        raise NotReadyError(str(error)) from None
+
+
+async def _build(parts: Parts, stack: ExitStack) -> tuple[Service, TelegramChat]:
+    settings = parts.settings
+    path = await _order_path(parts, stack)
     chats: list[TelegramChat] = []
 
     def connect_chat(service: Service) -> TelegramChat:
         chats.append(_chat(parts, service))
         return chats[0]
 
-    codes = await parts.storage.store.known_codes()
     service = Service(
         Desk(desk_settings(settings), Feeds(tokens_per_connection=settings.feed.tokens_per_connection)),
         clock=parts.clock,
         metrics=parts.metrics,
         store=parts.storage.store,
-        relayer=relayer,
-        market=VenueReads(parts.http, outside.hosts, codes),
-        feed=MarketSockets(
-            outside.hosts.market_ws, parts.clock, random.random, parts.metrics, socket_rules(settings.feed)
-        ),
-        user=UserSocket(
-            outside.hosts.user_ws,
-            credentials,
-            clock=parts.clock,
-            random=random.random,
-            metrics=parts.metrics,
-        ),
+        relayer=path.relayer,
+        market=path.market,
+        feed=path.feed,
+        user=path.user,
         folder=parts.folder,
-        open_chain=partial(
-            opened, settings, outside.hosts, private_key=outside.private_key, wallet=account.wallet
-        ),
+        open_chain=path.open_chain,
         connect_chat=connect_chat,
     )
     return service, chats[0]

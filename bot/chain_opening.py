@@ -24,6 +24,7 @@ async def opened(
     settings: Settings, hosts: VenueHosts, *, private_key: str, wallet: str
 ) -> AsyncIterator[Chain]:
     """Give the acts of one wallet; raises ChainUnavailableError when no client can be made for it."""
+    assert settings.mode is not Mode.PAPER, "expected a wallet on chain, paper has none"
     async with AsyncExitStack() as stack:
         http = HttpClient(timeout_s=CHAIN_READ_S)
         stack.push_async_callback(http.close)

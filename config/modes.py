@@ -1,5 +1,6 @@
 """What each mode demands before the desk may start. Refusals say what is missing, all at once."""
 
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from config.settings import Mode, Settings
@@ -8,25 +9,10 @@ TELEGRAM_HOST = "api.telegram.org"
 SECRET_LENGTH_MIN = 32
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
-NOT_BUILT: dict[Mode, tuple[str, ...]] = {
-    Mode.LOCAL: (),
-    Mode.PAPER: ("the paper venue (queue position and latency on production streams)",),
-    Mode.LIVE: (),
-}
-"""Parts that must exist before a mode may run; the roadmap tells which comes when."""
-
 
 def refusals(settings: Settings) -> list[str]:
     """Return why this configuration may not start, all at once; empty if it may."""
-    missing = NOT_BUILT[settings.mode]
-    if missing:
-        listed = "; ".join(missing)
-        return [
-            f'mode = "{settings.mode.value}" is refused, still missing: {listed}. Use mode = "local" for now'
-        ]
-    if settings.mode is Mode.LIVE:
-        return [*_addresses_inside(settings), *_key(settings), *_wallet(settings), *_real_telegram(settings)]
-    return [*addresses_outside(settings), *_wallet(settings), *_telegram(settings)]
+    return [line for ask in _ASKS[settings.mode] for line in ask(settings)]
 
 
 def _venue_urls(settings: Settings) -> list[tuple[str, str]]:
@@ -45,6 +31,15 @@ def _addresses_inside(settings: Settings) -> list[str]:
         f"{name}: expected nothing or the venue's own https or wss address in live mode, found {url}"
         for name, url in _venue_urls(settings)
         if is_loopback(url) or urlsplit(url).scheme not in ("https", "wss")
+    ]
+
+
+def _addresses_read(settings: Settings) -> list[str]:
+    """Return which addresses paper mode refuses: it reads the market there and sends no order anywhere."""
+    return [
+        f"{name}: expected nothing, an https or wss address, or this machine in paper mode, found {url}"
+        for name, url in _venue_urls(settings)
+        if not is_loopback(url) and urlsplit(url).scheme not in ("https", "wss")
     ]
 
 
@@ -119,3 +114,11 @@ def uses_telegram(settings: Settings) -> bool:
 def is_loopback(url: str) -> bool:
     """Tell whether a URL names this machine."""
     return urlsplit(url).hostname in LOOPBACK
+
+
+_ASKS: dict[Mode, tuple[Callable[[Settings], list[str]], ...]] = {
+    Mode.LOCAL: (addresses_outside, _wallet, _telegram),
+    Mode.PAPER: (_addresses_read, _telegram),
+    Mode.LIVE: (_addresses_inside, _key, _wallet, _real_telegram),
+}
+"""What each mode is asked for. Paper needs neither key nor wallet: it has nobody to show them to."""

@@ -218,6 +218,17 @@ class LocalSection(Section):
     seed: int = 1
 
 
+class PaperSection(Section):
+    """The paper account. Used in paper mode only."""
+
+    balance_usdc: Money = 1_000_000_000
+    """What a new account begins with; one that has begun goes on with what it has."""
+    place_ms: Annotated[int, Field(ge=0, le=60_000)] = 350
+    """Until an order meets the book: its own way, and the market data's, which comes some 220 ms late."""
+    cancel_ms: Annotated[int, Field(ge=0, le=60_000)] = 350
+    """The same for cancels; until then the order trades."""
+
+
 class Settings(BaseSettings):
     """The whole configuration, frozen."""
 
@@ -236,6 +247,7 @@ class Settings(BaseSettings):
     jobs: JobsSection = JobsSection()
     ops: OpsSection = OpsSection()
     local: LocalSection = LocalSection()
+    paper: PaperSection = PaperSection()
 
     @classmethod
     def settings_customise_sources(

@@ -105,6 +105,12 @@ METRICS: tuple[Row, ...] = (
     Row("fee_adjustments_total", Kind.COUNTER, "", "differences between booked fees and the balance"),
     Row("bot_updates_total", Kind.COUNTER, "outcome", "Telegram updates by what became of them"),
     Row("bot_sends_total", Kind.COUNTER, "outcome", "calls to Telegram by outcome"),
+    Row(
+        "paper_maker_shares",
+        Kind.READING,
+        "model",
+        "shares that resting paper orders got: conservative is the result, probabilistic the upper bound",
+    ),
     Row("chain_acts_total", Kind.COUNTER, "end", "merges and redemptions by how they ended"),
     Row("alerts_total", Kind.COUNTER, "severity", "alerts raised"),
 )

@@ -22,6 +22,10 @@ async def opened_chain(settings: Settings, data_dir: Path) -> AsyncIterator[Chai
 
     Raises SettingsError and NoExchangeError as `hosts_of` does, ChainAccessError when no client can be made.
     """
+    if settings.mode is Mode.PAPER:
+        raise ChainAccessError(
+            "expected live or local mode for an act on chain, found paper: a paper account has no wallet"
+        )
     relayer = settings.relayer
     hosts = hosts_of(settings, data_dir)
     key = relayer.private_key.get_secret_value()

@@ -14,7 +14,7 @@ from bot.doctor_reads import read_facts
 from bot.local.world import LOCAL_PRIVATE_KEY
 from config.modes import refusals
 from config.secrets_file import SecretsError
-from config.settings import Settings, SettingsError, load
+from config.settings import Mode, Settings, SettingsError, load
 from engine.clock import SystemClock
 
 
@@ -49,6 +49,8 @@ def _lines(config_path: Path, data_dir: Path) -> tuple[Line, ...]:
     problems = refusals(settings)
     if problems:
         return tuple(Line("configuration", Verdict.REFUSED, problem) for problem in problems)
+    if settings.mode is Mode.PAPER:
+        return (Line("account", Verdict.OK, "none to check: orders go to the paper venue, in this process"),)
     return asyncio.run(_examined(settings, config_path, data_dir))
 
 

@@ -95,9 +95,9 @@ def _dearest_fee_at(side: Side, limit: Price) -> Price:
 
 
 def account_of(settings: Settings) -> TradingAccount:
-    """Return who trades; local mode without a key takes the published one. Raises SettingsError."""
+    """Return who trades; without a key any mode but live takes the published one. Raises SettingsError."""
     secret = settings.relayer.private_key.get_secret_value()
-    if not secret and settings.mode is not Mode.LOCAL:
+    if not secret and settings.mode is Mode.LIVE:
         raise SettingsError("relayer.private_key: expected a key in secrets.local.toml, found none")
     return trading_account(settings, secret or LOCAL_PRIVATE_KEY)
 

@@ -163,14 +163,18 @@ async def _local_desk(settings: Settings, lock: FolderLock, use: Any) -> None:
 
 
 async def _service(settings: Settings, config_path: Path, lock: FolderLock) -> None:
-    """Run the desk of the mode; live does not start on any refusal of the start-up checks."""
+    """Run the desk of the mode; live does not start on any refusal of the start-up checks.
+
+    Paper asks for no account, so there is none to check.
+    """
     if settings.mode is Mode.LIVE:
         outside = live_outside(settings)
         refuse_start(await _examined(settings, config_path, lock, outside))
         await run_desk(settings, lock, outside, use=_until_stopped)
         return
     async with local_world(settings, lock.folder) as world:
-        await _examined(settings, config_path, lock, world.outside)
+        if settings.mode is Mode.LOCAL:
+            await _examined(settings, config_path, lock, world.outside)
         await run_desk(settings, lock, world.outside, use=_until_stopped)
 
 

@@ -1,4 +1,4 @@
-"""The outside of a desk in local mode: exchange and stand-in, as child processes or as the TOML names them.
+"""The outside of a desk without real money: exchange and stand-in, as child processes or as the TOML says.
 
 The private key is the first account of a published development mnemonic: everybody knows it, so it can never
 hold money.
@@ -12,9 +12,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bot.app import Outside
+from bot.live_world import hosts_inside
 from bot.local.children import Child, end, keep_company, start_or_adopt
 from config.modes import uses_telegram
-from config.settings import Settings
+from config.settings import Mode, Settings
 from engine.venue.endpoints import VenueHosts
 
 LOCAL_PRIVATE_KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
@@ -28,6 +29,7 @@ class World:
 
     outside: Outside
     exchange_url: str
+    """Empty in paper mode."""
     chat_url: str
     """Empty when the chat is Telegram itself or somebody else's stand-in."""
     chat_key: str
@@ -35,8 +37,13 @@ class World:
 
 @asynccontextmanager
 async def local_world(settings: Settings, data_dir: Path) -> AsyncIterator[World]:
-    """Start or adopt what local mode needs, and end it with the desk; raises ChildError."""
+    """Start or adopt what local or paper mode needs, and end it with the desk; raises ChildError.
+
+    In paper mode that is the stand-in at most: the market is read where live mode would read it.
+    """
+    assert settings.mode is not Mode.LIVE, "expected a mode in which no real order is sent, was live"
     children: list[Child] = []
+    on_paper = settings.mode is Mode.PAPER
     async with AsyncExitStack() as stack:
         stack.push_async_callback(end, children)
         hosts, exchange_url = await _venue(settings, data_dir, children)
@@ -44,7 +51,10 @@ async def local_world(settings: Settings, data_dir: Path) -> AsyncIterator[World
         telegram = settings.telegram
         outside = Outside(
             hosts=hosts,
-            private_key=settings.relayer.private_key.get_secret_value() or LOCAL_PRIVATE_KEY,
+            private_key=""
+            if on_paper
+            else settings.relayer.private_key.get_secret_value() or LOCAL_PRIVATE_KEY,
+            on_paper=on_paper,
             telegram_url=standin.url if standin else telegram.base_url or TELEGRAM,
             telegram_token=telegram.token.get_secret_value() or LOCAL_TOKEN,
             webhook_url=telegram.webhook_url,
@@ -68,6 +78,8 @@ async def _ended(task: asyncio.Task[None]) -> None:
 
 
 async def _venue(settings: Settings, data_dir: Path, children: list[Child]) -> tuple[VenueHosts, str]:
+    if settings.mode is Mode.PAPER:
+        return hosts_inside(settings), ""
     if settings.relayer.base_url:
         return hosts_named(settings), settings.relayer.base_url
     exchange = await start_or_adopt(

@@ -105,6 +105,10 @@ class LastTrade:
     token_id: TokenId
     price_text: str
     venue_ms: Ms
+    size_text: str = ""
+    """Shares; empty where the message does not tell them in a way that can be read."""
+    taker: Side | None = None
+    """What the taker did with this token; None where that is not certain."""
 
 
 @dataclass(frozen=True, slots=True)

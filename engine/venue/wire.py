@@ -26,6 +26,7 @@ from engine.domain.frames import (
     WireLevel,
 )
 from engine.domain.ids import EventId
+from engine.domain.market import Side
 from engine.domain.units import PRICES, TOUCHES
 from engine.venue.wire_shapes import (
     BestBidAskShape,
@@ -47,6 +48,7 @@ from engine.venue.wire_texts import (
     check_time,
     check_touch,
     condition_of,
+    is_size,
     tick_of,
     time_of,
     token_of,
@@ -55,6 +57,7 @@ from engine.venue.wire_texts import (
 _DETAIL_MAX = 200
 _PARTS_MAX = 4096
 """More books than fit into the largest frame we accept; a frame of millions of empty things is not read."""
+_SIDES = {side.value: side for side in Side}
 _FRAME = msgspec.json.Decoder(Message | list[Message])
 _DELTA: msgspec.json.Decoder[Message | list[Message]] = msgspec.json.Decoder(BookDelta)
 _DELTA_END = b'"event_type":"price_change"}'
@@ -176,6 +179,8 @@ def _frame(message: Message) -> Frame:
                     token_of(message.asset_id),
                     message.price,
                     time_of(message.timestamp),
+                    message.size if is_size(message.size) else "",
+                    _SIDES.get(message.side) if isinstance(message.side, str) else None,
                 )
             case TickChangeShape(new_tick_size=tick):
                 return TickChange(

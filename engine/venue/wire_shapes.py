@@ -21,6 +21,9 @@ class LastTradeShape(msgspec.Struct, tag_field="event_type", tag="last_trade_pri
     asset_id: str
     price: str
     timestamp: str
+    size: object = None
+    side: object = None
+    """Only paper orders ask for these two: what cannot be read of them is left out, the rest stands."""
 
 
 class TickChangeShape(msgspec.Struct, tag_field="event_type", tag="tick_size_change"):

@@ -5,6 +5,7 @@ A text that is not as the protocol says raises `Odd` with one word of a fixed se
 
 import re
 from functools import lru_cache
+from typing import TypeGuard
 
 from engine.domain.ids import ConditionId, TokenId
 from engine.domain.units import PRICE_ONE, PRICES, TOUCHES, Ms, Price
@@ -81,6 +82,11 @@ def check_size(text: str) -> None:
     """Raise Odd unless it is a number of shares, 0 allowed, with at most six decimals and below 10^12."""
     if _SIZE(text) is None:
         raise Odd("size", "a number of shares below 10^12 with at most six decimals", text)
+
+
+def is_size(found: object) -> TypeGuard[str]:
+    """Tell whether something is the text of a number of shares, as `check_size` wants it."""
+    return isinstance(found, str) and _SIZE(found) is not None
 
 
 def check_touch(text: str) -> None:

@@ -7,9 +7,8 @@ import asyncio
 import random
 import tomllib
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,10 @@ from bot.agent import BotAgent
 from bot.app import open_admin_port, socket_rules
 from bot.auth import Allowlist
 from bot.card import Card, MoveAct
-from bot.chain_opening import opened
+from bot.order_path import PathParts, clob_path, paper_path
 from bot.payload import Sealer
 from config.desk_settings import desk_settings, operators_of
-from config.settings import Settings, parse
+from config.settings import Mode, Settings, parse
 from engine.clock import SystemClock
 from engine.core.feed.feeds import Feeds, FeedStatus
 from engine.core.state import Desk
@@ -38,14 +37,9 @@ from engine.runtime.service import Service
 from engine.simulator.ledger import ledger
 from engine.simulator.server import LocalExchange
 from engine.venue.clob import VenueReads
-from engine.venue.credentials import obtain_credentials
 from engine.venue.endpoints import VenueHosts
 from engine.venue.http_client import HttpClient
-from engine.venue.keys import SigningKey
 from engine.venue.market_sockets import MarketSockets
-from engine.venue.order_body import TradingAccount
-from engine.venue.relayer import ClobRelayer
-from engine.venue.signing import SignatureType
 from storage.files import open_storage
 from storage.lock import hold_folder
 from tests.support.local_exchange import HARDHAT_KEY
@@ -57,9 +51,10 @@ SEED = 1
 """The seed of the shipped configuration: its reviewed rules are those of this catalogue."""
 
 
-def settings_with(**tables: dict[str, Any]) -> Settings:
+def settings_with(mode: str = "local", **tables: dict[str, Any]) -> Settings:
     """Return the shipped configuration with some keys of some tables replaced; secrets are not needed."""
     values = tomllib.loads(files("config").joinpath("service.example.toml").read_text(encoding="utf-8"))
+    values["mode"] = mode
     for table, keys in tables.items():
         values[table] = {**values.get(table, {}), **keys}
     return parse(values, source="test")
@@ -191,37 +186,35 @@ async def running_desk(
         http = HttpClient(timeout_s=1)
         stack.push_async_callback(http.close)
         hosts = VenueHosts.loopback(exchange.url, exchange.ws_url)
-        key = SigningKey(HARDHAT_KEY)
-        relayer = ClobRelayer(
-            http=http,
+        parts = PathParts(
+            settings=settings,
             hosts=hosts,
-            account=TradingAccount(key, key.address, SignatureType.EOA),
-            credentials=await obtain_credentials(private_key=HARDHAT_KEY, wallet=key.address, hosts=hosts),
+            private_key=HARDHAT_KEY,
+            http=http,
+            feed=MarketSockets(
+                hosts.market_ws, clock, random.Random(1).random, metrics, socket_rules(settings.feed)
+            ),
+            market=VenueReads(http, hosts, await storage.store.known_codes()),
+            folder=folder,
             install_secret=storage.install_secret,
             clock=clock,
+            metrics=metrics,
         )
+        on_paper = settings.mode is Mode.PAPER
+        path = paper_path(parts, stack.enter_context(ExitStack())) if on_paper else await clob_path(parts)
         service = Service(
             Desk(desk_settings(settings), Feeds(tokens_per_connection=settings.feed.tokens_per_connection)),
             clock=clock,
             metrics=metrics,
             store=storage.store,
-            relayer=relayer,
-            market=VenueReads(http, hosts, await storage.store.known_codes()),
-            feed=MarketSockets(
-                hosts.market_ws, clock, random.Random(1).random, metrics, socket_rules(settings.feed)
-            ),
-            open_chain=partial(opened, settings, hosts, private_key=HARDHAT_KEY, wallet=key.address),
+            relayer=path.relayer,
+            market=path.market,
+            feed=path.feed,
+            user=path.user if on_paper else None,
+            open_chain=path.open_chain,
             connect_chat=lambda _service: chat,
         )
-        agent = BotAgent(
-            desk=service,
-            allowlist=Allowlist(operators_of(settings)),
-            sealer=Sealer(storage.install_secret),
-            clock=clock,
-            metrics=metrics,
-            mode=settings.mode,
-            version="test",
-        )
+        agent = _agent(service, settings, storage.install_secret, clock, metrics)
         running = RunningDesk(service, agent, chat, metrics, exchange)
         core = asyncio.create_task(service.run(), name="desk")
         await open_admin_port(stack, folder, operators_of(settings), service, metrics)
@@ -234,6 +227,20 @@ async def running_desk(
             await asyncio.wait({core})
             if not core.cancelled():
                 core.result()
+
+
+def _agent(
+    service: Service, settings: Settings, install_secret: bytes, clock: SystemClock, metrics: Metrics
+) -> BotAgent:
+    return BotAgent(
+        desk=service,
+        allowlist=Allowlist(operators_of(settings)),
+        sealer=Sealer(install_secret),
+        clock=clock,
+        metrics=metrics,
+        mode=settings.mode,
+        version="test",
+    )
 
 
 @asynccontextmanager

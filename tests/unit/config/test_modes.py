@@ -16,11 +16,27 @@ def settings(**telegram: Any) -> Settings:
     return parse(changed("telegram", **telegram), source="t")
 
 
-def test_unbuilt_mode_is_refused_with_what_is_missing() -> None:
-    (told,) = refusals(parse(example() | {"mode": "paper"}, source="t"))
+def test_paper_starts_without_a_key_and_without_a_token() -> None:
+    assert refusals(parse(example() | {"mode": "paper"}, source="t")) == []
 
-    assert 'mode = "paper" is refused, still missing:' in told
-    assert 'Use mode = "local"' in told
+
+@pytest.mark.parametrize("url", ["https://venue.example", "wss://venue.example", "http://127.0.0.1:9001"])
+def test_paper_reads_its_market_from_production_or_from_this_machine(url: str) -> None:
+    assert refusals(parse(changed("venue", market_ws_url=url) | {"mode": "paper"}, source="t")) == []
+
+
+def test_paper_refuses_market_data_without_tls_from_elsewhere() -> None:
+    values = changed("venue", market_ws_url="ws://venue.example") | {"mode": "paper"}
+
+    (told,) = refusals(parse(values, source="t"))
+
+    assert told.startswith("venue.market_ws_url: expected nothing, an https or wss address")
+
+
+def test_paper_never_gives_a_real_token_to_a_stand_in() -> None:
+    values = changed("telegram", token=TOKEN, base_url="http://127.0.0.1:8081") | {"mode": "paper"}
+
+    assert "take the token out" in refusals(parse(values, source="t"))[0]
 
 
 def test_shipped_configuration_starts() -> None:

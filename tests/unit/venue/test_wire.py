@@ -164,8 +164,21 @@ def test_price_change_is_decoded_in_order_with_every_text_verbatim(kind_last: bo
 
 
 def test_trade_and_tick_change_are_decoded():
-    assert decode_market(raw(TRADE)) == (LastTrade(CONDITION, YES, "0.5", START_MS),)
+    told = LastTrade(CONDITION, YES, "0.5", START_MS, "12.345678", Side.BUY)
+    assert decode_market(raw(TRADE)) == (told,)
     assert decode_market(raw(TICK)) == (TickChange(CONDITION, YES, Price(10), "0.001", START_MS),)
+
+
+@pytest.mark.parametrize("odd", [{"size": 5}, {"size": "-1"}, {"size": "1e3"}, {"size": None}])
+def test_trade_whose_size_cannot_be_read_keeps_its_price(odd):
+    (trade,) = decode_market(raw(TRADE | odd))
+    assert trade == LastTrade(CONDITION, YES, "0.5", START_MS, "", Side.BUY)
+
+
+@pytest.mark.parametrize("odd", ["buy", "", 1, None, ["BUY"]])
+def test_trade_whose_taker_is_not_certain_has_none(odd):
+    (trade,) = decode_market(raw(TRADE | {"side": odd}))
+    assert trade == LastTrade(CONDITION, YES, "0.5", START_MS, "12.345678", None)
 
 
 def test_array_gives_its_messages_in_order():
