@@ -31,6 +31,7 @@ from bot.cli.replay import replay
 from bot.cli.review import review
 from bot.cli.run import exchange, local, run_service, standin
 from bot.cli.snapshot import snapshot
+from bot.cli.spread_run_replay import spread_run_replay
 from bot.cli.status_reads import status_summary, status_top
 from bot.cli.venue_hosts import NoExchangeError
 from config.secrets_file import SecretsError
@@ -103,6 +104,7 @@ COMMANDS = (
     record,
     replay,
     dutch_run_replay,
+    spread_run_replay,
     ingest_ws,
     mock_ws,
     dutch_plan,

@@ -43,7 +43,7 @@ REFRESH_MS = Ms(5_000)
 BAND = RewardTerms(
     max_spread=Price(300), min_size=Size(20 * SIZE_ONE), daily=Usdc(50 * USDC_ONE), others_milli=0
 )
-"""Assumed for every market: 3 cents around the mid, 20 shares, $50 a day; the others are the recorded book."""
+"""Assumed for every market: 3 cents around the mid, 20 shares, $50 a day; others score as the book shows."""
 MAKERS: tuple[tuple[str, Maker], ...] = (
     ("ours", OurQuoter),
     ("fixed width", lambda knobs, at_ms: FixedWidth(knobs, at_ms, ticks=FIXED_TICKS)),
@@ -107,7 +107,6 @@ def compared(
     files: Sequence[Path], events: tuple[EventGroup, ...], makers: tuple[tuple[str, Maker], ...] = MAKERS
 ) -> QuotingResult:
     """Quote a recording with every strategy."""
-    markets = [market for event in events for market in event.markets]
     terms = SpreadTerms(
         knobs=USUAL_KNOBS,
         makers=makers,
@@ -115,7 +114,7 @@ def compared(
         latency_ms=LATENCY_MS,
         look_ms=LOOK_MS,
         rebate_pct=REBATE_PCT,
-        rewards={market.condition_id: BAND for market in markets},
+        rewards=BAND,
     )
     backtest = SpreadBacktest(terms)
     backtest.know(events)

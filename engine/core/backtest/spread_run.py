@@ -5,8 +5,8 @@ recording has one result. Every market is quoted with a budget and buckets of it
 fills change another's quotes. The orders never touch the recorded books: nobody reacts to them. Pure.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from engine.core.backtest.market_sense import MarketSense
 from engine.core.backtest.quote_lane import QuoteLane, Strategy
@@ -39,8 +39,8 @@ class SpreadTerms:
     """A touched book is looked at again after so long at the earliest; every book is once a second."""
     rebate_pct: int
     """Share of the takers' fees that makers are taken to be paid, in hundredths."""
-    rewards: Mapping[ConditionId, RewardTerms] = field(default_factory=dict)
-    """Reward terms by market; a market that is not there offers none."""
+    rewards: RewardTerms | None
+    """Liquidity rewards that every market is taken to offer; a recording does not tell them."""
 
 
 @dataclass(slots=True)
@@ -244,6 +244,6 @@ def quoted_market(market: Market, tick: Price, terms: SpreadTerms) -> QuotedMark
         fee_rate_e6=fee.rate,
         fee_exponent=fee.exponent,
         rebate_pct=terms.rebate_pct,
-        rewards=terms.rewards.get(market.condition_id),
+        rewards=terms.rewards,
         ends_ms=None,
     )
