@@ -228,7 +228,10 @@ def _lines(told: Mapping[str, Any], terms: SpreadTerms) -> Iterable[str]:
         f"recorded    {lasted / 1000:.1f} s, {recording['inputs']} inputs, {runs} run{'s' * (runs != 1)}, "
         f"{len(told['markets'])} markets of {budget} USDC each, {terms.latency_ms} ms late"
     )
-    yield "result      the conservative column; the upper bound also counts cancels ahead of us"
+    yield (
+        "result      the conservative column. The upper bound is one of fills, not of money: cancels ahead of "
+        "us count, and books that come through our price"
+    )
     for name, why in told["left_out"]:
         yield f"left out    {name}: {why}"
     for note in recording["notes"]:

@@ -12,7 +12,7 @@ import logging
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from engine.core.feed.feeds import Feeds
 from engine.core.feed.inlet import FeedInlet
 from engine.core.spread.queue_models import QueueModel
 from engine.domain.market import EventGroup
-from engine.domain.quote import RewardTerms
+from engine.domain.quote import RewardMode, RewardTerms
 from engine.domain.quoting import ProfitSplit, Quietness, Quoted, QuotingResult
 from engine.domain.units import SIZE_ONE, USDC_ONE, Ms, Price, Size, Usdc
 from engine.venue.wire import decode_books, decode_market
@@ -44,8 +44,11 @@ BAND = RewardTerms(
     max_spread=Price(300), min_size=Size(20 * SIZE_ONE), daily=Usdc(50 * USDC_ONE), others_milli=0
 )
 """Assumed for every market: 3 cents around the mid, 20 shares, $50 a day; others score as the book shows."""
+INSIDE: dict[str, Any] = {"improve_ticks": 1, "reward_mode": RewardMode.OFF}
+"""The other end of the same quoter: one tick before the best price, and nothing given up for rewards."""
 MAKERS: tuple[tuple[str, Maker], ...] = (
     ("ours", OurQuoter),
+    ("ours, inside", lambda knobs, at_ms: OurQuoter(replace(knobs, **INSIDE), at_ms)),
     ("fixed width", lambda knobs, at_ms: FixedWidth(knobs, at_ms, ticks=FIXED_TICKS)),
     ("naive at best", lambda knobs, _: NaiveRefresh(knobs, interval_ms=REFRESH_MS, ticks=None)),
     (
