@@ -229,8 +229,8 @@ def _lines(told: Mapping[str, Any], terms: SpreadTerms) -> Iterable[str]:
         f"{len(told['markets'])} markets of {budget} USDC each, {terms.latency_ms} ms late"
     )
     yield (
-        "result      the conservative column. The upper bound is one of fills, not of money: cancels ahead of "
-        "us count, and books that come through our price"
+        "result      the conservative column. The upper bound is one of fills, not of money: cancels ahead "
+        "of us count, and books that come through our price"
     )
     for name, why in told["left_out"]:
         yield f"left out    {name}: {why}"

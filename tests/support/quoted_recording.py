@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from engine.core.backtest.our_quoter import OurQuoter
-from engine.core.backtest.quote_lane import Strategy
+from engine.core.backtest.quoted_run import Strategy
 from engine.core.backtest.spread_run import SpreadBacktest, SpreadTerms
 from engine.core.feed.feeds import Feeds
 from engine.core.feed.inlet import FeedInlet

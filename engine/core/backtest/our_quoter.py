@@ -6,7 +6,7 @@ force, rules unchanged, no cap but the market's own budget and inventory limit. 
 
 from collections.abc import Sequence
 
-from engine.core.backtest.quote_lane import Sight
+from engine.core.backtest.quoted_run import Sight
 from engine.core.spread.buckets import allowance, charge, market_buckets
 from engine.core.spread.market_view import MarketView, Room
 from engine.core.spread.quoter import QuoteContext, Replaces, reconcile, replaces_after

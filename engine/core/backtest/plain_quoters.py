@@ -12,7 +12,7 @@ Both stop the adding side at the inventory limit, and both post only: so they ri
 from dataclasses import replace
 
 from engine.core.backtest.our_quoter import Pace
-from engine.core.backtest.quote_lane import Sight
+from engine.core.backtest.quoted_run import Sight
 from engine.core.spread.micro import grid_ceil, grid_floor, to_micro
 from engine.core.spread.regime import BOTH, Regime, Stance
 from engine.domain.market import Side

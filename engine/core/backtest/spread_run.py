@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from engine.core.backtest.market_sense import MarketSense
-from engine.core.backtest.quote_lane import QuoteLane, Strategy
+from engine.core.backtest.quoted_run import QuotedRun, Strategy
 from engine.core.feed.feeds import Feeds
 from engine.core.feed.inlet import Checked, FeedInlet, FeedInput, Heard, Tracked
 from engine.core.spread.queue_models import QueueModel
@@ -50,7 +50,7 @@ class _Quoted:
     event: EventGroup
     market: Market
     sense: MarketSense
-    lanes: list[QuoteLane]
+    runs: list[QuotedRun]
     looked_ms: Ms
 
 
@@ -112,7 +112,7 @@ class SpreadBacktest:
                     code=one.event.code,
                     name=one.market.name,
                     looks=one.sense.looks,
-                    runs=tuple(lane.result() for lane in one.lanes),
+                    runs=tuple(run.result() for run in one.runs),
                 )
                 for one in found
             ),
@@ -122,8 +122,8 @@ class SpreadBacktest:
     def _end_run(self) -> None:
         self._due.clear()
         for quoted in self._quoted.values():
-            for lane in quoted.lanes:
-                lane.end(self._at_ms)
+            for run in quoted.runs:
+                run.end(self._at_ms)
 
     def _track(self, entry: Tracked) -> None:
         """Begin to quote what is watched with both of its tokens and known to the catalogue."""
@@ -142,8 +142,8 @@ class SpreadBacktest:
     def _begun(self, event: EventGroup, market: Market, tick: Price) -> _Quoted:
         terms = self._terms
         sense = MarketSense(quoted_market(market, tick, terms), terms.knobs)
-        lanes = [
-            QuoteLane(
+        runs = [
+            QuotedRun(
                 name,
                 maker(terms.knobs, self._at_ms),
                 sense,
@@ -154,7 +154,7 @@ class SpreadBacktest:
             for name, maker in terms.makers
             for model in QueueModel
         ]
-        return _Quoted(event, market, sense, lanes, self._at_ms)
+        return _Quoted(event, market, sense, runs, self._at_ms)
 
     def _group(self, event: EventGroup) -> None:
         """Let the outcomes of an event agree where exactly one of them pays and all are quoted."""
@@ -171,8 +171,8 @@ class SpreadBacktest:
                     quoted = self._quoted.get(frame.condition_id)
                     if quoted is None or frame.condition_id in self._resolved:
                         continue
-                    for lane in quoted.lanes:
-                        lane.hear(frame, self._at_ms)
+                    for run in quoted.runs:
+                        run.hear(frame, self._at_ms)
                     if isinstance(frame, LastTrade):
                         quoted.sense.traded(frame, self._at_ms)
                 case MarketResolved():
@@ -183,8 +183,8 @@ class SpreadBacktest:
     def _resolve(self, condition_id: ConditionId) -> None:
         if condition_id in self._quoted:
             self._resolved.add(condition_id)
-            for lane in self._quoted[condition_id].lanes:
-                lane.end(self._at_ms)
+            for run in self._quoted[condition_id].runs:
+                run.end(self._at_ms)
 
     def _touch(self, feeds: Feeds) -> None:
         for condition_id in sorted(feeds.take_touched()):
@@ -212,8 +212,8 @@ class SpreadBacktest:
         for condition_id, quoted in self._quoted.items():
             if condition_id not in self._resolved:
                 self._look(quoted, feeds, self._at_ms)
-                for lane in quoted.lanes:
-                    lane.second(self._at_ms)
+                for run in quoted.runs:
+                    run.second(self._at_ms)
 
     def _look(self, quoted: _Quoted, feeds: Feeds, at_ms: Ms) -> None:
         condition_id = quoted.market.condition_id
@@ -222,10 +222,10 @@ class SpreadBacktest:
         replaced = quoted.sense.look(feeds, at_ms)
         if condition_id in self._groups:
             quoted.sense.agree_with(self._groups[condition_id])
-        for lane in quoted.lanes:
+        for run in quoted.runs:
             if replaced is not None:
-                lane.restore(replaced, at_ms)
-            lane.look(at_ms)
+                run.restore(replaced, at_ms)
+            run.look(at_ms)
 
 
 def quoted_market(market: Market, tick: Price, terms: SpreadTerms) -> QuotedMarket:

@@ -88,7 +88,7 @@ class Strategy(Protocol):
         """Return what to do now; asked whenever the book was touched, and at least once a second."""
 
 
-class QuoteLane:
+class QuotedRun:
     """One run."""
 
     def __init__(
