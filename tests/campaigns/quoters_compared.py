@@ -18,7 +18,6 @@ from typing import Any
 
 from config.quote_defaults import USUAL_KNOBS
 from engine.core.backtest.our_quoter import OurQuoter
-from engine.core.backtest.plain_quoters import FixedWidth, NaiveRefresh
 from engine.core.backtest.spread_run import Maker, SpreadBacktest, SpreadTerms
 from engine.core.feed.feeds import Feeds
 from engine.core.feed.inlet import FeedInlet
@@ -30,6 +29,7 @@ from engine.domain.units import SIZE_ONE, USDC_ONE, Ms, Price, Size, Usdc
 from engine.venue.wire import decode_books, decode_market
 from storage.recording import Opened, read_recording
 from tests.campaigns.backtest_hour import events_of
+from tests.support.plain_quoters import FixedWidth, NaiveRefresh
 from tests.support.recorded_hour import record_run
 
 BUDGET = Usdc(1_000 * USDC_ONE)

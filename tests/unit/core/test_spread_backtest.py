@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from engine.core.backtest.our_quoter import OurQuoter
-from engine.core.backtest.plain_quoters import FixedWidth, NaiveRefresh
 from engine.core.backtest.spread_run import SpreadBacktest, SpreadTerms
 from engine.core.feed.feeds import Feeds
 from engine.core.feed.inlet import FeedInlet, Heard
@@ -14,6 +13,7 @@ from engine.domain.quote import QuoteSide, RewardTerms
 from engine.domain.quoting import Glance, Quoted
 from engine.domain.units import SIZE_ONE, Ms, Price, Size
 from engine.venue.wire import decode_books, decode_market
+from tests.support.plain_quoters import FixedWidth, NaiveRefresh
 from tests.support.planner import usdc
 from tests.support.quote_pricing import shares
 from tests.support.quoted_recording import BUDGET, QUIET, one_market, quoted, run_of
