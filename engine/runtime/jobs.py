@@ -32,12 +32,19 @@ RETENTION_FIRST_S = 600
 
 
 def jobs_table(
-    *, reconcile_s: int, positions_s: int, scan_s: int, catalogue_s: int, snapshots_s: int
+    *,
+    reconcile_s: int,
+    positions_s: int,
+    scan_s: int,
+    catalogue_s: int,
+    snapshots_s: int,
+    spread_s: int = 1,
 ) -> tuple[JobRow, ...]:
     """Return the JOBS table with the periods of the settings; a period of 0 turns a job off."""
     rows = (
         JobRow(Job.RECONCILE, reconcile_s, 1),
         JobRow(Job.DUTCH_SCAN, scan_s, 0),
+        JobRow(Job.SPREAD_REFRESH, spread_s, 0),
         JobRow(Job.CATALOGUE_REFRESH, catalogue_s, 5),
         JobRow(Job.SNAPSHOTS, snapshots_s, 0),
         JobRow(Job.POSITIONS, positions_s, 1),

@@ -18,13 +18,13 @@ from engine.domain.views import GrantView
 
 def granted_by(ticket: Ticket) -> TicketId | None:
     """Return the standing grant under which a ticket was opened, in force or not; None for one of a press."""
-    if ticket.kind is TicketKind.DUTCH and ticket.subject:
+    if ticket.kind in (TicketKind.DUTCH, TicketKind.QUOTE) and ticket.subject:
         return TicketId(ticket.subject)
     return repaired_under(ticket) if ticket.kind is TicketKind.REPAIR else None
 
 
 def grant_of(desk: Desk, ticket: Ticket) -> StandingGrant | None:
-    """Return the grant in force under which a ticket was opened."""
+    """Return the grant to send plans in force under which a ticket was opened; none for a quote."""
     granted = granted_by(ticket)
     return None if granted is None else desk.runner.grants.get(granted)
 
@@ -77,11 +77,23 @@ def not_granted(desk: Desk, ticket: Ticket, plan: Plan, at_ms: Ms) -> Refusal | 
     granted = granted_by(ticket)
     if granted is None:
         return None
-    grant = grant_of(desk, ticket)
-    if grant is None or at_ms >= grant.expires_ms:
+    ends_ms = ends_of_grant(desk, ticket)
+    if ends_ms is None or at_ms >= ends_ms:
         text = f"expected the standing grant {granted} in force, it has ended; nothing was sent"
         return Refusal(RefusalKind.EXPIRED, text)
+    grant = grant_of(desk, ticket)
+    if grant is None:
+        return None  # a quote: how much may rest is counted where quotes are sized
     return sent_before(desk, plan) or _too_dear(grant, plan, Usdc(grant.budget - spent(desk, grant)))
+
+
+def ends_of_grant(desk: Desk, ticket: Ticket) -> Ms | None:
+    """Return when the grant in force ends under which a ticket was opened; None without one."""
+    granted = granted_by(ticket)
+    if granted is None:
+        return None
+    grant = desk.runner.grants.get(granted) or desk.quoter.grants.get(granted)
+    return None if grant is None else grant.expires_ms
 
 
 def sent_before(desk: Desk, plan: Plan) -> Refusal | None:
