@@ -1,11 +1,10 @@
 """`spread-run-replay`: a recording through the desk's own quoter, under both queue models. Sends nothing.
 
-Reads recordings and the stored catalogue; writes a chart if asked.
+Reads recordings, the stored catalogue and the settings; writes a chart if asked.
 """
 
 import json
 from collections.abc import Callable
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,24 +20,25 @@ from bot.cli.recorded_events import (
     hint,
     run_recording,
 )
+from bot.cli.run import CONFIG
 from bot.cli.spread_report import artefact, print_report
 from bot.quote_chart import quote_chart
-from config.quote_defaults import USUAL_KNOBS
+from config.desk_settings import desk_settings
+from config.settings import parse, read_toml
 from engine.core.backtest.our_quoter import OurQuoter
 from engine.core.backtest.spread_run import SpreadBacktest, SpreadTerms
-from engine.domain.quote import QuoteKnobs, RewardMode, RewardTerms
+from engine.core.quotes import SpreadRules
+from engine.domain.quote import RewardTerms
 from engine.domain.units import Ms, Size, parse_price, parse_size, parse_usdc
 from storage.recording import recording_paths
 
 OURS = "ours"
-REBATE_PCT = 25
-"""The makers' share of the takers' fees in most categories (protocol 8.1, 2026-10)."""
 _T = TypeVar("_T")
-_IN_SHARES = ("min_level_size", "inventory_max", "base_size")
 
 
 @click.command("spread-run-replay")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@CONFIG
 @click.option(
     "--data",
     "data_dir",
@@ -53,7 +53,7 @@ _IN_SHARES = ("min_level_size", "inventory_max", "base_size")
     "turned",
     metavar="NAME=VALUE",
     multiple=True,
-    help="Turn one knob of the quoter; sizes in shares. May be given several times.",
+    help="Set one key of [spread] for this run, as in the TOML. May be given several times.",
 )
 @click.option(
     "--rewards",
@@ -81,6 +81,7 @@ _IN_SHARES = ("min_level_size", "inventory_max", "base_size")
 def spread_run_replay(
     *,
     paths: tuple[Path, ...],
+    config_path: Path,
     data_dir: Path,
     wanted: str | None,
     turned: tuple[str, ...],
@@ -94,21 +95,22 @@ def spread_run_replay(
 ) -> None:
     """Quote recordings (files, or folders of them) and tell what it would have made.
 
-    Pricing, regimes and thresholds are the desk's own. Orders wait in the queue of their level: the result
-    is what trades alone let through (conservative), beside it an upper bound where cancels ahead of us
-    count (log-probabilistic). Nobody reacts to the orders. One recording gives the same sha256 every time.
+    Pricing, regimes and thresholds are the desk's own, with the knobs of the TOML. Orders wait in the queue
+    of their level: the result is what trades alone let through (conservative), beside it an upper bound
+    where cancels ahead of us count (log-probabilistic). Nobody reacts to the orders. One recording gives the same sha256 every time.
     Exit status 1 if the recording is damaged before its end, or nothing of it is known.
     """
     files = recording_paths(paths)
     demand_folder(png)
     offered = None if rewards is None else _reward_terms(rewards)
+    rules = _rules(config_path, turned)
     terms = SpreadTerms(
-        knobs=_knobs(turned),
+        knobs=rules.knobs,
         makers=((OURS, OurQuoter),),
         budget=_read("--budget", budget, parse_usdc),
         latency_ms=Ms(latency_ms),
         look_ms=Ms(look_ms),
-        rebate_pct=REBATE_PCT,
+        rebate_pct=rules.rebate_pct,
         rewards=offered,
     )
     if wanted is not None:
@@ -130,31 +132,14 @@ def spread_run_replay(
         raise SystemExit(1)
 
 
-def _knobs(turned: tuple[str, ...]) -> QuoteKnobs:
-    """Return the usual knobs with some of them turned; raises BacktestError."""
-    names = {field.name for field in fields(QuoteKnobs)}
-    values: dict[str, object] = {}
+def _rules(config_path: Path, turned: tuple[str, ...]) -> SpreadRules:
+    """Return the quoter's rules with some knobs turned; raises SettingsError, as for the TOML."""
+    values = read_toml(config_path)
+    spread = dict(values.get("spread", {}))
     for words in turned:
         name, _, value = words.partition("=")
-        if name not in names:
-            raise BacktestError(
-                f"expected the name of a knob, found {name!r}; one of: {', '.join(sorted(names))}"
-            )
-        values[name] = _value(name, value)
-    return replace(USUAL_KNOBS, **values)  # type: ignore[arg-type]
-
-
-def _value(name: str, value: str) -> object:
-    words = f"--knob {name}"
-    if name == "reward_mode":
-        return _read(words, value, RewardMode)
-    return _read(words, value, parse_size if name in _IN_SHARES else _whole)
-
-
-def _whole(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError(f"expected a whole number, was {text!r}")
-    return int(text)
+        spread[name] = value
+    return desk_settings(parse({**values, "spread": spread}, source=config_path.name)).spread
 
 
 def _reward_terms(words: str) -> RewardTerms:

@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from config.quote_defaults import USUAL_KNOBS
+from config.desk_settings import desk_settings
+from config.settings import load
 from engine.core.backtest.our_quoter import OurQuoter
 from engine.core.backtest.spread_run import Maker, SpreadBacktest, SpreadTerms
 from engine.core.feed.feeds import Feeds
@@ -29,6 +30,7 @@ from engine.domain.units import SIZE_ONE, USDC_ONE, Ms, Price, Size, Usdc
 from engine.venue.wire import decode_books, decode_market
 from storage.recording import Opened, read_recording
 from tests.campaigns.backtest_hour import events_of
+from tests.support import tree
 from tests.support.plain_quoters import FixedWidth, NaiveRefresh
 from tests.support.recorded_hour import record_run
 
@@ -44,11 +46,10 @@ BAND = RewardTerms(
     max_spread=Price(300), min_size=Size(20 * SIZE_ONE), daily=Usdc(50 * USDC_ONE), others_milli=0
 )
 """Assumed for every market: 3 cents around the mid, 20 shares, $50 a day; others score as the book shows."""
-INSIDE: dict[str, Any] = {"improve_ticks": 1, "reward_mode": RewardMode.OFF}
-"""The other end of the same quoter: one tick before the best price, and nothing given up for rewards."""
 MAKERS: tuple[tuple[str, Maker], ...] = (
     ("ours", OurQuoter),
-    ("ours, inside", lambda knobs, at_ms: OurQuoter(replace(knobs, **INSIDE), at_ms)),
+    ("ours, inside", lambda knobs, at_ms: OurQuoter(replace(knobs, improve_ticks=1), at_ms)),
+    ("ours, band", lambda knobs, at_ms: OurQuoter(replace(knobs, reward_mode=RewardMode.BAND), at_ms)),
     ("fixed width", lambda knobs, at_ms: FixedWidth(knobs, at_ms, ticks=FIXED_TICKS)),
     ("naive at best", lambda knobs, _: NaiveRefresh(knobs, interval_ms=REFRESH_MS, ticks=None)),
     (
@@ -56,6 +57,7 @@ MAKERS: tuple[tuple[str, Maker], ...] = (
         lambda knobs, _: NaiveRefresh(knobs, interval_ms=REFRESH_MS, ticks=FIXED_TICKS),
     ),
 )
+"""Ours with the knobs of the example TOML; the same one tick before the best price; the same for rewards."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def compared(
 ) -> QuotingResult:
     """Quote a recording with every strategy."""
     terms = SpreadTerms(
-        knobs=USUAL_KNOBS,
+        knobs=desk_settings(load(tree.ROOT / "config" / "service.example.toml")).spread.knobs,
         makers=makers,
         budget=BUDGET,
         latency_ms=LATENCY_MS,

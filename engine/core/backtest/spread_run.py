@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from engine.core.backtest.market_sense import MarketSense
 from engine.core.backtest.quoted_run import QuotedRun, Strategy
+from engine.core.dutch.release import ends_at
 from engine.core.feed.feeds import Feeds
 from engine.core.feed.inlet import Checked, FeedInlet, FeedInput, Heard, Tracked
 from engine.core.spread.queue_models import QueueModel
@@ -141,7 +142,10 @@ class SpreadBacktest:
 
     def _begun(self, event: EventGroup, market: Market, tick: Price) -> _Quoted:
         terms = self._terms
-        sense = MarketSense(quoted_market(market, tick, terms), terms.knobs)
+        sense = MarketSense(
+            _terms_of(market, tick, terms, ends_ms=ends_at((market.end_date, event.end_date), self._at_ms)),
+            terms.knobs,
+        )
         runs = [
             QuotedRun(
                 name,
@@ -228,11 +232,8 @@ class SpreadBacktest:
             run.look(at_ms)
 
 
-def quoted_market(market: Market, tick: Price, terms: SpreadTerms) -> QuotedMarket:
-    """Return what fixes how a market is quoted; its fee must be known.
-
-    Its end is left open: what the catalogue says of it today is not what was known then.
-    """
+def _terms_of(market: Market, tick: Price, terms: SpreadTerms, *, ends_ms: Ms | None) -> QuotedMarket:
+    """Return what fixes how a market is quoted; its fee must be known."""
     fee = market.terms.fee
     assert fee is not None, "expected a market with known fees"
     return QuotedMarket(
@@ -245,5 +246,5 @@ def quoted_market(market: Market, tick: Price, terms: SpreadTerms) -> QuotedMark
         fee_exponent=fee.exponent,
         rebate_pct=terms.rebate_pct,
         rewards=terms.rewards,
-        ends_ms=None,
+        ends_ms=ends_ms,
     )

@@ -13,8 +13,10 @@ from bot.cli.chart_file import ChartFileError
 from bot.cli.main import cli
 from bot.cli.recorded_events import BacktestError
 from bot.quote_chart import quote_chart
+from config.settings import SettingsError
 from engine.domain.market import canonical_json, text_hash
 from engine.domain.quoting import QuotingResult
+from tests.support import tree
 from tests.support.planner import group, market
 from tests.support.quoted_recording import one_market, quoted
 from tests.support.recorded_event import RecordedEvent, desk_folder
@@ -29,11 +31,14 @@ PLAIN = (
     ("flow_weight_pct", "0"),
     ("skew_milliticks", "0"),
     ("gamma_pct", "0"),
+    ("jump_micro", "0"),
+    ("adverse_micro", "0"),
     ("stale_ms", "10000"),
     ("jump_ticks", "50"),
     ("reward_mode", "off"),
 )
 """Quotes join the best prices."""
+CONFIG = ("--config", str(tree.ROOT / "config" / "service.example.toml"))
 TURNED = tuple(word for name, value in PLAIN for word in ("--knob", f"{name}={value}"))
 
 
@@ -54,7 +59,15 @@ def world(tmp_path: Path) -> Path:
 
 
 def run(folder: Path, *options: str, knobs: tuple[str, ...] = TURNED) -> Result:
-    words = ["spread-run-replay", str(folder / "rec"), "--data", str(folder / "data"), *knobs, *options]
+    words = [
+        "spread-run-replay",
+        str(folder / "rec"),
+        "--data",
+        str(folder / "data"),
+        *CONFIG,
+        *knobs,
+        *options,
+    ]
     return CliRunner().invoke(cli, words)
 
 
@@ -66,7 +79,10 @@ def told(folder: Path, *options: str) -> dict[str, Any]:
 
 
 def fault(done: Result) -> str:
-    assert isinstance(done.exception, BacktestError | ChartFileError), (done.output, done.exception)
+    assert isinstance(done.exception, BacktestError | ChartFileError | SettingsError), (
+        done.output,
+        done.exception,
+    )
     return str(done.exception)
 
 
@@ -161,10 +177,11 @@ def test_knob_that_is_turned_changes_the_quotes(tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--knob", "bse_size=5"), "expected the name of a knob, found 'bse_size'"),
-        (("--knob", "base_size=many"), "--knob base_size: expected a plain decimal number"),
-        (("--knob", "max_layers=1.5"), "--knob max_layers: expected a whole number"),
-        (("--knob", "reward_mode=on"), "--knob reward_mode"),
+        (("--knob", "bse_size=5"), "spread.bse_size"),
+        (("--knob", "base_size=many"), "spread.base_size"),
+        (("--knob", "max_layers=1.5"), "spread.max_layers"),
+        (("--knob", "reward_mode=on"), "spread.reward_mode"),
+        (("--knob", "cancel_reserve=99"), "expected a cancel reserve of at most its burst"),
         (("--budget", "-1"), "--budget: expected a plain decimal number"),
         (("--rewards", "50:0.03"), "expected --rewards as DAILY:SPREAD:SIZE"),
         (("--rewards", "50:3:20"), "--rewards: expected a price between 0 and 1"),
