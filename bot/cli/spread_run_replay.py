@@ -98,7 +98,9 @@ def spread_run_replay(
     Pricing, regimes and thresholds are the desk's own, with the knobs of the TOML. Orders wait in the queue
     of their level: the result is what trades alone let through (conservative), beside it an upper bound
     where cancels ahead of us count (log-probabilistic). Nobody reacts to the orders. One recording gives the
-    same sha256 every time. Exit status 1 if the recording is damaged before its end, or nothing of it is known.
+    same sha256 every time.
+
+    Exit status 1 if the recording is damaged before its end, or nothing of it is known.
     """
     files = recording_paths(paths)
     demand_folder(png)
