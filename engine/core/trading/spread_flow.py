@@ -314,7 +314,7 @@ def _show(
     if look is None or stance is None:
         return []
     now, before = panel(desk, grant, look, stance), grant.shown
-    loud = before is None or (now.fills, now.regime) != (before.fills, before.regime)
+    loud = before is None or _news(now) != _news(before)
     pause = PANEL_AT_ONCE_MS if loud else PANEL_EVERY_MS
     if now == before or at_ms - grant.shown_ms < pause:
         return []
@@ -322,6 +322,11 @@ def _show(
     grant.revision += 1
     desk.quoter.cards[grant.ticket_id] = now
     return [ShowTicket(view_of(desk, desk.tickets[grant.ticket_id]), aloud=False)]
+
+
+def _news(view: SpreadView) -> tuple[object, ...]:
+    """Return what people wait for: a fill, another regime, a quote more or less."""
+    return view.fills, view.regime, len(view.quotes)
 
 
 def _end(desk: Desk, grant: SpreadGrant, why: str, at_ms: Ms, *, aloud: bool) -> list[Effect]:
