@@ -60,7 +60,7 @@ def spread_card(view: TicketView, look: Look) -> Card:
 
 
 def _subject(ticket: Ticket, terms: SpreadTerms) -> str:
-    return f"Spread {esc(ticket.subject, 16)} {esc(terms.name, NAME_MAX)}"
+    return f"Spread {esc(ticket.subject, 16)} {esc(terms.name, NAME_MAX)}".rstrip()
 
 
 def _open_card(view: TicketView, terms: SpreadTerms, look: Look) -> Card:
@@ -137,7 +137,7 @@ def _open_keyboard(ticket: Ticket, terms: SpreadTerms) -> Keyboard:
 def _command(ticket: Ticket, terms: SpreadTerms, size: Size, ticks: int) -> str | None:
     """Return the line that asks for such a grant, None where it does not fit on a button."""
     minutes = -(-terms.lasts_ms // 60_000)
-    text = f"/spread {ticket.subject} {terms.name} {format_size(size)} {ticks}t {minutes}m"
+    text = " ".join(f"/spread {ticket.subject} {terms.name} {format_size(size)} {ticks}t {minutes}m".split())
     return text if len(text.encode()) <= BUTTON_BYTES_MAX else None
 
 

@@ -155,7 +155,7 @@ class SpreadTerms:
 
     condition_id: ConditionId
     name: str
-    """What the outcome that is quoted is called."""
+    """What the outcome that is quoted is called inside its event; empty for a lone market."""
     size: Size
     """Of one quote."""
     half_ticks: int

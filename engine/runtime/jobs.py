@@ -38,17 +38,17 @@ def jobs_table(
     scan_s: int,
     catalogue_s: int,
     snapshots_s: int,
-    spread_s: int = 1,
+    spread_s: int,
 ) -> tuple[JobRow, ...]:
     """Return the JOBS table with the periods of the settings; a period of 0 turns a job off."""
     rows = (
         JobRow(Job.RECONCILE, reconcile_s, 1),
         JobRow(Job.DUTCH_SCAN, scan_s, 0),
-        JobRow(Job.SPREAD_REFRESH, spread_s, 0),
         JobRow(Job.CATALOGUE_REFRESH, catalogue_s, 5),
         JobRow(Job.SNAPSHOTS, snapshots_s, 0),
         JobRow(Job.POSITIONS, positions_s, 1),
         JobRow(Job.RETENTION, RETENTION_S, RETENTION_JITTER_S, RETENTION_FIRST_S),
+        JobRow(Job.SPREAD_REFRESH, spread_s, 0),
     )
     return tuple(row for row in rows if row.every_s)
 

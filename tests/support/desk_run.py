@@ -61,7 +61,7 @@ from tests.support.builders import (
 from tests.support.quotes import KNOBS
 
 SPREAD = SpreadRules(
-    knobs=replace(KNOBS, max_layers=1),
+    knobs=replace(KNOBS, max_layers=1, jump_ticks=50),
     rebate_pct=0,
     resting_max=usdc(250),
     all_quotes=(600, 60),

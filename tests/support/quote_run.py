@@ -1,4 +1,4 @@
-"""A desk that quotes, driven event by event: a grant in two presses, what it places, what the venue makes of it."""
+"""A desk that quotes, driven event by event: a grant in two presses, what it places, what the venue does."""
 
 from typing import Any
 
@@ -41,7 +41,9 @@ class QuoteRun(DeskRun):
         listed = of or self.market
         book = live_book(listed, listed.yes, asks, bids)
         if tick is not None:
-            book = type(book)(**{name: getattr(book, name) for name in book.__slots__} | {"tick": Price(tick)})
+            book = type(book)(
+                **{name: getattr(book, name) for name in book.__slots__} | {"tick": Price(tick)}
+            )
         self.books.shown[listed.yes] = book
 
     def touched(self) -> tuple[Effect, ...]:
@@ -87,7 +89,11 @@ class QuoteRun(DeskRun):
         return orders
 
     def hit(
-        self, order: OrderRecord, size: float, name: str = "trade-1", settlement: Settlement = Settlement.MATCHED
+        self,
+        order: OrderRecord,
+        size: float,
+        name: str = "trade-1",
+        settlement: Settlement = Settlement.MATCHED,
     ) -> tuple[Effect, ...]:
         """Let somebody trade with a quote of ours, as the user stream tells it."""
         return self.told_by_stream(maker_trade(order, shares(size), name, settlement))

@@ -88,7 +88,7 @@ def open_spread(desk: Desk, asked: Asked, command: OpenSpread) -> list[Effect]:
     outcome = find_outcome(desk.events.values(), OutcomeRef(code=command.code, name=command.name))
     if isinstance(outcome, Refusal):
         return refuse(asked, subject, outcome)
-    terms = _terms(desk, outcome.market, command)
+    terms = _terms(desk, outcome, command)
     refusal = _not_quotable(desk, outcome, terms, asked.at_ms)
     if refusal is not None:
         return refuse(asked, subject, refusal)
@@ -97,14 +97,14 @@ def open_spread(desk: Desk, asked: Asked, command: OpenSpread) -> list[Effect]:
     return [*effects, Reply(asked.request, view_of(desk, ticket))]
 
 
-def _terms(desk: Desk, market: Market, command: OpenSpread) -> SpreadTerms:
+def _terms(desk: Desk, outcome: Outcome, command: OpenSpread) -> SpreadTerms:
     """Return the grant that is asked for: the TOML's bounds, and within them what was typed."""
-    rules = desk.settings.spread
+    rules, event, market = desk.settings.spread, outcome.event, outcome.market
     size = rules.knobs.base_size if command.size is None else command.size
     half = rules.knobs.min_half_spread_ticks if command.half_ticks is None else command.half_ticks
     return SpreadTerms(
         condition_id=market.condition_id,
-        name=market.name,
+        name=market.name if len(event.markets) > 1 else "",
         size=size,
         half_ticks=half,
         inventory=Size(min(rules.knobs.inventory_max, INVENTORY_QUOTES * size)),
@@ -314,7 +314,7 @@ def _show(
     if look is None or stance is None:
         return []
     now, before = panel(desk, grant, look, stance), grant.shown
-    loud = before is None or (now.fills, now.regime) != (before.fills, before.regime)
+    loud = before is None or _news(now) != _news(before)
     pause = PANEL_AT_ONCE_MS if loud else PANEL_EVERY_MS
     if now == before or at_ms - grant.shown_ms < pause:
         return []
@@ -322,6 +322,11 @@ def _show(
     grant.revision += 1
     desk.quoter.cards[grant.ticket_id] = now
     return [ShowTicket(view_of(desk, desk.tickets[grant.ticket_id]), aloud=False)]
+
+
+def _news(view: SpreadView) -> tuple[object, ...]:
+    """Return what people wait for: a fill, another regime, a quote more or less."""
+    return view.fills, view.regime, len(view.quotes)
 
 
 def _end(desk: Desk, grant: SpreadGrant, why: str, at_ms: Ms, *, aloud: bool) -> list[Effect]:
