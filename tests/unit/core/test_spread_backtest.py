@@ -1,5 +1,6 @@
 """Quoting a recording: orders wait in queues and arrive late, money adds up, the same answer every time."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -7,14 +8,15 @@ import pytest
 from engine.core.backtest.our_quoter import OurQuoter
 from engine.core.backtest.spread_run import SpreadBacktest, SpreadTerms
 from engine.core.feed.feeds import Feeds
-from engine.core.feed.inlet import FeedInlet, Heard
+from engine.core.feed.inlet import BooksAnswered, FeedInlet, Heard
 from engine.core.spread.queue_models import QueueModel
+from engine.domain.ids import TokenId
 from engine.domain.quote import QuoteSide, RewardTerms
 from engine.domain.quoting import Glance, Quoted
 from engine.domain.units import SIZE_ONE, Ms, Price, Size
 from engine.venue.wire import decode_books, decode_market
 from tests.support.plain_quoters import FixedWidth, NaiveRefresh
-from tests.support.planner import usdc
+from tests.support.planner import group, market, usdc
 from tests.support.quote_pricing import shares
 from tests.support.quoted_recording import BUDGET, QUIET, one_market, quoted, run_of
 from tests.support.recorded_event import START, RecordedEvent
@@ -242,9 +244,9 @@ def test_same_recording_gives_the_same_result():
 
 def test_market_without_known_fees_is_left_out_by_name():
     recording = resting()
-    (market,) = recording.event.markets
-    terms = replace(market.terms, fee=None)
-    recording.event = replace(recording.event, markets=(replace(market, terms=terms),))
+    (rain,) = recording.event.markets
+    terms = replace(rain.terms, fee=None)
+    recording.event = replace(recording.event, markets=(replace(rain, terms=terms),))
 
     result = quoted(recording)
 
@@ -332,3 +334,45 @@ def test_variance_of_the_inventory_is_over_time():
     assert held.net_variance == 20_000 // 4 - 50 * 50
     assert replace(held, seconds=0).net_variance == 0
     assert run.net == Size(0)
+
+
+def test_book_read_after_a_lost_change_is_the_one_that_orders_queue_in():
+    """The level shrank to 40 shares unheard; who joins it after the read waits behind 40, not behind 100."""
+    recording = resting()
+    venue = recording.venues[0]
+    venue.put("BUY", 4_500, "40")
+    recording.level(0, "0.44", "301", side="BUY")
+    recording.wait(1_000)
+    tokens = (TokenId(venue.yes), TokenId(venue.no))
+    body = json.dumps([venue.book(token) for token in tokens]).encode()
+    # The first answer is to the routine probe that was under way, the second to the doubt.
+    recording.inputs += [BooksAnswered(Ms(recording.now_ms), tokens, (body,))] * 2
+    recording.wait(5_000)
+    recording.trade(0, "0.45", "50", taker="SELL")
+    recording.wait(1_000)
+
+    assert fills(run_of(quoted(recording, min_change_ticks_bid=9))) == [(QuoteSide.BID, 45, 10)]
+
+
+def test_exclusive_outcomes_agree_on_a_sum_of_one_dollar_if_the_knob_says_so():
+    event = group(market("Rain"), market("Sun"), code="sky")
+    asks = (("0.55", "100"),), (("0.65", "100"),)
+    recording = RecordedEvent(asks, event, bids_under=("0.46", "0.56"))
+    recording.wait(3_000)
+
+    alone, agreed = quoted(recording), quoted(recording, sibling_pct=100)
+
+    assert sorted(run.trail[-1].fair for run in alone.of("ours", "conservative")) == [500_000, 600_000]
+    assert sorted(run.trail[-1].fair for run in agreed.of("ours", "conservative")) == [450_000, 550_000]
+
+
+def test_flow_of_certain_trades_moves_the_fair_value_and_uncertain_ones_do_not():
+    told, untold = resting(), resting()
+    told.trade(0, "0.55", "1", taker="BUY")
+    untold.trade(0, "0.55", "1", taker="")
+    for recording in (told, untold):
+        recording.wait(1_000)
+
+    moved, still = (run_of(quoted(recording, flow_weight_pct=100)) for recording in (told, untold))
+
+    assert moved.trail[-1].fair > still.trail[-1].fair == 500_000
