@@ -1,11 +1,14 @@
 """A grant to quote on a running desk: quotes rest at the exchange, one is filled, all go at the end."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from engine.clock import SystemClock
+from engine.domain.events import Job, JobDue
 from engine.domain.ids import TicketId
 from engine.domain.order import OrderRecord, OrderState
 from engine.domain.ticket import Move, TicketKind, TicketState
@@ -35,6 +38,22 @@ async def begun(desk: RunningDesk, line: str) -> TicketId:
     return ticket_of(dry)
 
 
+@asynccontextmanager
+async def reading(desk: RunningDesk) -> AsyncIterator[None]:
+    """Read the account again and again: these desks have no user stream and no scheduler."""
+
+    async def repeat() -> None:
+        while True:
+            desk.service.post(JobDue(SystemClock().now_ms(), Job.RECONCILE))
+            await asyncio.sleep(0.2)
+
+    task = asyncio.create_task(repeat())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
 def quotes(desk: RunningDesk) -> list[OrderRecord]:
     """Our orders that rest as far as the desk knows."""
     return [o for o in desk.service.desk.orders.values() if o.state is OrderState.LIVE and o.intent.post_only]
@@ -57,7 +76,7 @@ def held(desk: RunningDesk) -> int:
 async def test_quotes_rest_fill_and_go_and_both_ledgers_agree(
     tmp_path: Path, exchange: LocalExchange
 ) -> None:
-    async with running_desk(tmp_path, exchange, settings_with(spread=QUICK)) as desk:
+    async with running_desk(tmp_path, exchange, settings_with(spread=QUICK)) as desk, reading(desk):
         assert "strait" in (await desk.say("/spread")).plain
         grant_id = await begun(desk, "/spread strait 20 1t 10m")
         await desk.until(lambda: len(quotes(desk)) == 2)
