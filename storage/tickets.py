@@ -57,7 +57,8 @@ SELECT t.* FROM tickets AS t
 WHERE t.ticket_id IN (
     SELECT ticket_id FROM tickets
     WHERE state IN ('dry', 'confirm', 'sending', 'broken')
-        OR (state IN ('missed', 'done') AND updated_ms >= :kept_since)
+        OR (state IN ('missed', 'done') AND updated_ms >= :kept_since
+            AND NOT (kind = 'quote' AND state = 'missed'))
     UNION
     SELECT ticket_id FROM tickets
     WHERE state IN ('missed', 'done') AND kind = 'repair'
@@ -147,8 +148,9 @@ async def load_tickets(transaction: Transaction, at_ms: Ms) -> tuple[Ticket, ...
     """Return every ticket that can still change; what the others hold is told as sums.
 
     Those are open and sending ones, broken ones however old with the repairs they had, those ended in the
-    last 24 h, and those with an order that may still execute, is watched as a tombstone, or has matched
-    shares that were not read back (a lot or more) or are not settled.
+    last 24 h (but for quotes that bought nothing, which are thousands), and those with an order that may
+    still execute, is watched as a tombstone, or has matched shares that were not read back (a lot or more)
+    or are not settled.
     """
     rows = await transaction.rows(_LOAD, {"kept_since": at_ms - KEPT_MS, "lot": LOT})
     return tuple(ticket_of(row) for row in rows)

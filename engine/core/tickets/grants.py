@@ -4,6 +4,7 @@ Only questions; `trading.dutch_auto` opens and ends grants, `trading.runner` pla
 raises no cap: every plan is reviewed by `engine.core.exposure.risk` as if a person had pressed Send.
 """
 
+from engine.core.quotes import SpreadGrant
 from engine.core.state import Desk, fills_of_order
 from engine.core.watches import StandingGrant
 from engine.domain.ids import EventId, TicketId
@@ -127,7 +128,17 @@ def grant_view(desk: Desk, ticket: Ticket) -> GrantView | None:
 
 def grant_lines(desk: Desk) -> tuple[str, ...]:
     """Return one line per grant in force, for the dashboard."""
-    return tuple(_line(desk, grant) for grant in desk.runner.grants.values())
+    plans = [_line(desk, grant) for grant in desk.runner.grants.values()]
+    quoting = [_quoting_line(desk, grant) for grant in desk.quoter.grants.values()]
+    return (*plans, *quoting)
+
+
+def _quoting_line(desk: Desk, grant: SpreadGrant) -> str:
+    ticket = desk.tickets[grant.ticket_id]
+    name = "" if ticket.spread is None else ticket.spread.name
+    pulled = f", nothing rests: {grant.pulled}" if grant.pulled else ""
+    most = format_cents(grant.resting_max, Rounding.DOWN)
+    return f"{grant.ticket_id} quotes {ticket.subject} {name}".rstrip() + f": at most {most} USDC{pulled}"
 
 
 def _line(desk: Desk, grant: StandingGrant) -> str:

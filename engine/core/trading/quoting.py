@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from engine.core.exposure.inventory import sellable
-from engine.core.exposure.risk import review
+from engine.core.exposure.risk import closed, review
 from engine.core.orders.evidence import asked_to_go, cancel
 from engine.core.orders.quote_plan import plan_quotes, quote_intent
 from engine.core.quotes import SpreadGrant
@@ -110,18 +110,24 @@ def _allowance(desk: Desk, grant: SpreadGrant, at_ms: Ms) -> Allowance:
 def _that_fit(
     desk: Desk, grant: SpreadGrant, look: MarketLook, actions: Iterable[QuoteAction]
 ) -> Iterable[QuoteAction]:
-    """Yield the actions, with a suppression for each order that is too much if all that rests is filled.
+    """Yield the actions, with a suppression for each order that may not leave, or would be too much.
+
+    Too much is what breaks a limit if everything that rests is filled.
 
     Prices and sizes were chosen as if everything else was as wanted; what still rests may be larger.
     """
     held = {side: _worst(look, side) for side in QuoteSide}
     to_sell = int(sellable(desk, look.market.yes))
     bound = int(look.bound)
+    shut = closed(desk, rests=True) is not None
     for action in actions:
         if not isinstance(action, PlaceQuote):
             yield action
             continue
         target = action.target
+        if shut:
+            yield Suppressed(target.side, Held.CLOSED)
+            continue
         sells = target.order_side is Side.SELL
         cost = 0 if sells else notional(target.price, target.size, Rounding.UP)
         after = held[target.side] + target.size

@@ -280,11 +280,12 @@ def tend(desk: Desk, event: Event) -> list[Effect]:
     Books that changed concern their own markets alone; anything else may concern all.
     """
     touched, desk.quoter.touched = desk.quoter.touched, set()
+    at_ms = event.at_ms
+    # Also without a grant: what fills after one has ended is inventory of the next.
+    note_fills(desk, at_ms)
     if not desk.quoter.grants:
         return []
-    at_ms = event.at_ms
     desk.quoter.leaving = 0
-    note_fills(desk, at_ms)
     effects: list[Effect] = []
     for grant in list(desk.quoter.grants.values()):
         why = _over(desk, grant, at_ms)

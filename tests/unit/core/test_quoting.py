@@ -5,12 +5,14 @@ from dataclasses import replace
 import pytest
 
 from engine.core.exposure.risk import reserved
+from engine.core.gate import Held
 from engine.core.trading.quote_look import quote_stock
 from engine.domain.account import CancelReply
 from engine.domain.commands import Kill, StopSpread
 from engine.domain.effects import CancelOrders, Count, RaiseAlert, SendBatch, ShowTicket
 from engine.domain.events import BatchCommitted, BatchRefused, CancelFailed, PostAnswered
 from engine.domain.failure import PostClass, RejectKind
+from engine.domain.gate import Hold
 from engine.domain.market import Side
 from engine.domain.order import OrderState, Settlement
 from engine.domain.units import Ms, Size
@@ -343,6 +345,19 @@ def test_a_venue_that_restarts_pulls_and_its_post_only_time_is_quoted_again(run)
     again = [*batches[1:], *of_kind(run.later(WAITS_MS).refreshed(), SendBatch)]
     assert again
     assert all(intent.post_only for batch in again for intent in batch.intents)
+
+
+def test_quotes_that_may_not_leave_yet_cost_no_token_of_the_operators(run):
+    run.granted()
+    run.desk.standing.holds = {Hold.VENUE: Held("over, reading the account", run.at_ms)}
+    grant = next(iter(run.desk.quoter.grants.values()))
+    before = grant.buckets.quotes.held(run.at_ms)
+
+    effects = run.later(WAITS_MS).refreshed()
+
+    assert not of_kind(effects, SendBatch)
+    assert counts(effects) == ["gate_closed", "gate_closed"]
+    assert grant.buckets.quotes.held(run.at_ms) == before
 
 
 def test_a_pause_of_any_other_kind_pulls(run):

@@ -5,7 +5,16 @@ from dataclasses import replace
 import pytest
 
 from engine.domain.account import CancelReply
-from engine.domain.commands import AskCancel, Kill, ListSpreads, OpenDutch, OpenSpread, Press, StopSpread
+from engine.domain.commands import (
+    AskCancel,
+    Kill,
+    ListSpreads,
+    OpenDutch,
+    OpenSpread,
+    Press,
+    ShowStatus,
+    StopSpread,
+)
 from engine.domain.effects import (
     Audit,
     CancelEverything,
@@ -200,6 +209,14 @@ def test_two_armed_tickets_of_one_market_become_one_grant(run):
 
     assert refusal_of(refused).refusal.kind is RefusalKind.IN_FLIGHT
     assert list(run.desk.quoter.grants) == [first.ticket_id]
+
+
+def test_the_dashboard_names_what_is_quoted_and_why_nothing_rests(run):
+    run.resting()
+    assert run.told(ShowStatus()).grants[0].endswith("quotes btc: at most 250.00 USDC")
+    run.books.shown.clear()
+    run.refreshed()
+    assert "nothing rests: the book is not confirmed" in run.told(ShowStatus()).grants[0]
 
 
 def test_a_viewer_opens_none_and_a_closed_gate_begins_none(run):
