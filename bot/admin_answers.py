@@ -9,6 +9,7 @@ from bot.operations import NoAnswer
 from bot.why_words import plain_facts, why_lines
 from engine.domain.ids import UserId
 from engine.domain.order import OrderRecord, OrderState
+from engine.domain.quote_views import SpreadsEndedView, SpreadsView
 from engine.domain.ticket import Operator, Role, TicketState
 from engine.domain.views import (
     AllowancesView,
@@ -70,7 +71,15 @@ def answered(view: View | NoAnswer) -> tuple[int, Mapping[str, Any]]:
             return 200, {**asdict(view), "gate": view.gate.value}
         case WhyView():
             return 200, {"why": plain_facts(view), "text": list(why_lines(view))}
-        case ScanView() | RulesView() | ReviewsView() | AllowancesView() | GrantsEndedView():
+        case (
+            ScanView()
+            | RulesView()
+            | ReviewsView()
+            | AllowancesView()
+            | GrantsEndedView()
+            | SpreadsView()
+            | SpreadsEndedView()
+        ):
             raise AssertionError(f"expected no {type(view).__name__}: no route of the port asks for one")
         case _:
             assert_never(view)

@@ -30,13 +30,16 @@ from engine.domain.commands import (
     AskWhy,
     Command,
     Kill,
+    ListSpreads,
     OpenAuto,
     OpenDutch,
+    OpenSpread,
     PlaceOrder,
     Press,
     ScanDutch,
     ShowStatus,
     StopAuto,
+    StopSpread,
 )
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import Operator, TicketKind, TicketState
@@ -137,7 +140,10 @@ class BotAgent:
                 ScanDutch()
                 | OpenDutch()
                 | OpenAuto()
+                | ListSpreads()
+                | OpenSpread()
                 | StopAuto()
+                | StopSpread()
                 | AskRepair()
                 | Press()
                 | ShowStatus()
@@ -217,7 +223,8 @@ def _toast(view: TicketView) -> str:
         case TicketState.ARMED:
             return "Read the card, then press the red button"
         case TicketState.SENDING:
-            return "The grant is in force" if ticket.kind is TicketKind.AUTO else "Sending…"
+            granted = ticket.kind in (TicketKind.AUTO, TicketKind.SPREAD)
+            return "The grant is in force" if granted else "Sending…"
         case TicketState.DONE:
             return "Resumed" if ticket.kind is TicketKind.RESUME else "Done"
         case TicketState.DROPPED:

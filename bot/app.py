@@ -141,6 +141,7 @@ async def run_desk(
             reconcile_s=jobs.reconcile_s,
             positions_s=jobs.positions_s,
             scan_s=jobs.scan_s,
+            spread_s=jobs.spread_s,
             catalogue_s=jobs.catalogue_s,
             snapshots_s=jobs.snapshots_s,
         )

@@ -16,6 +16,7 @@ from bot.cards_repair import repair_card
 from bot.cards_result import broken_card, done_card, sending_card
 from bot.cards_resume import resume_card
 from bot.cards_review import review_card, reviews_card, rules_card
+from bot.cards_spread import spread_card, spreads_card, spreads_ended_card
 from bot.cards_status import kill_card, reconcile_card, scan_card, status_card
 from bot.cards_ticket import confirm_card, dry_card, ended_card, missed_card
 from bot.cards_why import why_card
@@ -24,6 +25,7 @@ from bot.figures import span
 from bot.markup import bold, code, esc
 from bot.operations import NoAnswer
 from config.settings import Mode
+from engine.domain.quote_views import SpreadsEndedView, SpreadsView
 from engine.domain.refusal import RefusalKind
 from engine.domain.ticket import Operator, TicketKind, TicketState
 from engine.domain.units import Ms
@@ -60,6 +62,7 @@ _BY_KIND: dict[TicketKind, Callable[[TicketView, Look], Card]] = {
     TicketKind.AUTO: auto_card,
     TicketKind.CHAIN: act_card,
     TicketKind.REPAIR: repair_card,
+    TicketKind.SPREAD: spread_card,
 }
 """Kinds of tickets whose cards have nothing in common with a Dutch one's."""
 _WORLDS = {
@@ -205,6 +208,8 @@ BY_VIEW: dict[type, Callable[[Any, Look], Card]] = {
     CancelView: cancel_card,
     WhyView: why_card,
     GrantsEndedView: grants_ended_card,
+    SpreadsView: spreads_card,
+    SpreadsEndedView: spreads_ended_card,
 }
 """One row for each view of `engine.domain.views`."""
 

@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from bot.spread_words import read_spread
+from bot.typed_words import CODE_MAX, as_code, duration, is_number
 from engine.domain.chain import CONTRACTS, contract
 from engine.domain.commands import (
     AskApprove,
@@ -25,6 +27,7 @@ from engine.domain.commands import (
     ScanDutch,
     ShowStatus,
     StopAuto,
+    StopSpread,
 )
 from engine.domain.ids import TicketId
 from engine.domain.repair import RepairWay
@@ -35,14 +38,11 @@ TEXT_MAX = 200
 """Characters of a message that are looked at."""
 PLAN_ID_MAX = 32
 """Characters of a plan's id (`engine.core.dutch.event_plan`)."""
-CODE_MAX = 16
-"""Longer than any code the catalogue makes (`engine.domain.ids.event_code`)."""
 TICKET_ID = re.compile(r"T-[0-9A-Z]{4,8}", re.ASCII)
 LIKENESS_MIN = 0.55
 """Below this a typed word is like no command at all."""
 BUDGET_MIN = Usdc(1_000_000)
-AUTO_USUAL_MS, AUTO_LONGEST_MS = Ms(30 * 60_000), Ms(12 * 3_600_000)
-DURATION_DIGITS = 4
+AUTO_USUAL_MS = Ms(30 * 60_000)
 SUGGESTION_MAX = 48
 """Bytes of a suggested command: it becomes a button."""
 
@@ -107,7 +107,7 @@ class ParsedCommand:
     @property
     def safe(self) -> bool:
         """Whether it lowers risk: the whole command does, or ends what a standing grant may do."""
-        return self.spec.safe or isinstance(self.ask, StopAuto)
+        return self.spec.safe or isinstance(self.ask, StopAuto | StopSpread)
 
     @property
     def role(self) -> Role:
@@ -136,10 +136,10 @@ def _dutch(words: tuple[str, ...]) -> Ask | Usage:
         return _auto(words[1:])
     if words[0].lower() == "stop":
         return StopAuto()
-    if len(words) == 2 and _is_number(words[0]) and not _is_number(words[1]):
-        return Usage("", "the code comes first, then the sets", f"/dutch {_as_code(words[1])} {words[0]}")
+    if len(words) == 2 and is_number(words[0]) and not is_number(words[1]):
+        return Usage("", "the code comes first, then the sets", f"/dutch {as_code(words[1])} {words[0]}")
     typed_code = words[0].lower()
-    code = _as_code(typed_code)
+    code = as_code(typed_code)
     if code != typed_code or len(words) > 2:
         return Usage(
             "", "expected an event's code and a number of sets", f"/dutch {' '.join([code, *words[1:2]])}"
@@ -151,31 +151,26 @@ def _dutch(words: tuple[str, ...]) -> Ask | Usage:
 
 def _auto(words: tuple[str, ...]) -> Ask | Usage:
     """Read `[code|all] <budget> [30m|2h]`; without a scope all events are meant."""
-    code = "" if not words or _is_number(words[0]) else words[0].lower()
+    code = "" if not words or is_number(words[0]) else words[0].lower()
     rest = words[1:] if code else words
-    scope = "" if code == "all" else _as_code(code)
-    budget = rest[0] if rest and _is_number(rest[0]) else "100"
+    scope = "" if code == "all" else as_code(code)
+    budget = rest[0] if rest and is_number(rest[0]) else "100"
     typed = f"/dutch auto {scope or 'all'} {budget}"
-    if scope not in (code, "") or not rest or not _is_number(rest[0]) or len(rest) > 2:
+    if scope not in (code, "") or not rest or not is_number(rest[0]) or len(rest) > 2:
         return Usage(
             "", "expected an event's code or all, a budget in USDC, and a time such as 30m or 2h", typed
         )
     if parse_usdc(budget) < BUDGET_MIN:
         return Usage("", "a budget below 1 USDC buys nothing", f"/dutch auto {scope or 'all'} 100")
-    lasts_ms = _duration(rest[1]) if len(rest) == 2 else AUTO_USUAL_MS
+    lasts_ms = duration(rest[1]) if len(rest) == 2 else AUTO_USUAL_MS
     if lasts_ms is None:
         return Usage("", "the time is minutes or hours such as 30m or 2h, at most 12h", f"{typed} 30m")
     return OpenAuto(scope, parse_usdc(budget), lasts_ms)
 
 
-def _duration(typed: str) -> Ms | None:
-    """Return a time such as "30m" or "2h", None for anything else and beyond the longest grant."""
-    unit = {"m": 60_000, "h": 3_600_000}.get(typed[-1:].lower())
-    number = typed[:-1]
-    if unit is None or not (number.isascii() and number.isdigit()) or len(number) > DURATION_DIGITS:
-        return None
-    lasts_ms = Ms(int(number) * unit)
-    return lasts_ms if 0 < lasts_ms <= AUTO_LONGEST_MS else None
+def _spread(words: tuple[str, ...]) -> Ask | Usage:
+    made = read_spread(words)
+    return Usage("", *made) if isinstance(made, tuple) else made
 
 
 def _with_code(name: str, ask: Callable[[str], Ask]) -> Callable[[tuple[str, ...]], Ask | Usage]:
@@ -183,7 +178,7 @@ def _with_code(name: str, ask: Callable[[str], Ask]) -> Callable[[tuple[str, ...
 
     def make(words: tuple[str, ...]) -> Ask | Usage:
         typed = words[0].lower() if words else ""
-        code = _as_code(typed)
+        code = as_code(typed)
         if len(words) > 1 or code != typed:
             return Usage("", "expected nothing, or one event's code", f"/{name} {code}".rstrip())
         return ask(code)
@@ -248,6 +243,11 @@ COMMANDS: tuple[Spec, ...] = (
         "dutch", (), "[code] [sets] | auto [code|all] <USDC> [30m|2h] | stop", Role.TRADER,
         "what each set costs; with a code, a dry ticket; auto lets the desk send",
         "/dutch fed5 200", _dutch,
+    ),
+    Spec(
+        "spread", (), "[code [outcome] [size] [2t] [30m|2h] | stop]", Role.TRADER,
+        "markets to quote; with a code, a dry ticket that lets the desk quote one; stop takes all off",
+        "/spread fed5 100 2t 1h", _spread,
     ),
     Spec(
         "repair", (), "ticket [way]", Role.TRADER,
@@ -364,17 +364,3 @@ def _nearest(word: str) -> str | None:
     bare = word.lower().lstrip("/")
     close = difflib.get_close_matches(bare, [*_BY_WORD], n=1, cutoff=LIKENESS_MIN)
     return _BY_WORD[close[0]].name if close else None
-
-
-def _is_number(word: str) -> bool:
-    try:
-        parse_size(word)
-    except ValueError:
-        return False
-    return True
-
-
-def _as_code(word: str) -> str:
-    """Return what a code could be made of: lower-case letters and digits."""
-    kept = "".join(c for c in word.lower() if c.isascii() and c.isalnum())
-    return kept[:CODE_MAX]

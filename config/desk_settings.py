@@ -1,9 +1,13 @@
 """From the TOML's words to the core's parameters. Units change here and nowhere else."""
 
+from dataclasses import fields
+
 from config.settings import Settings
 from engine.core.dutch.event_plan import DutchParams
+from engine.core.quotes import SpreadRules
 from engine.core.state import Caps, DeskSettings, OrderRules, RepairRules, TicketRules
 from engine.domain.ids import EventId, UserId
+from engine.domain.quote import QuoteKnobs
 from engine.domain.ticket import Operator
 from engine.domain.units import SIZE_ONE, Ms, Size, Usdc
 
@@ -33,6 +37,7 @@ def desk_settings(settings: Settings) -> DeskSettings:
             retry_sleep_max_ms=Ms(settings.relayer.relayer_retry_sleep_ms),
         ),
         dutch=dutch_params(settings),
+        spread=spread_rules(settings),
         repair=RepairRules(
             leg_timeout_ms=Ms(settings.dutch.leg_timeout_ms), cooldown_ms=Ms(settings.dutch.cooldown_ms)
         ),
@@ -65,6 +70,19 @@ def dutch_params(settings: Settings) -> DutchParams:
         max_leg_loss=Usdc(dutch.max_leg_loss_usdc),
         max_residual=Usdc(dutch.max_residual_usdc),
         success_pct=SUCCESS_PCT,
+    )
+
+
+def spread_rules(settings: Settings) -> SpreadRules:
+    """Return the quoter's knobs, each under its own name, and what bounds all quoted markets together."""
+    spread = settings.spread
+    return SpreadRules(
+        knobs=QuoteKnobs(**{knob.name: getattr(spread, knob.name) for knob in fields(QuoteKnobs)}),
+        rebate_pct=spread.rebate_pct,
+        resting_max=Usdc(spread.max_resting_usdc),
+        all_quotes=(spread.all_quotes_per_min, spread.all_quote_burst),
+        all_cancels=(spread.all_cancels_per_min, spread.all_cancel_burst),
+        all_cancel_reserve=spread.all_cancel_reserve,
     )
 
 

@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from config.secrets_file import SECRETS_NAME, read_secrets
+from engine.domain.quote import RewardMode
 from engine.domain.ticket import Role
 from engine.domain.units import Usdc, parse_scaled, parse_usdc
 
@@ -62,6 +63,8 @@ def _key(value: SecretStr) -> SecretStr:
 
 Money = Annotated[int, BeforeValidator(_usdc)]
 """Micro-dollars, written as decimal text."""
+Shares = Annotated[int, BeforeValidator(_usdc)]
+"""Micro-shares, written as decimal text like money."""
 Rate = Annotated[int, BeforeValidator(_millionths)]
 """A ratio in 1e-6, written as decimal text."""
 
@@ -137,6 +140,80 @@ class DutchSection(Section):
     cooldown_ms: Annotated[int, Field(ge=0, le=86_400_000)] = 60_000
 
 
+Percent = Annotated[int, Field(ge=0, le=10_000)]
+Ticks = Annotated[int, Field(ge=0, le=1_000)]
+Pause = Annotated[int, Field(ge=0, le=3_600_000)]
+"""Milliseconds."""
+Tokens = Annotated[int, Field(ge=1, le=10_000)]
+
+
+class SpreadSection(Section):
+    """Knobs of the quoter, by their names in the operator guide (`engine.domain.quote.QuoteKnobs`)."""
+
+    min_level_size: Shares = 5_000_000
+    depth_levels: Annotated[int, Field(ge=1, le=50)] = 3
+    micro_weight_pct: Percent = 50
+    flow_weight_pct: Percent = 25
+    sibling_pct: Percent = 0
+    vol_halflife_ms: Annotated[int, Field(ge=1, le=86_400_000)] = 60_000
+    vol_horizon_ms: Annotated[int, Field(ge=1, le=86_400_000)] = 10_000
+    stale_ms: Annotated[int, Field(ge=1, le=60_000)] = 5_000
+    stale_recover_ms: Pause = 2_000
+    min_spread_ticks: Ticks = 2
+    min_half_spread_ticks: Ticks = 1
+    min_edge_ticks: Ticks = 1
+    improve_ticks: Ticks = 0
+    k_vol_pct: Percent = 100
+    k_tox_pct: Percent = 100
+    adverse_micro: Annotated[int, Field(ge=0, le=1_000_000)] = 2_000
+    rebate_pct: Annotated[int, Field(ge=0, le=100)] = 0
+    skew_milliticks: Annotated[int, Field(ge=0, le=1_000_000)] = 1_000
+    gamma_pct: Percent = 100
+    jump_micro: Annotated[int, Field(ge=0, le=1_000_000)] = 10_000
+    inventory_max: Annotated[Shares, Field(gt=0)] = 300_000_000
+    soft_pct: Annotated[int, Field(ge=1, le=100)] = 80
+    base_size: Annotated[Shares, Field(gt=0)] = 100_000_000
+    max_layers: Annotated[int, Field(ge=1, le=7)] = 1
+    """Seven on both sides are one request."""
+    layer_step_ticks: Annotated[int, Field(ge=1, le=1_000)] = 1
+    min_quote_lifetime_ms: Pause = 2_000
+    min_change_ticks_bid: Annotated[int, Field(ge=1, le=1_000)] = 1
+    min_change_ticks_ask: Annotated[int, Field(ge=1, le=1_000)] = 1
+    away_ticks_bid: Ticks = 0
+    away_ticks_ask: Ticks = 0
+    min_size_change_pct: Percent = 30
+    replace_interval_ms_bid: Pause = 1_000
+    replace_interval_ms_ask: Pause = 1_000
+    max_quotes_per_min: Tokens = 30
+    quote_burst: Tokens = 10
+    max_cancels_per_min: Tokens = 30
+    cancel_burst: Tokens = 10
+    cancel_reserve: Annotated[int, Field(ge=0, le=10_000)] = 4
+    reward_mode: RewardMode = RewardMode.OFF
+    jump_ticks: Annotated[int, Field(ge=1, le=1_000)] = 4
+    jump_window_ms: Pause = 3_000
+    tox_ticks: Ticks = 2
+    halt_before_s: Annotated[int, Field(ge=0, le=604_800)] = 300
+    max_resting_usdc: Money = 250_000_000
+    all_quotes_per_min: Tokens = 240
+    all_quote_burst: Tokens = 40
+    all_cancels_per_min: Tokens = 240
+    all_cancel_burst: Tokens = 60
+    all_cancel_reserve: Annotated[int, Field(ge=0, le=10_000)] = 20
+
+    @model_validator(mode="after")
+    def _reserves_fit_into_their_buckets(self) -> Self:
+        for reserve, burst in (
+            (self.cancel_reserve, self.cancel_burst),
+            (self.all_cancel_reserve, self.all_cancel_burst),
+        ):
+            if reserve > burst:
+                raise ValueError(f"expected a cancel reserve of at most its burst {burst}, was {reserve}")
+        if self.base_size > self.inventory_max:
+            raise ValueError("expected base_size to be at most inventory_max, was more")
+        return self
+
+
 class RulesSection(Section):
     """Event id = rules hash that a person has read."""
 
@@ -201,6 +278,7 @@ class JobsSection(Section):
     reconcile_s: Annotated[int, Field(ge=1, le=600)] = 10
     positions_s: Annotated[int, Field(ge=1, le=600)] = 30
     scan_s: Annotated[int, Field(ge=1, le=600)] = 5
+    spread_s: Annotated[int, Field(ge=1, le=60)] = 1
     catalogue_s: Annotated[int, Field(ge=10, le=3_600)] = 300
     snapshots_s: Annotated[int, Field(ge=0, le=86_400)] = 60
 
@@ -239,6 +317,7 @@ class Settings(BaseSettings):
     caps: CapsSection
     telegram: TelegramSection = TelegramSection()
     dutch: DutchSection = DutchSection()
+    spread: SpreadSection = SpreadSection()
     rules: RulesSection = RulesSection()
     tickets: TicketsSection = TicketsSection()
     relayer: RelayerSection = RelayerSection()

@@ -69,6 +69,15 @@ METRICS: tuple[Row, ...] = (
         "outcome",
         "events planned because their best prices may pay, by what came of it; `missed` must stay 0",
     ),
+    Row("quotes_placed_total", Kind.COUNTER, "", "orders committed as quotes"),
+    Row("quotes_refused_total", Kind.COUNTER, "", "quotes that the venue refused, or that never left"),
+    Row("quotes_pulled_total", Kind.COUNTER, "reason", "markets of which all quotes were taken off at once"),
+    Row(
+        "quotes_suppressed_total",
+        Kind.COUNTER,
+        "reason",
+        "quotes, replaces and cancels that a rule began to hold back; quotes_rate_limited is the bucket",
+    ),
     Row("dutch_rulehash_changed", Kind.COUNTER, "", "changes of an event's rules"),
     Row(
         "catalogue_announced_total", Kind.COUNTER, "", "announcements that hold an event until the next read"

@@ -299,7 +299,11 @@ class Store(Protocol):
         ...
 
     async def commit_batch(
-        self, claim: Claim, ticket: Ticket, plan: Plan, orders: Sequence[tuple[OrderRecord, PreparedOrder]]
+        self,
+        claim: Claim | None,
+        ticket: Ticket,
+        plan: Plan,
+        orders: Sequence[tuple[OrderRecord, PreparedOrder]],
     ) -> bool:
         """Store claim, plan, intents, bytes, ids, attempts in one commit; False if the claim is lost."""
         ...

@@ -17,11 +17,11 @@ from engine.domain.effects import Audit
 from engine.domain.market import canonical_json
 from engine.domain.order import OrderIntent
 from engine.domain.plan import Plan
-from engine.domain.ticket import AutoTerms
+from engine.domain.ticket import AutoTerms, SpreadTerms
 from engine.domain.units import Price, Size
 from engine.ports import StoreError
 
-_PLAN, _INTENT, _AUDIT, _AUTO = "plan/2", "intent/1", "audit/1", "auto/1"
+_PLAN, _INTENT, _AUDIT, _AUTO, _SPREAD = "plan/2", "intent/1", "audit/1", "auto/1", "spread/1"
 _FIRST_PLAN = "plan/1"
 _LATER_KEYS = ("sequencing", "probe_order", "advice")
 """Of a plan, with `rests` of its risk and `proceeds_min` of its legs: texts of the first version were written
@@ -63,6 +63,16 @@ def encode_auto(terms: AutoTerms) -> str:
 def decode_auto(text: str) -> AutoTerms:
     """Return the terms of a text made by `encode_auto`; raises StoreError."""
     return _decode(_AUTO, AutoTerms, text)
+
+
+def encode_spread(terms: SpreadTerms) -> str:
+    """Return the one text of the terms of a grant to quote."""
+    return _encode(_SPREAD, terms)
+
+
+def decode_spread(text: str) -> SpreadTerms:
+    """Return the terms of a text made by `encode_spread`; raises StoreError."""
+    return _decode(_SPREAD, SpreadTerms, text)
 
 
 def encode_intent(intent: OrderIntent) -> str:

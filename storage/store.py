@@ -91,24 +91,37 @@ class LedgerStore:
             return await claim_ticket(transaction, claim, ticket, now_ms)
 
     async def commit_batch(
-        self, claim: Claim, ticket: Ticket, plan: Plan, orders: Sequence[tuple[OrderRecord, PreparedOrder]]
+        self,
+        claim: Claim | None,
+        ticket: Ticket,
+        plan: Plan,
+        orders: Sequence[tuple[OrderRecord, PreparedOrder]],
     ) -> bool:
         """Store claim, plan, intents, bytes, ids, attempts in one commit; False if the claim is lost.
 
-        A claim on a ticket that is sending already is for a further leg: its one Send is confirmed.
+        A claim on a ticket that is sending already is for a further leg: its one Send is confirmed. Without
+        a claim the ticket is new, and False means that its id is taken.
         """
         _assert_first_sends(orders)
         records = [record for record, _ in orders]
         sent_ms = records[0].last_send_ms
         async with self._ledger.transaction() as transaction:
-            armed_until_ms = await armed_until(transaction, claim)
-            if armed_until_ms is None:
-                return False
-            claimed = await claim_ticket(transaction, claim, ticket, self._clock.now_ms())
-            assert claimed, f"the row of {ticket.ticket_id} stood as claimed in this very transaction"
-            if claim.state is not TicketState.SENDING:
+            if claim is None:
+                if not await upsert_ticket(transaction, ticket, self._clock.now_ms()):
+                    return False
+                # Its press was that of the grant, which is good until the ticket's own end.
+                good_until_ms = ticket.expires_ms
+            else:
+                armed_until_ms = await armed_until(transaction, claim)
+                if armed_until_ms is None:
+                    return False
+                good_until_ms = armed_until_ms
+                claimed = await claim_ticket(transaction, claim, ticket, self._clock.now_ms())
+                assert claimed, f"the row of {ticket.ticket_id} stood as claimed in this very transaction"
+            if claim is None or claim.state is not TicketState.SENDING:
                 plan_hash = await insert_plan(transaction, plan, sent_ms)
-                confirm = Confirm(claim, ticket, plan.plan_id, plan_hash, armed_until_ms, sent_ms)
+                version = ticket.version if claim is None else claim.version
+                confirm = Confirm(version, ticket, plan.plan_id, plan_hash, good_until_ms, sent_ms)
                 await insert_confirm(transaction, confirm)
             await insert_orders(transaction, records)
             await reserve_first(transaction, records, sent_ms)

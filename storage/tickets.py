@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from engine.domain.ids import PlanId, TicketId, UserId
 from engine.domain.ticket import Claim, Operator, Role, Ticket, TicketKind, TicketState
 from engine.domain.units import LOT, Ms
-from storage.codec import decode_auto, decode_plan, encode_auto, encode_plan
+from storage.codec import (
+    decode_auto,
+    decode_plan,
+    decode_spread,
+    encode_auto,
+    encode_plan,
+    encode_spread,
+)
 from storage.db import SqlValue, Transaction
 
 KEPT_MS = 24 * 3600 * 1000
@@ -18,11 +25,11 @@ KEPT_MS = 24 * 3600 * 1000
 _INSERT = """
 INSERT INTO tickets (
     ticket_id, kind, state, version, owner_id, owner_name, owner_role, chat_id, message_id, plan, previous,
-    wanted_sets, note, created_ms, rendered_ms, expires_ms, subject, auto, updated_ms
+    wanted_sets, note, created_ms, rendered_ms, expires_ms, subject, auto, spread, updated_ms
 ) VALUES (
     :ticket_id, :kind, :state, :version, :owner_id, :owner_name, :owner_role, :chat_id, :message_id, :plan,
     :previous, :wanted_sets, :note, :created_ms, :rendered_ms, :expires_ms,
-    :subject, :auto, :updated_ms
+    :subject, :auto, :spread, :updated_ms
 )
 """
 _CHANGES = """
@@ -50,7 +57,8 @@ SELECT t.* FROM tickets AS t
 WHERE t.ticket_id IN (
     SELECT ticket_id FROM tickets
     WHERE state IN ('dry', 'confirm', 'sending', 'broken')
-        OR (state IN ('missed', 'done') AND updated_ms >= :kept_since)
+        OR (state IN ('missed', 'done') AND updated_ms >= :kept_since
+            AND NOT (kind = 'quote' AND state = 'missed'))
     UNION
     SELECT ticket_id FROM tickets
     WHERE state IN ('missed', 'done') AND kind = 'repair'
@@ -78,7 +86,8 @@ ORDER BY t.created_ms, t.ticket_id
 class Confirm:
     """One consumed Send."""
 
-    claim: Claim
+    version: int
+    """Of the card that was pressed; of a ticket without one, its own."""
     ticket: Ticket
     plan_id: PlanId
     plan_hash: str
@@ -121,7 +130,7 @@ async def insert_confirm(transaction: Transaction, confirm: Confirm) -> None:
         _CONFIRM,
         (
             ticket.ticket_id,
-            confirm.claim.version,
+            confirm.version,
             ticket.owner.user_id,
             ticket.owner.name,
             ticket.owner.role.value,
@@ -139,8 +148,9 @@ async def load_tickets(transaction: Transaction, at_ms: Ms) -> tuple[Ticket, ...
     """Return every ticket that can still change; what the others hold is told as sums.
 
     Those are open and sending ones, broken ones however old with the repairs they had, those ended in the
-    last 24 h, and those with an order that may still execute, is watched as a tombstone, or has matched
-    shares that were not read back (a lot or more) or are not settled.
+    last 24 h (but for quotes that bought nothing, which are thousands), and those with an order that may
+    still execute, is watched as a tombstone, or has matched shares that were not read back (a lot or more)
+    or are not settled.
     """
     rows = await transaction.rows(_LOAD, {"kept_since": at_ms - KEPT_MS, "lot": LOT})
     return tuple(ticket_of(row) for row in rows)
@@ -167,6 +177,7 @@ def ticket_row(ticket: Ticket, updated_ms: Ms) -> dict[str, SqlValue]:
         "expires_ms": ticket.expires_ms,
         "subject": ticket.subject,
         "auto": None if ticket.auto is None else encode_auto(ticket.auto),
+        "spread": None if ticket.spread is None else encode_spread(ticket.spread),
         "updated_ms": updated_ms,
     }
 
@@ -190,4 +201,5 @@ def ticket_of(row: sqlite3.Row) -> Ticket:
         message_id=row["message_id"],
         subject=row["subject"],
         auto=None if row["auto"] is None else decode_auto(row["auto"]),
+        spread=None if row["spread"] is None else decode_spread(row["spread"]),
     )

@@ -17,7 +17,7 @@ from bot.cli.desk_commands import cancel, health, kill, metrics_reset, rearm, re
 from bot.cli.diag_markets import diag_markets
 from bot.cli.doctor import doctor
 from bot.cli.dutch_plan import dutch_plan
-from bot.cli.dutch_run_replay import BacktestError, dutch_run_replay
+from bot.cli.dutch_run_replay import dutch_run_replay
 from bot.cli.inspect import check_config, migrate, status
 from bot.cli.ledger_reads import audit, audit_tail, orders
 from bot.cli.live_market import NoMarketsError
@@ -26,10 +26,12 @@ from bot.cli.mock_ws import mock_ws
 from bot.cli.order_commands import relayer_dry_run, relayer_live_order
 from bot.cli.prune import prune
 from bot.cli.record import ingest_ws, record
+from bot.cli.recorded_events import BacktestError
 from bot.cli.replay import replay
 from bot.cli.review import review
 from bot.cli.run import exchange, local, run_service, standin
 from bot.cli.snapshot import snapshot
+from bot.cli.spread_run_replay import spread_run_replay
 from bot.cli.status_reads import status_summary, status_top
 from bot.cli.venue_hosts import NoExchangeError
 from config.secrets_file import SecretsError
@@ -102,6 +104,7 @@ COMMANDS = (
     record,
     replay,
     dutch_run_replay,
+    spread_run_replay,
     ingest_ws,
     mock_ws,
     dutch_plan,

@@ -8,7 +8,16 @@ from engine.core.chain import allowances, chain_flow
 from engine.core.halts import halt, resume_flow
 from engine.core.state import Desk
 from engine.core.tickets import ticket
-from engine.core.trading import dutch_auto, dutch_flow, order_flow, repair_flow, review_flow, watch, why
+from engine.core.trading import (
+    dutch_auto,
+    dutch_flow,
+    order_flow,
+    repair_flow,
+    review_flow,
+    spread_flow,
+    watch,
+    why,
+)
 from engine.domain.commands import (
     AskApprove,
     AskCancel,
@@ -20,13 +29,16 @@ from engine.domain.commands import (
     AskReview,
     AskWhy,
     Kill,
+    ListSpreads,
     OpenAuto,
     OpenDutch,
+    OpenSpread,
     PlaceOrder,
     Press,
     ScanDutch,
     ShowStatus,
     StopAuto,
+    StopSpread,
 )
 from engine.domain.effects import Effect
 from engine.domain.events import Asked
@@ -41,6 +53,8 @@ PRESSES: dict[TicketKind, Callable[[Desk, Asked, Press, Ticket], list[Effect]]] 
     TicketKind.AUTO: dutch_auto.press_auto,
     TicketKind.CHAIN: chain_flow.press_act,
     TicketKind.REPAIR: dutch_flow.press_dutch,
+    TicketKind.SPREAD: spread_flow.press_spread,
+    TicketKind.QUOTE: spread_flow.press_quote,
 }
 
 
@@ -68,6 +82,9 @@ COMMANDS: dict[type, Callable[[Desk, Asked, Any], list[Effect]]] = {
     OpenDutch: dutch_flow.open_dutch,
     OpenAuto: dutch_auto.open_auto,
     StopAuto: lambda desk, event, _stop: dutch_auto.stop_auto(desk, event),
+    ListSpreads: spread_flow.list_spreads,
+    OpenSpread: spread_flow.open_spread,
+    StopSpread: spread_flow.stop_spread,
     Press: _press,
     ShowStatus: lambda desk, event, _status: watch.status_asked(desk, event),
     Kill: lambda desk, event, _kill: halt.kill(desk, event),

@@ -23,7 +23,17 @@ from engine.core.state import Desk, Flight, live_orders
 from engine.core.tickets import ticket
 from engine.core.tickets.grants import granted_by
 from engine.core.tickets.settling import review_flight, settle_timer, take_up
-from engine.core.trading import dutch_auto, dutch_flow, probing, recheck, repair_flow, runner, watch
+from engine.core.trading import (
+    dutch_auto,
+    dutch_flow,
+    probing,
+    quoting,
+    recheck,
+    repair_flow,
+    runner,
+    spread_flow,
+    watch,
+)
 from engine.domain.chain_events import ActEnded, AllowancesRead
 from engine.domain.effects import (
     CancelEverything,
@@ -74,7 +84,7 @@ from engine.domain.ticket import Ticket, TicketKind, TicketState
 from engine.domain.units import Ms
 from engine.domain.views import Gate
 
-FLYING = (TicketKind.DUTCH, TicketKind.ORDER, TicketKind.REPAIR)
+FLYING = (TicketKind.DUTCH, TicketKind.ORDER, TicketKind.REPAIR, TicketKind.QUOTE)
 """Kinds of tickets that lead to orders."""
 MOVES_ORDERS = (Restored, BatchCommitted, AccountRead, OrderLookedUp, UserTold)
 """Events after which an order may rest that did not rest before."""
@@ -91,6 +101,7 @@ def step(desk: Desk, event: Event) -> tuple[Effect, ...]:
     effects += breakers.judge_fills(desk, effects, event.at_ms)
     effects += probing.tend(desk, event.at_ms)
     effects += dutch_auto.tend(desk, event.at_ms)
+    effects += spread_flow.tend(desk, event)
     effects = repeats.outgoing(desk, effects, event.at_ms)
     effects += gate_watch.tell(desk, event.at_ms)
     # Looking at a book may have found its checksum wrong: what follows from that waits in the feed core.
@@ -118,9 +129,7 @@ def restored(desk: Desk, event: Restored) -> list[Effect]:
     for flight in desk.flights.values():
         effects += review_flight(desk, flight.ticket_id, event.at_ms)
     for unfinished in [t for t in desk.tickets.values() if t.state.is_open or _is_cut_off(t)]:
-        its_own = unfinished.kind is TicketKind.AUTO or granted_by(unfinished) is not None
-        take_up_one = dutch_auto.taken_up if its_own else ticket.taken_up
-        effects += take_up_one(desk, unfinished, event.at_ms)
+        effects += _taking_up(unfinished)(desk, unfinished, event.at_ms)
     return [
         ReadCatalogue(),
         *effects,
@@ -130,8 +139,16 @@ def restored(desk: Desk, event: Restored) -> list[Effect]:
     ]
 
 
+def _taking_up(unfinished: Ticket) -> Callable[[Desk, Ticket, Ms], list[Effect]]:
+    if unfinished.kind is TicketKind.SPREAD:
+        return spread_flow.taken_up
+    its_own = unfinished.kind is TicketKind.AUTO or granted_by(unfinished) is not None
+    return dutch_auto.taken_up if its_own else ticket.taken_up
+
+
 def _is_cut_off(resume: Ticket) -> bool:
-    return resume.kind in (TicketKind.RESUME, TicketKind.AUTO) and resume.state is TicketState.SENDING
+    kinds = (TicketKind.RESUME, TicketKind.AUTO, TicketKind.SPREAD)
+    return resume.kind in kinds and resume.state is TicketState.SENDING
 
 
 def _restore_flights(desk: Desk, event: Restored) -> None:
@@ -150,6 +167,8 @@ def _restore_flights(desk: Desk, event: Restored) -> None:
                 stopped=_cut_short(sent) if unsent else "",
             )
             enter_flight(desk, flight)
+            if sent.kind is TicketKind.QUOTE:
+                desk.quoter.sent.append(sent.ticket_id)
             if sent.state is not TicketState.SENDING:
                 take_up(desk, flight)
 
@@ -226,11 +245,15 @@ def books_touched(desk: Desk, event: BooksTouched) -> list[Effect]:
 def committed(desk: Desk, event: BatchCommitted) -> list[Effect]:
     """Take over the orders that are on their way, and look how near the day's cap they come."""
     take_over = probing.released if event.ticket.ticket_id in desk.probing else dutch_flow.committed
+    if event.ticket.kind is TicketKind.QUOTE:
+        take_over = quoting.committed
     return [*take_over(desk, event), *breakers.judge_exposure(desk, event.at_ms)]
 
 
 def commit_refused(desk: Desk, event: BatchRefused) -> list[Effect]:
     """Close what could not be stored: a ticket of which nothing was sent, or the rest of a sequence."""
+    if event.ticket.kind is TicketKind.QUOTE:
+        return quoting.not_committed(desk, event)
     further = event.ticket.ticket_id in desk.probing
     return (probing.not_released if further else dutch_flow.commit_refused)(desk, event)
 
@@ -252,6 +275,8 @@ def job_due(desk: Desk, event: JobDue) -> list[Effect]:
             return [read_account(desk, event.at_ms, "job")]
         case Job.DUTCH_SCAN:
             return runner.scan_job(desk, event.at_ms)
+        case Job.SPREAD_REFRESH:
+            return []  # every step looks at the quoted markets
         case Job.CATALOGUE_REFRESH:
             return [ReadCatalogue()]
         case Job.SNAPSHOTS:
@@ -301,6 +326,7 @@ TIMERS: dict[str, Callable[[Desk, str, Ms], list[Effect]]] = {
     gate_watch.BLIND_TIMER: lambda desk, _key, at_ms: gate_watch.blind_timer(desk, at_ms),
     gate_watch.TELL_TIMER: lambda _desk, _key, _at_ms: [],  # every step tells what is due
     dutch_auto.AUTO_TIMER: lambda desk, key, at_ms: dutch_auto.auto_timer(desk, TicketId(key), at_ms),
+    spread_flow.SPREAD_TIMER: lambda desk, key, at_ms: spread_flow.spread_timer(desk, TicketId(key), at_ms),
     recheck.TIMER: lambda desk, key, at_ms: dutch_flow.recheck_timer(desk, TicketId(key), at_ms),
     act_proof.ACT_TIMER: lambda desk, _key, at_ms: act_proof.look_timer(desk, at_ms),
     repair_flow.REMIND_TIMER: lambda desk, key, at_ms: repair_flow.remind(desk, TicketId(key), at_ms),

@@ -12,6 +12,7 @@ from engine.core.feed.feeds import Feeds
 from engine.core.gate import Standing
 from engine.core.known_orders import KnownOrders
 from engine.core.positions import Positions
+from engine.core.quotes import Quoter, SpreadRules, quoter_of
 from engine.core.rate_governor import RateGovernor
 from engine.core.watches import Cancels, Heart, Runner, Tally, VenueWatch
 from engine.domain.account import OpenOrder, VenueTrade
@@ -91,6 +92,7 @@ class DeskSettings:
     dutch: DutchParams
     reviewed: Mapping[EventId, str]
     """The TOML's entries: event id to the rules hash a person has read. Reviews in the ledger go before."""
+    spread: SpreadRules
     repair: RepairRules = RepairRules(leg_timeout_ms=Ms(30_000), cooldown_ms=Ms(60_000))
 
 
@@ -318,12 +320,14 @@ class Desk:
     cancels: Cancels = field(default_factory=Cancels)
     tally: Tally = field(default_factory=Tally)
     runner: Runner = field(default_factory=Runner)
+    quoter: Quoter = field(init=False)
     stream_lost_ms: Ms | None = None
     """Since when the user stream is away; None while it is up, or where there is none."""
 
     def __post_init__(self) -> None:
-        """Begin with what the TOML says was read."""
+        """Begin with what the TOML says was read, and full buckets."""
         self.reviewed = dict(self.settings.reviewed)
+        self.quoter = quoter_of(self.settings.spread)
 
     @property
     def gate(self) -> Gate:

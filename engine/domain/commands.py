@@ -40,6 +40,29 @@ class StopAuto:
 
 
 @dataclass(frozen=True, slots=True)
+class ListSpreads:
+    """List the markets that could be quoted, the widest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSpread:
+    """Open the ticket of a grant to quote one outcome; None takes what the TOML says."""
+
+    code: str
+    name: str
+    """Of the outcome; may be empty where the event has one market only."""
+    size: Size | None
+    half_ticks: int | None
+    """Least distance of a quote from the fair value, in ticks."""
+    lasts_ms: Ms
+
+
+@dataclass(frozen=True, slots=True)
+class StopSpread:
+    """End every grant to quote and take its quotes off. Needs nothing and passes in every state."""
+
+
+@dataclass(frozen=True, slots=True)
 class AskRepair:
     """Open a dry ticket that repairs a broken one; None takes the way that is best now."""
 
@@ -159,6 +182,9 @@ Command = (
     | OpenDutch
     | OpenAuto
     | StopAuto
+    | ListSpreads
+    | OpenSpread
+    | StopSpread
     | AskRepair
     | Press
     | ShowStatus

@@ -80,7 +80,8 @@ class SendBatch:
     Both witnesses are demanded by type: no order leaves without a risk approval and a grant.
     """
 
-    claim: Claim
+    claim: Claim | None
+    """None: the ticket is new, and its row is part of the same commit."""
     ticket: Ticket
     plan: Plan
     intents: tuple[OrderIntent, ...]

@@ -30,6 +30,7 @@ class Job(Enum):
     POSITIONS = "positions"
     """The account with the share balance of everything held."""
     RETENTION = "retention"
+    SPREAD_REFRESH = "spread_refresh"
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,6 +157,15 @@ LACK_TEXT = "not enough balance / allowance"
 LACK_OF_ALLOWANCE_TEXT = "the allowance is not enough"
 
 
+CROSSING_TEXTS = ("crosses the book", "order crosses book")
+"""Refusals of a post-only order that would have traded: the book has moved meanwhile, nothing is wrong."""
+
+
+def is_crossing(venue_text: str) -> bool:
+    """Tell whether a refusal says that a post-only order would have traded."""
+    return any(fragment in venue_text for fragment in CROSSING_TEXTS)
+
+
 def reject_sentence(venue_text: str) -> str | None:
     """Return the operator's sentence for a documented refusal, None for any other text."""
     return _first(REJECT_SENTENCES, venue_text)

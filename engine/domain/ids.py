@@ -38,6 +38,12 @@ def ticket_id(entropy: int) -> TicketId:
     return TicketId("T-" + "".join(letters))
 
 
+def quote_ticket_id(entropy: int) -> TicketId:
+    """Return `T-` and eight letters from at least 64 bits: quotes are many, and people never type them."""
+    assert entropy >= 0, f"expected non-negative entropy, was {entropy}"
+    return TicketId(ticket_id(entropy) + ticket_id(entropy >> 32)[2:4])
+
+
 WORDS_OF_COMMANDS = frozenset({"all", "auto", "stop"})
 """What stands where a code could stand in a command: never an event's code."""
 

@@ -32,6 +32,8 @@ class PlanKind(Enum):
     """One order by itself (`core.trading.order_flow`): no set, no margin, its limit is all it promises."""
     REPAIR = "repair"
     """What completes or unwinds a broken set (`core.repair.repair_plan`): legs of either side, any size."""
+    QUOTE = "quote"
+    """Orders that are to rest on one market (`core.orders.quote_plan`): no set, each by its own limit."""
 
 
 class Sequencing(Enum):

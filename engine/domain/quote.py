@@ -197,6 +197,8 @@ class Held(Enum):
     TRENDING = "trending"
     """The price moves into this side."""
     TOXIC = "toxic_flow"
+    CLOSED = "gate_closed"
+    """Nothing pulls, and still no order may leave: the venue's pause is over, the account is being read."""
     REDUCE_ONLY = "reduce_only"
     """Only what lowers the inventory is quoted."""
 

@@ -7,9 +7,9 @@ A button is a request; the ticket's row decides, once. `engine.core.tickets.tick
 from dataclasses import dataclass
 from enum import Enum
 
-from engine.domain.ids import PlanId, TicketId, UserId
+from engine.domain.ids import ConditionId, PlanId, TicketId, UserId
 from engine.domain.plan import Plan
-from engine.domain.units import Ms, Usdc
+from engine.domain.units import Ms, Size, Usdc
 
 
 class Role(Enum):
@@ -48,6 +48,10 @@ class TicketKind(Enum):
     """One act on chain: a merge or a redemption. The act itself is stored, not its card."""
     REPAIR = "repair"
     """Completes or unwinds what a broken ticket holds (`engine.core.trading.repair_flow`)."""
+    SPREAD = "spread"
+    """A standing grant: while it is in force (SENDING) the desk quotes one market."""
+    QUOTE = "quote"
+    """Orders that were placed together under a grant to quote. It has no card and takes no presses."""
 
     @property
     def is_stored(self) -> bool:
@@ -146,6 +150,25 @@ class AutoTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class SpreadTerms:
+    """What a standing grant to quote allows; the desk's own caps hold as well."""
+
+    condition_id: ConditionId
+    name: str
+    """What the outcome that is quoted is called inside its event; empty for a lone market."""
+    size: Size
+    """Of one quote."""
+    half_ticks: int
+    """Least distance of a quote from the fair value, in ticks."""
+    inventory: Size
+    """Most YES, or NO, that may be held net, in shares."""
+    resting: Usdc
+    """Most that its quotes may bind together."""
+    lasts_ms: Ms
+    """From its Send to its end."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ticket:
     """One ticket as stored. `version` counts every card shown; a press names the version it read."""
 
@@ -171,10 +194,12 @@ class Ticket:
     """The message that carries the card; a press from any other message is refused."""
     subject: str = ""
     """Code of the event whose freeze a resume lifts, whose rules a review reads, whose shares are merged, or
-    to which a standing grant is limited; of a Dutch ticket the id of the grant that sent it; of a repair its
+    to which a standing grant is limited; of a Dutch or quote ticket the id of its grant; of a repair its
     way and the broken ticket (`engine.domain.repair`). Else empty."""
     auto: AutoTerms | None = None
     """The terms of a standing grant; None for every other kind."""
+    spread: SpreadTerms | None = None
+    """The terms of a grant to quote; None for every other kind."""
 
 
 @dataclass(frozen=True, slots=True)

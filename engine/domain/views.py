@@ -11,6 +11,7 @@ from engine.domain.ids import OrderId, TicketId
 from engine.domain.market import Side
 from engine.domain.order import OrderState
 from engine.domain.plan import LegRisk
+from engine.domain.quote_views import SpreadsEndedView, SpreadsView, SpreadView
 from engine.domain.refusal import Refusal
 from engine.domain.repair import RepairOption
 from engine.domain.review import Review, RuleChange
@@ -170,6 +171,8 @@ class TicketView:
     """What a ticket of an act on chain would do, does, or did; None for every other kind."""
     repairs: tuple[RepairOption, ...] = ()
     """Ways out of a broken ticket, the best first; empty while they cannot be priced."""
+    spread: SpreadView | None = None
+    """What a grant to quote would do, does, or did; None for every other kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,6 +347,8 @@ View = (
     | RulesView
     | ReviewsView
     | AllowancesView
+    | SpreadsView
+    | SpreadsEndedView
     | WhyView
 )
 

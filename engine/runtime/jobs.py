@@ -32,7 +32,13 @@ RETENTION_FIRST_S = 600
 
 
 def jobs_table(
-    *, reconcile_s: int, positions_s: int, scan_s: int, catalogue_s: int, snapshots_s: int
+    *,
+    reconcile_s: int,
+    positions_s: int,
+    scan_s: int,
+    catalogue_s: int,
+    snapshots_s: int,
+    spread_s: int,
 ) -> tuple[JobRow, ...]:
     """Return the JOBS table with the periods of the settings; a period of 0 turns a job off."""
     rows = (
@@ -42,6 +48,7 @@ def jobs_table(
         JobRow(Job.SNAPSHOTS, snapshots_s, 0),
         JobRow(Job.POSITIONS, positions_s, 1),
         JobRow(Job.RETENTION, RETENTION_S, RETENTION_JITTER_S, RETENTION_FIRST_S),
+        JobRow(Job.SPREAD_REFRESH, spread_s, 0),
     )
     return tuple(row for row in rows if row.every_s)
 

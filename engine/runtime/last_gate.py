@@ -48,6 +48,8 @@ class Outlook:
     gate: Gate
     reason: str
     venue: VenueState
+    only_rests: bool = False
+    """The gate is shut for no other reason than that the venue takes post-only orders alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,8 @@ class LastGate:
         reduces = all(order.intent.side is Side.SELL for order in prepared)
         if self._excess is not None:
             return "more was sent than authorised: nothing leaves before a restart"
-        if outlook.gate is not Gate.RUN and not (outlook.gate is Gate.REDUCING and reduces):
+        rests = outlook.only_rests and all(order.intent.post_only for order in prepared)
+        if not (outlook.gate is Gate.RUN or rests or (outlook.gate is Gate.REDUCING and reduces)):
             return f"the gate closed before the order left: {outlook.reason}"
         if not all(takes_order(outlook.venue, post_only=order.intent.post_only) for order in prepared):
             return f"the venue takes no such order now: {outlook.venue.value}"

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from engine.clock import Clock
 from engine.core.desk import step
+from engine.core.exposure.risk import only_rests
 from engine.core.feed.pulse import Pulse
 from engine.core.state import Desk, live_orders
 from engine.domain.commands import Command, Kill
@@ -162,7 +163,8 @@ class Service:
         """Tell the last gate how the desk stands; one that is stopping sends nothing more."""
         if self._stopping:
             return Outlook(Gate.HALTED, "the desk is stopping", self.desk.venue.state)
-        return Outlook(self.desk.standing.gate_of_sends, self.desk.gate_reason, self.desk.venue.state)
+        desk = self.desk
+        return Outlook(desk.standing.gate_of_sends, desk.gate_reason, desk.venue.state, only_rests(desk))
 
     def _tell_pulses(self) -> None:
         """Let every scrape count the pulses of connections and markets."""

@@ -38,8 +38,8 @@ def test_neither_core_nor_runtime_imports_the_paper_venue() -> None:
     found = [
         f"{name(path)}: {module}"
         for path in sources("engine/core", "engine/runtime", "engine/domain")
-        # Replays of the quoter judge by the same fill model, in the same folder.
-        if not name(path).startswith("engine/core/spread/")
+        # Replays of the quoter judge by the same fill model.
+        if not name(path).startswith(("engine/core/spread/", "engine/core/backtest/"))
         for module in imported(path)
         if "paper" in module
     ]

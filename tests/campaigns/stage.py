@@ -129,6 +129,7 @@ class Stage:
                 scan_s=jobs.scan_s,
                 catalogue_s=jobs.catalogue_s,
                 snapshots_s=0,
+                spread_s=0,
             ),
             rng=self.rng("jobs"),
             connect=self._connect,

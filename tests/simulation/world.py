@@ -90,6 +90,7 @@ def shipped_jobs() -> tuple[JobRow, ...]:
         scan_s=jobs.scan_s,
         catalogue_s=jobs.catalogue_s,
         snapshots_s=0,
+        spread_s=0,
     )
 
 

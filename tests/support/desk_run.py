@@ -8,6 +8,7 @@ from engine.core.desk import step
 from engine.core.dutch.event_plan import DutchParams
 from engine.core.feed.feeds import Feeds
 from engine.core.feed.market import Touch
+from engine.core.quotes import SpreadRules
 from engine.core.state import Caps, Desk, DeskSettings, OrderRules, TicketRules
 from engine.domain.account import AccountState, CancelReply, OpenOrder, UserOrder, VenueTrade
 from engine.domain.book import LiveBook, NotLive
@@ -57,7 +58,16 @@ from tests.support.builders import (
     shares,
     usdc,
 )
+from tests.support.quotes import KNOBS
 
+SPREAD = SpreadRules(
+    knobs=replace(KNOBS, max_layers=1, jump_ticks=50),
+    rebate_pct=0,
+    resting_max=usdc(250),
+    all_quotes=(600, 60),
+    all_cancels=(600, 60),
+    all_cancel_reserve=10,
+)
 CARD = 77
 """Message id under which the chat shows every card of these tests."""
 MAX_BOOK_AGE_MS = 5_000
@@ -133,6 +143,7 @@ def settings(
         orders=OrderRules(gtd_margin_ms=Ms(40_000), horizon_ms=Ms(60_000)),
         dutch=dutch_params(),
         reviewed=reviewed(*events),
+        spread=SPREAD,
     )
     return replace(usual, **changes)
 

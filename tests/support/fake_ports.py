@@ -165,7 +165,11 @@ class FakeStore:
         return True
 
     async def commit_batch(
-        self, claim: Claim, ticket: Ticket, plan: Plan, orders: Sequence[tuple[OrderRecord, PreparedOrder]]
+        self,
+        claim: Claim | None,
+        ticket: Ticket,
+        plan: Plan,
+        orders: Sequence[tuple[OrderRecord, PreparedOrder]],
     ) -> bool:
         self._begin("commit_batch", tuple(record.order_id for record, _ in orders))
         if not self.claims_hold:

@@ -153,22 +153,22 @@ class ReferenceVenue:
             "best_ask": best_ask,
         }
 
-    def trade(self, price: int) -> tuple[bytes, bytes, bytes]:
+    def trade(self, price: int, *, size: str = "12.345678", side: str = "BUY") -> tuple[bytes, bytes, bytes]:
         """Print a trade of outcome 0 at a price: both books first, then the trade's own message."""
         self.last_trade = f"{price / 10_000:.3f}"
         left_out = ("min_order_size", "tick_size", "neg_risk", "last_trade_price")
         yes, no = (_json(_event("book", self.book(token), left_out)) for token in (self.yes, self.no))
-        return yes, no, self.trade_words(price)
+        return yes, no, self.trade_words(price, size=size, side=side)
 
-    def trade_words(self, price: int) -> bytes:
+    def trade_words(self, price: int, *, size: str = "12.345678", side: str = "BUY") -> bytes:
         return _json(
             {
                 "event_type": "last_trade_price",
                 "asset_id": self.yes,
                 "market": self.condition,
                 "price": price_words(price),
-                "size": "12.345678",
-                "side": "BUY",
+                "size": size,
+                "side": side,
                 "fee_rate_bps": "0",
                 "timestamp": str(self.now_ms),
                 "transaction_hash": "0x" + "5e" * 32,

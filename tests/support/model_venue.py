@@ -133,7 +133,7 @@ class ModelVenue:
             found,
             taker_order_id=order_id(("taker", name)),
             token_id=market.no if minted else of.intent.token_id,
-            side=Side.BUY if minted else Side.SELL,
+            side=Side.BUY if minted or of.intent.side is Side.SELL else Side.SELL,
             makers=(own,),
         )
 
@@ -180,7 +180,7 @@ class ModelVenue:
         shares: defaultdict[TokenId, int] = defaultdict(int)
         for fill in self.fills():
             if fill.settlement is not Settlement.FAILED:
-                shares[fill.token_id] += fill.size
+                shares[fill.token_id] += fill.size if fill.side is Side.BUY else -fill.size
         return account(
             resting_orders=(*rests, *self.foreign.values()),
             trades=tuple(self.trades.values()),
@@ -194,8 +194,9 @@ class ModelVenue:
         return [fill for fill in found if fill is not None]
 
     def paid(self) -> Usdc:
-        """Return cash and fees of every trade that was not undone."""
-        return Usdc(sum(f.cash + f.fee for f in self.fills() if f.settlement is not Settlement.FAILED))
+        """Return cash paid less cash received, and fees, of every trade that was not undone."""
+        kept = [f for f in self.fills() if f.settlement is not Settlement.FAILED]
+        return Usdc(sum((f.cash if f.side is Side.BUY else -f.cash) + f.fee for f in kept))
 
     def exposure(self) -> Usdc:
         """Return what was paid and what resting orders may still cost at most."""

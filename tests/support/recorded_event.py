@@ -58,6 +58,21 @@ class RecordedEvent:
         raw = self.venues[outcome].set_level(side, _price(price), size)
         self.inputs.append(Heard(Ms(self.now_ms), LINE, raw))
 
+    def trade(self, outcome: int, price: str, size: str, *, taker: str) -> None:
+        """Let a taker of YES trade so much at a price, now: off the level as far as it goes, and told."""
+        venue, at = self.venues[outcome], _price(price)
+        levels = venue.asks if taker == "BUY" else venue.bids
+        left = int(levels.get(at, "0")) - int(size)
+        venue.put("SELL" if taker == "BUY" else "BUY", at, str(max(left, 0)))
+        for raw in venue.trade(at, size=size, side=taker):
+            self.inputs.append(Heard(Ms(self.now_ms), LINE, raw))
+
+    def link(self, *, up: bool) -> None:
+        """Lose the connection, or bring it back with its dump."""
+        self.inputs.append(Linked(Ms(self.now_ms), LINE, up=up))
+        if up:
+            self.inputs += [Heard(Ms(self.now_ms), LINE, venue.dump()) for venue in self.venues]
+
 
 def _price(text: str) -> int:
     return round(float(text) * 10_000)

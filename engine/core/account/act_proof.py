@@ -148,6 +148,8 @@ def _close(desk: Desk, act: ChainAct, at_ms: Ms) -> list[Effect]:
         # Begun under a grant: what failed once is not tried again at every scan.
         for grant in desk.runner.grants.values():
             grant.failed_merges.add(act.condition_id)
+        for quoting in desk.quoter.grants.values():
+            quoting.failed_merges.add(act.condition_id)
     detail = f"{act.kind.value} {act.code} {act.name}: {words(act)}"
     effects: list[Effect] = [
         SaveAct(act),

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from engine.core.dutch.conversions import ConversionCosts, should_merge
 from engine.core.exposure.inventory import sellable, shares
-from engine.core.exposure.risk import closed
+from engine.core.exposure.risk import ALONE, closed
 from engine.core.read_back import read_account
 from engine.core.repair.repair_case import broken_markets
 from engine.core.state import Desk, open_flights
@@ -46,7 +46,7 @@ def _needed_markets(desk: Desk) -> set[ConditionId]:
     Its repair would complete a set, and count it, of which the chain has taken a leg. Not so where the pair
     itself is the set: merged or not it is worth a dollar.
     """
-    sets = [f for f in open_flights(desk) if desk.tickets[f.ticket_id].kind is not TicketKind.ORDER]
+    sets = [f for f in open_flights(desk) if desk.tickets[f.ticket_id].kind not in ALONE]
     legs = (desk.orders[order_id].intent for flight in sets for order_id in flight.order_ids)
     lone = {group.markets[0].condition_id for group in desk.events.values() if len(group.markets) == 1}
     return (broken_markets(desk) | {leg.condition_id for leg in legs}) - lone

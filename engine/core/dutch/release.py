@@ -1,6 +1,7 @@
 """When a set pays: days until its event ends, as far as the catalogue's dates tell. Whole days, no clock."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 
 from engine.core.dutch.params import DutchParams
@@ -12,6 +13,8 @@ from engine.domain.units import Ms
 DAY_MS = 86_400_000
 HELD_TO_RESOLUTION = (PlanKind.BUY_SET, PlanKind.NO_SET)
 """Kinds that pay only when the event is resolved; the others are merged, converted or sold at once."""
+_TIME = re.compile(r"[T ](\d{2}):(\d{2}):(\d{2})")
+DATE_LENGTH = len("2026-12-10")
 _DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:$|[T ])")
 
 
@@ -44,6 +47,26 @@ def too_long(event: EventGroup, kind: PlanKind, params: DutchParams, now_ms: Ms)
         f"expected {event.code} to end within {params.max_days_locked} days (max_days_locked), found {days}; "
         "it is looked at again every day",
     )
+
+
+def ends_at(texts: Iterable[str], now_ms: Ms) -> Ms | None:
+    """Return the earliest of these dates that lies ahead, a day alone at its start; None without one.
+
+    A date may lie in the past while trading goes on: then it tells nothing about the end.
+    """
+    ends = [moment for text in texts if (moment := _moment(text)) is not None and moment > now_ms]
+    return min(ends, default=None)
+
+
+def _moment(text: str) -> Ms | None:
+    day = _day_number(text)
+    if day is None:
+        return None
+    time = _TIME.match(text.strip()[DATE_LENGTH:])
+    hour, minute, second = (0, 0, 0) if time is None else (int(part) for part in time.groups())
+    if hour > 23 or minute > 59 or second > 59:
+        return None
+    return Ms(day * DAY_MS + (hour * 3_600 + minute * 60 + second) * 1_000)
 
 
 def _day_number(text: str) -> int | None:

@@ -15,6 +15,7 @@ from engine.core.rules.rules_watch import rules_hold
 from engine.core.state import DAY_MS, Desk, fills_of, open_flights, unfinished
 from engine.domain.account import OpenOrder
 from engine.domain.fees import outlay_bound
+from engine.domain.gate import Hold
 from engine.domain.ids import ConditionId, EventId, TicketId
 from engine.domain.market import Side
 from engine.domain.order import OrderRecord
@@ -23,6 +24,7 @@ from engine.domain.rates import Bucket
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import Approved, TicketKind, TicketState
 from engine.domain.units import Ms, Rounding, Size, Usdc, format_cents, notional
+from engine.domain.venue_state import VenueState
 from engine.domain.views import Gate
 
 PRIOR_WEIGHT = 10
@@ -31,6 +33,10 @@ LEARNED = (50, 95)
 """Whatever was learned, the odds stay within these percents."""
 TICKETS_LOOKED_AT = 200
 _ENDS = (TicketState.DONE, TicketState.BROKEN, TicketState.MISSED)
+BESIDE_OTHERS = (PlanKind.ORDER, PlanKind.QUOTE)
+"""Plans without a set: they may stand beside each other."""
+ALONE = (TicketKind.ORDER, TicketKind.QUOTE)
+"""The tickets of such plans."""
 BROKEN_MAX = 2
 """So many broken tickets in a row stop Dutch (strategy 4.4)."""
 
@@ -101,13 +107,28 @@ def room(desk: Desk, now_ms: Ms, event_id: EventId | None = None) -> Room:
     )
 
 
+def over_caps(desk: Desk, event_id: EventId, now_ms: Ms) -> bool:
+    """Tell whether what is held and what may still be bought is beyond a cap: day, wallet, event, total."""
+    dutch, event = desk.settings.dutch, desk.events.get(event_id)
+    held_back = reserved(desk)
+    used = 0 if event is None else at_risk(desk, {market.condition_id for market in event.markets})
+    return (
+        spent_today(desk, now_ms) + held_back > desk.settings.caps.day
+        or (desk.balance is not None and held_back > desk.balance)
+        or used > dutch.max_event
+        or max(0, sum(desk.positions.outlays.values())) + held_back > dutch.max_total
+    )
+
+
 def success_pct(desk: Desk, now_ms: Ms) -> int:
     """Return the share of sent plans that filled whole, in whole percents rounded down: pi of strategy 4.3.
 
     Learned from the newest tickets of a day on top of a prior; one of which nothing filled counts as failed,
     too. Of older ones a start loads those that are broken and no others: they would speak for all.
     """
-    newest = islice(reversed(desk.tickets.values()), TICKETS_LOOKED_AT)
+    # Quotes are many: they must not crowd out what this is about.
+    others = (t for t in reversed(desk.tickets.values()) if t.kind is not TicketKind.QUOTE)
+    newest = islice(others, TICKETS_LOOKED_AT)
     fresh = [t for t in newest if t.kind is TicketKind.DUTCH and t.created_ms > now_ms - DAY_MS]
     ends = [t.state for t in fresh if t.state in _ENDS]
     prior = desk.settings.dutch.success_pct
@@ -118,7 +139,8 @@ def success_pct(desk: Desk, now_ms: Ms) -> int:
 
 def review(desk: Desk, plan: Plan, now_ms: Ms) -> Approved | Refusal:
     """Approve a plan for sending, or say which limit it breaks."""
-    refusal = closed(desk, reduces=plan.sells_only) or _held_back(desk, plan, now_ms)
+    rests = plan.kind is PlanKind.QUOTE
+    refusal = closed(desk, reduces=plan.sells_only, rests=rests) or _held_back(desk, plan, now_ms)
     if refusal is not None:
         return refusal
     form = unsendable(plan)
@@ -162,11 +184,14 @@ def no_tokens(desk: Desk, legs: int, at_ms: Ms, *, repairs: bool = False) -> Ref
     return Refusal(RefusalKind.RATE_LIMITED, text)
 
 
-def closed(desk: Desk, *, reduces: bool = False) -> Refusal | None:
+def closed(desk: Desk, *, reduces: bool = False, rests: bool = False) -> Refusal | None:
     """Return why no new order may leave now, None while the gate is open.
 
     `reduces` is True for orders that only lower what the desk can lose: a tripped breaker lets those pass.
+    `rests` is True for post-only orders: they pass while the venue takes no others.
     """
+    if rests and only_rests(desk):
+        return None
     match desk.gate:
         case Gate.RUN:
             return None
@@ -191,6 +216,12 @@ def closed(desk: Desk, *, reduces: bool = False) -> Refusal | None:
             )
 
 
+def only_rests(desk: Desk) -> bool:
+    """Tell whether nothing stands against orders but that the venue takes post-only ones alone."""
+    alone = desk.gate is Gate.PAUSED and set(desk.standing.holds) == {Hold.VENUE}
+    return alone and desk.venue.state is VenueState.POST_ONLY
+
+
 def _held_back(desk: Desk, plan: Plan, at_ms: Ms) -> Refusal | None:
     """Return why the plan's event takes it not now. One order by itself may stand beside others like it.
 
@@ -199,19 +230,19 @@ def _held_back(desk: Desk, plan: Plan, at_ms: Ms) -> Refusal | None:
     """
     if plan.kind is PlanKind.REPAIR:
         return _repair_held_back(desk, plan)
-    if plan.kind is not PlanKind.ORDER:
+    if plan.kind not in BESIDE_OTHERS:
         return event_busy(desk, plan.event_id, plan.code, at_ms)
     sets = [
         flight.ticket_id
-        for flight in desk.flights.values()
+        for flight in open_flights(desk)
         if flight.event_id == plan.event_id
         and flight.ended_ms is None
-        and desk.tickets[flight.ticket_id].kind is not TicketKind.ORDER
+        and desk.tickets[flight.ticket_id].kind not in ALONE
     ]
     sets += [
         key
         for key, pending in desk.committing.items()
-        if pending.plan.event_id == plan.event_id and pending.plan.kind is not PlanKind.ORDER
+        if pending.plan.event_id == plan.event_id and pending.plan.kind not in BESIDE_OTHERS
     ]
     if sets and plan.spend_max:
         return Refusal(RefusalKind.IN_FLIGHT, f"{sets[0]} is still in flight on {plan.code}: wait for it")
@@ -227,7 +258,7 @@ def _repair_held_back(desk: Desk, plan: Plan) -> Refusal | None:
     apart = {
         flight.ticket_id
         for flight in open_flights(desk)
-        if desk.tickets[flight.ticket_id].kind is TicketKind.ORDER
+        if desk.tickets[flight.ticket_id].kind in ALONE
         and not markets & {desk.orders[order_id].intent.condition_id for order_id in flight.order_ids}
     }
     return event_flying(desk, plan.event_id, plan.code, apart=apart)
@@ -256,7 +287,17 @@ def event_busy(desk: Desk, event_id: EventId, code: str, at_ms: Ms) -> Refusal |
             RefusalKind.COOLING,
             f"{code} takes no new plans for {-(-pause_ms // 1_000)} s: its last one broke; ask again then",
         )
-    return event_flying(desk, event_id, code)
+    return quoted(desk, event_id, code) or event_flying(desk, event_id, code)
+
+
+def quoted(desk: Desk, event_id: EventId, code: str) -> Refusal | None:
+    """Return a refusal while a grant quotes a market of the event: a plan could trade with our own quotes."""
+    grants = desk.quoter.grants.values()
+    grant = next((grant for grant in grants if grant.event_id == event_id), None)
+    if grant is None:
+        return None
+    text = f"expected no quotes on {code}, found the grant {grant.ticket_id}: /spread stop ends it"
+    return Refusal(RefusalKind.IN_FLIGHT, text)
 
 
 def dutch_stopped(desk: Desk) -> bool:
@@ -270,7 +311,8 @@ def event_flying(
     """Return which plan of an event is still in flight, None if there is none; those `apart` do not count."""
     flights = (f for f in open_flights(desk) if f.event_id == event_id and f.ended_ms is None)
     flying = [f.ticket_id for f in flights if f.ticket_id not in apart]
-    flying += [key for key, pending in desk.committing.items() if pending.plan.event_id == event_id]
+    committing = [key for key, pending in desk.committing.items() if pending.plan.event_id == event_id]
+    flying += [key for key in committing if key not in apart]
     if flying:
         return Refusal(
             RefusalKind.IN_FLIGHT, f"{flying[0]} is still in flight on {code}: wait for its result card"

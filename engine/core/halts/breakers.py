@@ -22,7 +22,7 @@ from engine.domain.effects import (
     SetTimer,
 )
 from engine.domain.events import HostTold
-from engine.domain.failure import LegAnswer, PostClass, RejectKind
+from engine.domain.failure import LegAnswer, PostClass, RejectKind, is_crossing
 from engine.domain.gate import Breaker, Hold
 from engine.domain.host import HostSign
 from engine.domain.order import OrderState, Settlement
@@ -100,10 +100,11 @@ def trip(desk: Desk, breaker: Breaker, detail: str, at_ms: Ms) -> list[Effect]:
 def posted(desk: Desk, answers: tuple[LegAnswer, ...], at_ms: Ms) -> list[Effect]:
     """Count what one POST's answer means for the breakers: a batch is one refusal, however many legs.
 
-    An order that its own type ended (FAK, FOK) is no refusal.
+    An order that its own type ended (FAK, FOK) is no refusal, nor a post-only one that would have traded.
     """
     tally = desk.tally
-    refused = [a.reason for a in answers if a.kind is PostClass.REFUSED and a.reject is not RejectKind.KILLED]
+    judged = [a for a in answers if a.kind is PostClass.REFUSED and a.reject is not RejectKind.KILLED]
+    refused = [a.reason for a in judged if not is_crossing(a.reason)]
     key_refused = [a.reason for a in answers if a.reject is RejectKind.AUTH]
     if any(answer.kind is PostClass.ACCEPTED for answer in answers):
         tally.auth = 0

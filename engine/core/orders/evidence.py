@@ -15,9 +15,10 @@ from engine.core.orders.resend import may_resend, next_pause_ms
 from engine.core.state import Desk, Proof, live_orders
 from engine.domain.account import OpenOrder
 from engine.domain.effects import CancelOrders, Count, Effect, SaveProgress, SetTimer
-from engine.domain.failure import POST_RULES, LegAnswer, Placed, PostClass, RejectKind
+from engine.domain.failure import POST_RULES, LegAnswer, Placed, PostClass, RejectKind, is_crossing
 from engine.domain.ids import OrderId
 from engine.domain.order import Evidence, OrderRecord, OrderState, advance
+from engine.domain.ticket import TicketKind
 from engine.domain.units import LOT, Ms, Size
 from engine.domain.views import Gate
 
@@ -106,11 +107,7 @@ def _consequences(
             desk, f"the venue answered {answer.foreign_id} for our order {answer.order_id}", at_ms
         )
     if after.state is OrderState.REJECTED and before.state is not OrderState.REJECTED:
-        effects.append(
-            order_alerts.never_left(after)
-            if answer.kind is PostClass.NOT_SENT
-            else order_alerts.rejected(after, lack_or_meaning(desk, after))
-        )
+        effects.append(_refused(desk, after, answer))
         desk.rejects += answer.kind is PostClass.REFUSED
     elif after.state is OrderState.UNKNOWN:
         effects += [Count("orders_unknown_total", ""), *prove(desk, after, at_ms)]
@@ -118,6 +115,21 @@ def _consequences(
         pause = next_pause_ms(desk.settings.orders, after)
         effects.append(SetTimer(f"resend:{after.intent.ticket_id}", Ms(at_ms + pause)))
     return effects
+
+
+def _refused(desk: Desk, order: OrderRecord, answer: LegAnswer) -> Effect:
+    """Return what is made of an order that the venue refused, or that never left.
+
+    A quote that came too late for its book, or for the gate, is nothing that people must hear of: the next
+    look at the market decides anew.
+    """
+    ticket = desk.tickets.get(order.intent.ticket_id)
+    never_left = answer.kind is PostClass.NOT_SENT
+    if ticket is not None and ticket.kind is TicketKind.QUOTE and (never_left or is_crossing(order.reason)):
+        return Count("quotes_refused_total", "")
+    if never_left:
+        return order_alerts.never_left(order)
+    return order_alerts.rejected(order, lack_or_meaning(desk, order))
 
 
 def give_up(desk: Desk, waiting: Iterable[OrderRecord], at_ms: Ms) -> list[Effect]:

@@ -16,6 +16,9 @@ GUARDING = 2
 """Horizons that widen quotes: the first two. Ten minutes hold more drift than information; reported only."""
 WINDOW = 32
 """Fills remembered per horizon: enough for a mean, few enough to forget last week's news."""
+MEMORY_MS = Ms(1_800_000)
+"""A markout counts for half an hour. One that closed both sides would else keep them closed for ever: without
+quotes there are no fills that could tell that the news is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class Toxicity:
     waiting: tuple[tuple[QuoteFill, ...], ...] = ((),) * len(HORIZONS_MS)
     """Oldest first."""
     seen: tuple[tuple[Markout, ...], ...] = ((),) * len(HORIZONS_MS)
-    """Oldest first, at most `WINDOW` each."""
+    """Oldest first, at most `WINDOW` each, none older than `MEMORY_MS`."""
 
 
 def filled(state: Toxicity, fill: QuoteFill) -> Toxicity:
@@ -69,7 +72,11 @@ def filled(state: Toxicity, fill: QuoteFill) -> Toxicity:
 
 
 def marked(state: Toxicity, *, fair: int, at_ms: Ms) -> tuple[Toxicity, tuple[Markout, ...]]:
-    """Return the state once the fair value (micro) at `at_ms` is known, and the markouts that it settles."""
+    """Return the state once the fair value (micro) at `at_ms` is known, and the markouts that it settles.
+
+    Markouts settled more than `MEMORY_MS` ago are forgotten.
+    """
+    state = _remembered(state, at_ms)
     fresh = tuple(
         tuple(_markout(fill, horizon, fair) for fill in queue if at_ms >= fill.at_ms + horizon)
         for queue, horizon in zip(state.waiting, HORIZONS_MS, strict=True)
@@ -87,6 +94,17 @@ def marked(state: Toxicity, *, fair: int, at_ms: Ms) -> tuple[Toxicity, tuple[Ma
         for known, horizon in zip(state.seen, HORIZONS_MS, strict=True)
     )
     return Toxicity(waiting, seen), settled
+
+
+def _remembered(state: Toxicity, at_ms: Ms) -> Toxicity:
+    if not any(known and _is_old(known[0], at_ms) for known in state.seen):
+        return state
+    kept = tuple(tuple(one for one in known if not _is_old(one, at_ms)) for known in state.seen)
+    return replace(state, seen=kept)
+
+
+def _is_old(markout: Markout, at_ms: Ms) -> bool:
+    return at_ms - markout.fill.at_ms - markout.horizon_ms > MEMORY_MS
 
 
 def adverse_move(state: Toxicity) -> Adverse:

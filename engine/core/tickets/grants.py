@@ -4,6 +4,7 @@ Only questions; `trading.dutch_auto` opens and ends grants, `trading.runner` pla
 raises no cap: every plan is reviewed by `engine.core.exposure.risk` as if a person had pressed Send.
 """
 
+from engine.core.quotes import SpreadGrant
 from engine.core.state import Desk, fills_of_order
 from engine.core.watches import StandingGrant
 from engine.domain.ids import EventId, TicketId
@@ -18,13 +19,13 @@ from engine.domain.views import GrantView
 
 def granted_by(ticket: Ticket) -> TicketId | None:
     """Return the standing grant under which a ticket was opened, in force or not; None for one of a press."""
-    if ticket.kind is TicketKind.DUTCH and ticket.subject:
+    if ticket.kind in (TicketKind.DUTCH, TicketKind.QUOTE) and ticket.subject:
         return TicketId(ticket.subject)
     return repaired_under(ticket) if ticket.kind is TicketKind.REPAIR else None
 
 
 def grant_of(desk: Desk, ticket: Ticket) -> StandingGrant | None:
-    """Return the grant in force under which a ticket was opened."""
+    """Return the grant to send plans in force under which a ticket was opened; none for a quote."""
     granted = granted_by(ticket)
     return None if granted is None else desk.runner.grants.get(granted)
 
@@ -77,11 +78,23 @@ def not_granted(desk: Desk, ticket: Ticket, plan: Plan, at_ms: Ms) -> Refusal | 
     granted = granted_by(ticket)
     if granted is None:
         return None
-    grant = grant_of(desk, ticket)
-    if grant is None or at_ms >= grant.expires_ms:
+    ends_ms = ends_of_grant(desk, ticket)
+    if ends_ms is None or at_ms >= ends_ms:
         text = f"expected the standing grant {granted} in force, it has ended; nothing was sent"
         return Refusal(RefusalKind.EXPIRED, text)
+    grant = grant_of(desk, ticket)
+    if grant is None:
+        return None  # a quote: how much may rest is counted where quotes are sized
     return sent_before(desk, plan) or _too_dear(grant, plan, Usdc(grant.budget - spent(desk, grant)))
+
+
+def ends_of_grant(desk: Desk, ticket: Ticket) -> Ms | None:
+    """Return when the grant in force ends under which a ticket was opened; None without one."""
+    granted = granted_by(ticket)
+    if granted is None:
+        return None
+    grant = desk.runner.grants.get(granted) or desk.quoter.grants.get(granted)
+    return None if grant is None else grant.expires_ms
 
 
 def sent_before(desk: Desk, plan: Plan) -> Refusal | None:
@@ -115,7 +128,17 @@ def grant_view(desk: Desk, ticket: Ticket) -> GrantView | None:
 
 def grant_lines(desk: Desk) -> tuple[str, ...]:
     """Return one line per grant in force, for the dashboard."""
-    return tuple(_line(desk, grant) for grant in desk.runner.grants.values())
+    plans = [_line(desk, grant) for grant in desk.runner.grants.values()]
+    quoting = [_quoting_line(desk, grant) for grant in desk.quoter.grants.values()]
+    return (*plans, *quoting)
+
+
+def _quoting_line(desk: Desk, grant: SpreadGrant) -> str:
+    ticket = desk.tickets[grant.ticket_id]
+    name = "" if ticket.spread is None else ticket.spread.name
+    pulled = f", nothing rests: {grant.pulled}" if grant.pulled else ""
+    most = format_cents(grant.resting_max, Rounding.DOWN)
+    return f"{grant.ticket_id} quotes {ticket.subject} {name}".rstrip() + f": at most {most} USDC{pulled}"
 
 
 def _line(desk: Desk, grant: StandingGrant) -> str:

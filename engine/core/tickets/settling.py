@@ -58,7 +58,7 @@ def result_of(desk: Desk, flight: Flight) -> TicketResult:
     match desk.tickets[flight.ticket_id].kind:
         case TicketKind.ORDER:
             return alone
-        case TicketKind.REPAIR:
+        case TicketKind.REPAIR | TicketKind.QUOTE:
             return replace(alone, sets=Size(0), cash=_paid(legs))
         case _:
             return _with_repairs(desk, flight, alone)
@@ -103,7 +103,17 @@ def view_of(desk: Desk, ticket: Ticket) -> TicketView:
         if act is not None:
             revision = 0 if act.ended_ms is None else 1
         standing = grant_view(desk, ticket)
-        return TicketView(ticket, None, desk.balance, revision=revision, rules=rules, grant=standing, act=act)
+        quoting = desk.quoter.grants.get(ticket.ticket_id)
+        return TicketView(
+            ticket,
+            None,
+            desk.balance,
+            revision=revision if quoting is None else quoting.revision,
+            rules=rules,
+            grant=standing,
+            act=act,
+            spread=desk.quoter.cards.get(ticket.ticket_id),
+        )
     result = result_of(desk, flight)
     return TicketView(ticket, result, desk.balance, flight.risk, flight.revision, repairs=flight.repairs)
 
@@ -156,7 +166,8 @@ def review_flight(desk: Desk, ticket_id: TicketId, at_ms: Ms) -> list[Effect]:
         aloud = state is TicketState.BROKEN and flight.shown[:1] != (state,)
         flight.shown = standing
         flight.revision += 1
-        effects.append(ShowTicket(view_of(desk, desk.tickets[ticket_id]), aloud=aloud))
+        if desk.tickets[ticket_id].kind is not TicketKind.QUOTE:
+            effects.append(ShowTicket(view_of(desk, desk.tickets[ticket_id]), aloud=aloud))
     if all(order.state.is_final for order in orders) and not flight.settled:
         effects.append(_poll(flight, at_ms))
     ticket = desk.tickets[ticket_id]
@@ -230,7 +241,7 @@ def _end(desk: Desk, flight: Flight, orders: list[OrderRecord], at_ms: Ms) -> li
     )
     some = any(held)
     # An order by itself has no other legs to miss, nor has a repair: whatever it got is what it came to.
-    alone = ticket.kind in (TicketKind.ORDER, TicketKind.REPAIR)
+    alone = ticket.kind in (TicketKind.ORDER, TicketKind.REPAIR, TicketKind.QUOTE)
     mended = not alone and is_mended(desk, flight)
     move = Move.COMPLETE if whole or mended or (some and alone) else Move.SHORT if some else Move.NOTHING
     state = MOVES.get((ticket.state, move))
@@ -245,7 +256,12 @@ def _end(desk: Desk, flight: Flight, orders: list[OrderRecord], at_ms: Ms) -> li
     return [
         *(broken(desk, flight, ended, result, at_ms) if state is TicketState.BROKEN else []),
         SaveTicket(ended, Claim(ticket.ticket_id, ticket.state, ticket.version)),
-        Audit(at_ms, ticket.owner, f"ticket {state.value}", ticket.ticket_id, sum_line(result)),
+        *(
+            []
+            if ticket.kind is TicketKind.QUOTE
+            and not some  # most quotes end so, and the order's row tells why
+            else [Audit(at_ms, ticket.owner, f"ticket {state.value}", ticket.ticket_id, sum_line(result))]
+        ),
         *(healed(desk, flight) if state is TicketState.DONE and not alone else []),
         *(thawed(desk, flight) if state is TicketState.MISSED else []),
         *(short_repair(ended, result) if ticket.kind is TicketKind.REPAIR and not whole else []),

@@ -8,12 +8,12 @@ business (`dutch_flow`, `resume_flow`).
 from dataclasses import replace
 
 from engine.core.state import Desk
-from engine.core.tickets.grants import grant_of, granted_by, not_granted
+from engine.core.tickets.grants import ends_of_grant, granted_by, not_granted
 from engine.core.tickets.settling import view_of
 from engine.domain.commands import Press
 from engine.domain.effects import Audit, Count, Effect, RaiseAlert, Reply, SaveTicket, SetTimer, ShowTicket
 from engine.domain.events import Asked
-from engine.domain.ids import TicketId, ticket_id
+from engine.domain.ids import TicketId, quote_ticket_id, ticket_id
 from engine.domain.plan import Plan, Sequencing
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import (
@@ -24,6 +24,7 @@ from engine.domain.ticket import (
     Grant,
     Move,
     Role,
+    SpreadTerms,
     Ticket,
     TicketKind,
     TicketState,
@@ -95,13 +96,15 @@ def new_ticket(
     note: str = "",
     subject: str = "",
     auto: AutoTerms | None = None,
+    spread: SpreadTerms | None = None,
 ) -> tuple[Ticket, list[Effect]]:
     """Open a dry ticket; the caller answers."""
+    named = quote_ticket_id if kind is TicketKind.QUOTE else ticket_id
     entropy = asked.entropy
-    while ticket_id(entropy) in desk.tickets:
+    while named(entropy) in desk.tickets:
         entropy += ENTROPY_STEP
     ticket = Ticket(
-        ticket_id=ticket_id(entropy),
+        ticket_id=named(entropy),
         kind=kind,
         owner=asked.operator,
         chat_id=asked.chat_id,
@@ -117,6 +120,7 @@ def new_ticket(
         message_id=None,
         subject=subject,
         auto=auto,
+        spread=spread,
     )
     desk.tickets[ticket.ticket_id] = ticket
     return ticket, [
@@ -228,9 +232,9 @@ def mint_grant(desk: Desk, ticket: Ticket, approved: Approved, at_ms: Ms) -> Gra
     if plan.sequencing is Sequencing.PROBE:
         # Its later legs leave on books of their own (`engine.core.trading.probing`), until its time is over.
         ends_ms = at_ms + desk.settings.repair.leg_timeout_ms
-    standing = grant_of(desk, ticket)
-    if standing is not None:
-        ends_ms = min(ends_ms, standing.expires_ms)
+    standing_ms = ends_of_grant(desk, ticket)
+    if standing_ms is not None:
+        ends_ms = min(ends_ms, standing_ms)
     return Grant(
         ticket_id=ticket.ticket_id,
         plan_id=plan.plan_id,

@@ -44,6 +44,7 @@ def look(desk: Desk, at_ms: Ms) -> list[Effect]:
     """Take in the books that changed, and plan the events that may pay because of them."""
     run = desk.runner
     touched = desk.feeds.take_touched()
+    desk.quoter.touched |= touched
     if touched:
         run.dirty |= run.detector.update(touched, desk.feeds)
         # A window that is shut may be announced anew when it opens.

@@ -12,7 +12,7 @@ from engine.domain.order import OrderState
 from engine.domain.plan import LegRisk, Margin, Plan, PlanKind, PlanLeg
 from engine.domain.repair import RepairOption, RepairWay
 from engine.domain.review import Review, RuleChange
-from engine.domain.ticket import AutoTerms, Operator, Role, Ticket, TicketKind, TicketState
+from engine.domain.ticket import AutoTerms, Operator, Role, SpreadTerms, Ticket, TicketKind, TicketState
 from engine.domain.units import Ms, Price, Size, Usdc
 from engine.domain.views import LegResult, RulesStanding, RulesView, TicketResult, TicketView
 
@@ -133,6 +133,20 @@ def auto_ticket(state: TicketState, *, note: str = "", version: int = 1, subject
     terms = AutoTerms(Usdc(500_000_000), Usdc(250_000_000), Ms(2 * 3_600_000))
     plain = resume_ticket(state, version=version, note=note, subject=subject)
     return replace(plain, kind=TicketKind.AUTO, auto=terms)
+
+
+def spread_ticket(state: TicketState, *, note: str = "", version: int = 1) -> Ticket:
+    terms = SpreadTerms(
+        condition_id=ConditionId("0xc1"),
+        name="No change",
+        size=Size(100_000_000),
+        half_ticks=2,
+        inventory=Size(300_000_000),
+        resting=Usdc(250_000_000),
+        lasts_ms=Ms(3_600_000),
+    )
+    plain = resume_ticket(state, version=version, note=note, subject="fed4")
+    return replace(plain, kind=TicketKind.SPREAD, spread=terms)
 
 
 WAYS = (

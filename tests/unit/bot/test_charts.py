@@ -6,7 +6,8 @@ from random import Random
 import pytest
 from PIL import Image
 
-from bot.charts import BACKGROUND, GAIN, HEIGHT, LOSS, WIDTH, backtest_chart, edge_curve
+from bot.charts import backtest_chart, edge_curve
+from bot.drawing import BACKGROUND, GAIN, HEIGHT, LOSS, WIDTH
 from engine.domain.backtest import Attempt, BacktestResult, Episode
 from engine.domain.units import Ms, Size, Usdc
 from tests.support.planner import planned, usdc, worked

@@ -22,15 +22,18 @@ from engine.domain.commands import (
     AskResume,
     AskReview,
     Kill,
+    ListSpreads,
     OpenAuto,
     OpenDutch,
+    OpenSpread,
     ScanDutch,
     ShowStatus,
     StopAuto,
+    StopSpread,
 )
 from engine.domain.ticket import Role
 from engine.domain.units import Ms, Size
-from tests.support.builders import usdc
+from tests.support.builders import shares, usdc
 
 HALF_HOUR = Ms(1_800_000)
 
@@ -58,6 +61,16 @@ HALF_HOUR = Ms(1_800_000)
         ("/dutch auto all 500", OpenAuto("", usdc(500), HALF_HOUR)),
         ("/dutch auto Fed4 99.50 2h", OpenAuto("fed4", usdc(99.5), Ms(7_200_000))),
         ("/dutch AUTO fed4 1 12H", OpenAuto("fed4", usdc(1), Ms(43_200_000))),
+        ("/spread", ListSpreads()),
+        ("/spread STOP", StopSpread()),
+        ("/spread Fed4", OpenSpread("fed4", "", None, None, HALF_HOUR)),
+        ("/spread fed4 No change", OpenSpread("fed4", "No change", None, None, HALF_HOUR)),
+        (
+            "/spread fed4 No change 100 2t 1h",
+            OpenSpread("fed4", "No change", shares(100), 2, Ms(3_600_000)),
+        ),
+        ("/spread fed4 25 bps cut 12.5", OpenSpread("fed4", "25 bps cut", shares(12.5), None, HALF_HOUR)),
+        ("/spread btc 3t", OpenSpread("btc", "", None, 3, HALF_HOUR)),
         ("/dutch auto 500 45m", OpenAuto("", usdc(500), Ms(2_700_000))),
         ("/dutch stop", StopAuto()),
         ("/dutch STOP everything now", StopAuto()),
@@ -107,6 +120,10 @@ def test_parse_well_formed_line_gives_what_is_asked(text: str, ask: Ask) -> None
         ("", "/help"),
         ("   ", "/help"),
         ("/dutch auto", "/dutch auto all 100"),
+        ("/spread f/ed4", "/spread fed4"),
+        ("/spread fed4 0", "/spread fed4 100"),
+        ("/spread fed4 10.005", "/spread fed4 10"),
+        ("/spread fed4 100 13h", "/spread fed4"),
         ("/dutch auto fed4", "/dutch auto fed4 100"),
         ("/dutch auto fed4 0.50", "/dutch auto fed4 100"),
         ("/dutch auto fed4 500 2d", "/dutch auto fed4 500 30m"),
@@ -149,6 +166,8 @@ def test_parse_kill_is_kill_whatever_follows(tail: str) -> None:
 
 def test_is_safe_to_end_a_standing_grant_and_not_to_begin_one() -> None:
     assert is_safe("/dutch stop")
+    assert is_safe("/spread stop")
+    assert not is_safe("/spread fed4")
     assert not is_safe("/dutch auto all 500")
     parsed = parse("/dutch stop")
     assert isinstance(parsed, ParsedCommand)

@@ -25,6 +25,15 @@ from engine.domain.ids import TicketId
 from engine.domain.market import Side
 from engine.domain.order import OrderState
 from engine.domain.plan import LegRisk, Plan, PlanKind, Sequencing
+from engine.domain.quote import QuoteSide
+from engine.domain.quote_views import (
+    QuoteLine,
+    QuoteProfit,
+    SpreadRow,
+    SpreadsEndedView,
+    SpreadsView,
+    SpreadView,
+)
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import TicketKind, TicketState
 from engine.domain.units import Ms, Price, Size, Usdc
@@ -78,6 +87,7 @@ from tests.unit.bot.builders import (
     repair_ticket,
     resume_ticket,
     review_ticket,
+    spread_ticket,
 )
 from tests.unit.bot.html_subset import first_line, judge
 from tests.unit.storage.builders import act
@@ -262,6 +272,55 @@ def auto(
     """Return the card of a standing grant's ticket."""
     ticket = auto_ticket(state, version=version, note=note, subject=code)
     return cards.render(TicketView(ticket, None, None, grant=grant), LOOK)
+
+
+BID, ASK = QuoteSide.BID, QuoteSide.ASK
+PROFIT = QuoteProfit(
+    captured=Usdc(2_400_000),
+    mark=Usdc(-650_000),
+    fees=Usdc(0),
+    markouts=(Usdc(-120_000), Usdc(310_000), None),
+)
+QUOTED = SpreadView(
+    quotes=(
+        QuoteLine(BID, Price(4_700), Size(100_000_000), False, "resting"),
+        QuoteLine(ASK, Price(5_100), Size(60_000_000), True, "cancelling"),
+    ),
+    mid=Price(4_900),
+    fair=Price(4_915),
+    spread_ticks=4,
+    net=Size(140_000_000),
+    inventory=Size(300_000_000),
+    resting=Usdc(76_400_000),
+    fills=7,
+    regime="trending",
+    why="the price moves into this side",
+    stale_ms=Ms(2_000),
+    tick=Price(100),
+    profit=PROFIT,
+    pairs=Size(40_000_000),
+)
+WOULD_REST = replace(
+    QUOTED,
+    quotes=tuple(replace(quote, left=Size(100_000_000), state="") for quote in QUOTED.quotes),
+    net=Size(0),
+    resting=Usdc(0),
+    fills=0,
+    regime="",
+    why="",
+    profit=None,
+    pairs=Size(0),
+)
+ENDED_QUOTES = replace(
+    QUOTED, quotes=(), mid=None, spread_ticks=None, resting=Usdc(0), regime="ended", why=""
+)
+
+
+def spread(state: S, *, version: int = 1, note: str = "", facts: SpreadView | None = WOULD_REST) -> Card:
+    """Return the card of the ticket of a grant to quote."""
+    return cards.render(
+        TicketView(spread_ticket(state, version=version, note=note), None, None, spread=facts), LOOK
+    )
 
 
 def review(state: S = S.DRY, *, note: str = "", standing: RulesStanding = RulesStanding.CHANGED) -> Card:
@@ -640,6 +699,44 @@ CARDS: dict[str, Callable[[], Card]] = {
     "auto_refused": lambda: auto(S.REFUSED, version=3, note="the ledger refused it"),
     "auto_stopped": lambda: cards.render(GrantsEndedView((TicketId("T-7K2F"),), (TicketId("T-7K2G"),)), LOOK),
     "auto_none_to_stop": lambda: cards.render(GrantsEndedView((), ()), LOOK),
+    "spread_list": lambda: cards.render(
+        SpreadsView(
+            (
+                SpreadRow(
+                    "fed4",
+                    "Hold",
+                    Price(4_700),
+                    Price(5_100),
+                    Price(100),
+                    Size(90_000_000),
+                    TicketId("T-7K2F"),
+                ),
+                SpreadRow("btc", "", Price(4_700), Price(5_300), Price(100), Size(90_000_000), None),
+            )
+        ),
+        LOOK,
+    ),
+    "spread_none_to_list": lambda: cards.render(SpreadsView(()), LOOK),
+    "spread_dry": lambda: spread(S.DRY),
+    "spread_dry_no_quote": lambda: spread(
+        S.DRY, facts=replace(WOULD_REST, quotes=(), why="min_spread", mid=None, spread_ticks=None)
+    ),
+    "spread_confirm": lambda: spread(S.ARMED, version=2),
+    "spread_panel": lambda: spread(S.SENDING, version=3, facts=QUOTED),
+    "spread_panel_short": lambda: spread(
+        S.SENDING, version=3, facts=replace(QUOTED, quotes=(), net=Size(-10_000_000), why="", pairs=Size(0))
+    ),
+    "spread_ended": lambda: spread(
+        S.DONE,
+        version=4,
+        note="stopped by Ana; 7 fills, 1.75 USDC at the fair value, net 140 YES",
+        facts=ENDED_QUOTES,
+    ),
+    "spread_dropped": lambda: spread(
+        S.DROPPED, version=2, note="dropped by Ana, nothing was sent", facts=None
+    ),
+    "spread_stopped": lambda: cards.render(SpreadsEndedView((TicketId("T-7K2F"),), 2), LOOK),
+    "spread_none_to_stop": lambda: cards.render(SpreadsEndedView((), 0), LOOK),
     "status_grants": lambda: cards.render(
         replace(STATUS, grants=("T-7K2F all events: 287.59 of 500.00 USDC left, 3 plans sent",)), LOOK
     ),

@@ -126,7 +126,18 @@ def test_every_timer_the_desk_sets_has_a_handler(run, monkeypatch):
     run.step(CancelAnswered(run.at_ms, run.at_ms, (), note))
 
     kinds = {name.partition(":")[0] for name in timers(run.effects)}
-    rare = {"act", "settle", "unsettled", "store", "catalogue", "gate", "cancel-all", "auto", "remind"}
+    rare = {
+        "act",
+        "settle",
+        "unsettled",
+        "store",
+        "catalogue",
+        "gate",
+        "cancel-all",
+        "auto",
+        "spread",
+        "remind",
+    }
     assert kinds == set(TIMERS) - rare
 
 

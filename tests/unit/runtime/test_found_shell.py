@@ -23,7 +23,7 @@ async def test_a_job_posts_on_the_loops_own_thread():
     """The mailbox and its asyncio.Event belong to the loop; a plain function is run in a worker thread."""
     threads: list[int] = []
     scheduler = start_jobs(
-        jobs_table(reconcile_s=10, positions_s=30, scan_s=2, catalogue_s=60, snapshots_s=30),
+        jobs_table(reconcile_s=10, positions_s=30, scan_s=2, catalogue_s=60, snapshots_s=30, spread_s=1),
         ManualClock(),
         lambda _due: threads.append(threading.get_ident()),
     )

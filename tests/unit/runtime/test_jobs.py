@@ -10,7 +10,7 @@ from engine.runtime.jobs import JobRow, jobs_table, start_jobs
 from tests.support.builders import NOW
 from tests.support.fake_ports import settled
 
-TABLE = jobs_table(reconcile_s=10, positions_s=30, scan_s=2, catalogue_s=60, snapshots_s=30)
+TABLE = jobs_table(reconcile_s=10, positions_s=30, scan_s=2, catalogue_s=60, snapshots_s=30, spread_s=1)
 
 
 @pytest.fixture
@@ -33,11 +33,12 @@ def test_periods_are_those_of_the_settings():
         Job.SNAPSHOTS: 30,
         Job.POSITIONS: 30,
         Job.RETENTION: 86_400,
+        Job.SPREAD_REFRESH: 1,
     }
 
 
 def test_period_of_zero_turns_snapshots_off_and_nothing_else():
-    table = jobs_table(reconcile_s=10, positions_s=30, scan_s=2, catalogue_s=60, snapshots_s=0)
+    table = jobs_table(reconcile_s=10, positions_s=30, scan_s=2, catalogue_s=60, snapshots_s=0, spread_s=1)
 
     assert {row.job for row in table} == set(Job) - {Job.SNAPSHOTS}
 

@@ -13,10 +13,10 @@ import pytest
 from engine.domain.chain_act import ActKind, ActStage
 from engine.domain.effects import Audit
 from engine.domain.failure import LegAnswer, Placed, PostClass
-from engine.domain.ids import EventId, TradeId
+from engine.domain.ids import ConditionId, EventId, TradeId
 from engine.domain.market import canonical_rules
 from engine.domain.order import OrderRecord, OrderState, Settlement
-from engine.domain.ticket import AutoTerms, Claim, Ticket, TicketKind, TicketState
+from engine.domain.ticket import AutoTerms, Claim, SpreadTerms, Ticket, TicketKind, TicketState
 from engine.domain.units import Ms, Price, Size, Usdc
 from engine.ports import PreparedOrder, Store, StoreError, SubmitReport
 from tests.unit.storage import builders
@@ -391,6 +391,47 @@ class StoreContract:
         (loaded,) = (await (await reopen()).load(NOW)).tickets
 
         assert (loaded.auto, loaded.subject, loaded.state) == (terms, "fed5", TicketState.SENDING)
+
+    async def test_terms_of_a_grant_to_quote_survive_a_restart(self, store, reopen):
+        terms = SpreadTerms(
+            ConditionId("0xc1"),
+            "No change",
+            Size(100_000_000),
+            2,
+            Size(300_000_000),
+            Usdc(250_000_000),
+            Ms(3_600_000),
+        )
+        grant = replace(builders.ticket(), kind=TicketKind.SPREAD, plan=None, subject="fed5", spread=terms)
+        await store.save_ticket(replace(grant, state=TicketState.SENDING), None)
+
+        (loaded,) = (await (await reopen()).load(NOW)).tickets
+
+        assert (loaded.spread, loaded.subject, loaded.state) == (terms, "fed5", TicketState.SENDING)
+
+    async def test_a_new_ticket_is_stored_with_its_orders_in_one_commit_and_only_once(self, store, reopen):
+        _, _, after, plan = builders.armed("T-QQQQQQQQ", "plan-q")
+        sent = replace(after, kind=TicketKind.QUOTE, subject="T-ABCDEF")
+        pairs = [builders.pair(number, sent.ticket_id, plan.plan_id) for number in range(2)]
+
+        assert await store.commit_batch(None, sent, plan, pairs)
+        other = replace(sent, created_ms=Ms(sent.created_ms + 1))
+        assert not await store.commit_batch(None, other, plan, [builders.pair(2, sent.ticket_id, "plan-q")])
+
+        restored = await (await reopen()).load(NOW)
+        assert restored.tickets == (sent,)
+        assert [o.order_id for o in restored.orders] == [o.order_id for o, _ in pairs]
+
+    async def test_quotes_that_bought_nothing_are_not_taken_up_again(self, store, reopen):
+        _, _, after, plan = builders.armed("T-QQQQQQQQ", "plan-q")
+        sent = replace(after, kind=TicketKind.QUOTE, subject="T-ABCDEF")
+        pair = builders.pair(0, sent.ticket_id, plan.plan_id)
+        assert await store.commit_batch(None, sent, plan, [pair])
+        await store.save_progress([replace(pair[0], state=OrderState.CANCELLED)], [])
+        missed = replace(sent, state=TicketState.MISSED, version=sent.version + 1)
+        assert await store.save_ticket(missed, Claim(sent.ticket_id, sent.state, sent.version))
+
+        assert (await (await reopen()).load(NOW)).tickets == ()
 
     async def test_frozen_event_survives_a_restart_with_its_newest_reason(self, store, reopen):
         await store.save_freeze("35090", "a leg was missed")

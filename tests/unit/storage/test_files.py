@@ -23,6 +23,7 @@ async def test_first_opening_migrates_both_files_and_the_next_none(lock, clock):
             "ledger/0005_standing_grants",
             "ledger/0006_chain_acts",
             "ledger/0007_repairs",
+            "ledger/0008_quotes",
             "market/0001_init",
             "market/0002_history",
         )
@@ -45,6 +46,7 @@ async def test_ledger_of_the_first_schema_goes_on_with_what_it_held(lock, clock)
             "ledger/0005_standing_grants",
             "ledger/0006_chain_acts",
             "ledger/0007_repairs",
+            "ledger/0008_quotes",
             "market/0001_init",
             "market/0002_history",
         )

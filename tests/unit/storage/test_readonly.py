@@ -116,11 +116,11 @@ async def test_reader_sees_one_moment_and_never_writes(storage, lock):
 
 
 async def test_schemas_tell_what_the_files_have_and_what_the_program_knows(storage, lock):
-    assert read_schemas(lock.folder) == (SchemaLine("ledger.db", 7, 7), SchemaLine("market.db", 2, 2))
+    assert read_schemas(lock.folder) == (SchemaLine("ledger.db", 8, 8), SchemaLine("market.db", 2, 2))
 
     tamper(lock.folder / "ledger.db", "DELETE FROM migrations")
 
-    assert read_schemas(lock.folder)[0] == SchemaLine("ledger.db", 0, 7)
+    assert read_schemas(lock.folder)[0] == SchemaLine("ledger.db", 0, 8)
 
 
 async def test_rules_tell_event_newest_review_and_freeze(storage, lock):

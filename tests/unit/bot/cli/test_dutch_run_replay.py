@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bot.cli.chart_file import ChartFileError
-from bot.cli.dutch_run_replay import BacktestError, _Reading
 from bot.cli.main import cli, main
+from bot.cli.recorded_events import BacktestError, EventReading
 from engine.core.backtest.run import Backtest, BacktestTerms
 from engine.domain.market import EventGroup, canonical_json, text_hash
 from engine.domain.units import Ms
@@ -268,7 +268,7 @@ def test_token_of_a_known_event_watched_later_is_known(tmp_path):
     terms = BacktestTerms(
         params=params(), ticket=usdc("1000"), day=usdc("1000"), reviewed={}, latency_ms=Ms(250)
     )
-    reading = _Reading(tmp_path / "data", None, Backtest(terms))
+    reading = EventReading(tmp_path / "data", None, Backtest(terms))
     tokens = [token for market in event.markets for token in (market.yes, market.no)]
 
     reading._look_up(tokens[:2])

@@ -147,6 +147,7 @@ def test_migrate_makes_the_schemas_and_says_so_once(tmp_path: Path) -> None:
         "ledger/0005_standing_grants",
         "ledger/0006_chain_acts",
         "ledger/0007_repairs",
+        "ledger/0008_quotes",
         "market/0001_init",
         "market/0002_history",
     ]

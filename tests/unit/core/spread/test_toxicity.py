@@ -1,6 +1,7 @@
 """What our fills cost afterwards."""
 
 from engine.core.spread.toxicity import (
+    MEMORY_MS,
     UNMEASURED,
     WINDOW,
     Adverse,
@@ -91,3 +92,12 @@ def test_fill_of_a_fraction_of_a_share_weighs_its_size():
     small = QuoteFill(QuoteSide.BID, HALF + CENT, Size(10_000), Ms(0))
 
     assert adverse_move(after(small, bought(size=1), marks=((10_000, HALF),))).micro == 100  # 99.0099 up
+
+
+def test_adverse_move_is_forgotten_half_an_hour_after_its_horizon_and_not_a_millisecond_sooner():
+    """Both guarding horizons saw a loss; without fills nothing else would ever lift a closed market."""
+    lost = ((10_000, HALF - CENT), (60_000, HALF - CENT))
+    last = 60_000 + MEMORY_MS
+
+    assert adverse_move(after(bought(), marks=(*lost, (last, HALF)))) == Adverse(CENT, 1)
+    assert adverse_move(after(bought(), marks=(*lost, (last + 1, HALF)))) == UNMEASURED
