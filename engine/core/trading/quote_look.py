@@ -4,7 +4,7 @@ Reads the desk; changes nothing but what the market has told (`MarketPulse`).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.core.dutch.release import ends_at
 from engine.core.exposure.inventory import sellable
@@ -21,6 +21,7 @@ from engine.core.spread.flow import imbalance
 from engine.core.spread.market_view import MarketView, Room
 from engine.core.spread.micro import MICRO_ONE, to_micro
 from engine.core.spread.regime import Signs
+from engine.core.spread.reward_band import others_score
 from engine.core.spread.toxicity import HORIZONS_MS, adverse_move, marked
 from engine.core.spread.volatility import moved, sigma
 from engine.core.state import Desk, live_orders
@@ -30,7 +31,7 @@ from engine.domain.ids import ConditionId, OrderId, TokenId
 from engine.domain.market import EventGroup, Market, Side, rules_hash
 from engine.domain.order import OrderRecord, OrderState
 from engine.domain.plan import PlanKind
-from engine.domain.quote import LiveQuote, QuotedMarket, QuoteSide, QuoteState
+from engine.domain.quote import LiveQuote, QuotedMarket, QuoteSide, QuoteState, RewardTerms, reward_terms
 from engine.domain.ticket import TicketKind
 from engine.domain.units import Ms, Price, Size, Usdc, complement
 
@@ -189,10 +190,10 @@ def look_at(desk: Desk, grant: SpreadGrant, at_ms: Ms) -> MarketLook | None:
     found = desk.feeds.live(listed.yes, at_ms)
     book = found if isinstance(found, LiveBook) else None
     market = quoted_market(desk, group, listed, grant.market.tick if book is None else book.tick, at_ms)
-    grant.market = market
     own = [_as_quote(desk, order, market) for order in own_orders(desk, market.condition_id)]
     live = live_quotes(desk, market)
     levels = _without(book, (*own, *_committing(desk, market)))
+    market = grant.market = replace(market, rewards=_rewards(listed, levels))
     mid = cut_mid(*levels, grant.knobs.min_level_size)
     _keep(grant, book, mid, at_ms)
     _value(desk, grant, levels, at_ms)
@@ -214,6 +215,15 @@ def look_at(desk: Desk, grant: SpreadGrant, at_ms: Ms) -> MarketLook | None:
         net=view.net,
     )
     return MarketLook(group, listed, market, book, live, bound, view, signs, mid)
+
+
+def _rewards(listed: Market, levels: Sides) -> RewardTerms | None:
+    """Return the rewards that are listed, with the score of the others' orders in this book."""
+    terms = reward_terms(listed.rewards, 0)
+    mid = None if terms is None else cut_mid(*levels, terms.min_size)
+    if terms is None or mid is None:
+        return terms
+    return replace(terms, others_milli=others_score(*levels, mid, terms))
 
 
 def _listed(group: EventGroup, condition_id: ConditionId) -> Market | None:

@@ -15,7 +15,8 @@ from engine.domain.failure import PostClass, RejectKind
 from engine.domain.gate import Hold
 from engine.domain.market import Side
 from engine.domain.order import OrderState, Settlement
-from engine.domain.units import Ms, Size
+from engine.domain.rewards import RewardOffer
+from engine.domain.units import Ms, Price, Size
 from engine.domain.venue_state import VenueNote, VenueSign
 from engine.domain.views import Gate
 from tests.support.builders import (
@@ -535,3 +536,19 @@ def test_a_forgotten_quote_that_rises_is_cancelled_and_counts(run):
     run.told_by_stream(maker_trade(ghost, shares(100), "late"))
     grant = next(iter(run.desk.quoter.grants.values()))
     assert quote_stock(run.desk, grant.market)[0] == Size(shares(100))
+
+
+def test_listed_rewards_reach_the_pricing_with_what_the_others_in_this_book_score():
+    listed = binary()
+    offer = RewardOffer(max_spread=Price(600), min_size=shares(50), daily=usdc(100), min_age_ms=None)
+    paid = replace(listed, markets=(replace(listed.markets[0], rewards=offer),))
+    run = QuoteRun(paid).start()
+    run.granted()
+
+    (grant,) = run.desk.quoter.grants.values()
+    rewards = grant.market.rewards
+
+    assert rewards is not None
+    assert (rewards.daily, rewards.max_spread) == (usdc(100), 600)
+    # Two bids and two asks of 500 shares at 5 and 6 cents: at 6 nothing scores, at 5 a thirty-sixth does.
+    assert rewards.others_milli == -(-500_000 // 36)
