@@ -13,8 +13,9 @@ from dataclasses import replace
 
 from engine.core.spread.book_watch import BookSeen, BookWatch, MidWindow, seen_mid, watch_book
 from engine.core.spread.buckets import QuoteBuckets, allowance, charge, full_buckets, market_buckets
+from engine.core.spread.micro import MICRO_PER_PRICE
 from engine.core.spread.quoter import QuoteContext, Replaces, reconcile, replaces_after
-from engine.core.spread.regime import MICRO_PER_PRICE, Signs, judge
+from engine.core.spread.regime import Signs, judge
 from engine.domain.ids import OrderId
 from engine.domain.quote import (
     CancelQuote,
