@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from engine.core.desk import step
 from engine.core.dutch.event_plan import DutchParams
@@ -171,7 +171,7 @@ class DeskRun:
         self.effects += effects
         return effects
 
-    def later(self, by_ms: int) -> "DeskRun":
+    def later(self, by_ms: int) -> Self:
         """Let time pass; nothing else happens."""
         self.at_ms = Ms(self.at_ms + by_ms)
         return self
@@ -182,7 +182,7 @@ class DeskRun:
         began = self.at_ms if asked_ms is None else Ms(asked_ms)
         return self.step(CatalogueRead(self.at_ms, began, self.events, 0))
 
-    def start(self, balance: Usdc = WALLET) -> "DeskRun":
+    def start(self, balance: Usdc = WALLET) -> Self:
         """Start on an empty ledger, read catalogue and account: the gate opens."""
         self.step(Restored(self.at_ms, (), (), (), (), None))
         self.read_catalogue()

@@ -29,15 +29,19 @@ from engine.domain.commands import (
     AskWhy,
     Command,
     Kill,
+    ListSpreads,
     OpenAuto,
     OpenDutch,
+    OpenSpread,
     PlaceOrder,
     Press,
     ScanDutch,
     ShowStatus,
     StopAuto,
+    StopSpread,
 )
 from engine.domain.ids import TicketId
+from engine.domain.quote_views import SpreadsEndedView, SpreadsView
 from engine.domain.refusal import Refusal, RefusalKind
 from engine.domain.ticket import MOVES, Operator, Ticket, TicketKind, TicketState
 from engine.domain.units import Ms, Usdc
@@ -56,6 +60,7 @@ from tests.unit.bot.builders import (
     repair_ticket,
     resume_ticket,
     review_ticket,
+    spread_ticket,
 )
 from tests.unit.bot.test_golden_cards import SCAN, STATUS, WAITING
 
@@ -78,7 +83,7 @@ class FakeDesk:
         await self._wait(command)
         return self._answer(operator, chat_id, command)
 
-    def _answer(  # noqa: C901 - one row for each command
+    def _answer(  # noqa: C901, PLR0912 - one row for each command
         self, operator: Operator, chat_id: int, command: Command
     ) -> View:
         if isinstance(command, AskApprove):
@@ -105,6 +110,12 @@ class FakeDesk:
                 return self._keep(replace(opened, subject=command.code))
             case StopAuto():
                 return GrantsEndedView((), ())
+            case ListSpreads():
+                return SpreadsView(())
+            case OpenSpread():
+                return self._keep(replace(spread_ticket(TicketState.DRY), owner=operator, chat_id=chat_id))
+            case StopSpread():
+                return SpreadsEndedView((), 0)
             case PlaceOrder() | AskCancel() | AskWhy() | AskMerge() | AskRedeem():
                 raise AssertionError(f"expected a command of the chat, was {command}")
 

@@ -12,12 +12,15 @@ from engine.clock import ManualClock
 from engine.domain.commands import (
     AskResume,
     Kill,
+    ListSpreads,
     OpenAuto,
     OpenDutch,
+    OpenSpread,
     Press,
     ScanDutch,
     ShowStatus,
     StopAuto,
+    StopSpread,
 )
 from engine.domain.ids import TicketId
 from engine.domain.refusal import Refusal, RefusalKind
@@ -74,6 +77,13 @@ async def press(agent: BotAgent, card: Card, label: str, *, user_id: int = 1001)
         ("/status", "· status · desk", ShowStatus()),
         ("/dutch", "· scan · Dutch", ScanDutch()),
         ("/dutch fed4 200", "· dry · Dutch fed4", OpenDutch("fed4", Size(200_000_000))),
+        ("/spread", "· spread · markets", ListSpreads()),
+        (
+            "/spread fed4 No change 100 2t 1h",
+            "· dry · Spread fed4 No change",
+            OpenSpread("fed4", "No change", Size(100_000_000), 2, Ms(3_600_000)),
+        ),
+        ("/spread stop", "· stop · Spread", StopSpread()),
         ("/dutch auto fed4 500 1h", "· dry · Auto fed4", OpenAuto("fed4", Usdc(500_000_000), Ms(3_600_000))),
         ("/dutch stop", "· stop · Auto", StopAuto()),
         ("/kill", "· kill · desk", Kill()),

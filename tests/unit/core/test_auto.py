@@ -178,6 +178,7 @@ def test_a_plan_under_a_grant_is_a_ticket_of_its_own_with_both_witnesses(run):
     assert batch.ticket.subject == grant.ticket_id
     assert batch.ticket.owner == BEN
     assert batch.ticket.chat_id == grant.chat_id
+    assert batch.claim is not None
     assert batch.claim.state is TicketState.ARMED
     assert batch.grant.user_id == BEN.user_id
     assert batch.grant.plan_id == batch.approved.plan_id == batch.plan.plan_id

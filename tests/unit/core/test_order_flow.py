@@ -74,6 +74,7 @@ def test_an_order_goes_through_dry_and_armed_to_one_commit_under_both_witnesses(
 
     rows = [effect.ticket for effect in of_kind(effects, SaveTicket)]
     assert [row.state for row in rows] == [TicketState.DRY, TicketState.ARMED]
+    assert batch.claim is not None
     assert (batch.claim.state, batch.claim.version) == (rows[-1].state, rows[-1].version)
     assert batch.ticket.state is TicketState.SENDING
     assert batch.ticket.kind is TicketKind.ORDER
