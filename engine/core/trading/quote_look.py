@@ -272,6 +272,7 @@ def _value(desk: Desk, grant: SpreadGrant, levels: Sides, at_ms: Ms) -> None:
         fair = _among_siblings(desk, grant, fair, at_ms)
     pulse.fair = fair
     if fair is not None:
+        pulse.last_fair = fair
         _settle_markouts(grant, pulse, fair, at_ms)
 
 

@@ -81,9 +81,10 @@ def ended(desk: Desk, grant: SpreadGrant) -> SpreadView:
 def profit(grant: SpreadGrant, fills: list[Fill]) -> QuoteProfit:
     """Return what the fills under a grant have come to at the newest fair value (strategy 5.8).
 
-    What is held is worth its fair value; without one it counts at what was paid.
+    What is held is worth its fair value, the last one where the book was lost; where there never was one it
+    counts at what was paid.
     """
-    fair = grant.pulse.fair
+    fair = grant.pulse.last_fair
     cash = worth = captured = fees = 0
     for fill in fills:
         sign = 1 if fill.side is Side.BUY else -1

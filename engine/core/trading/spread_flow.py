@@ -291,7 +291,8 @@ def tend(desk: Desk, event: Event) -> list[Effect]:
         why = _over(desk, grant, at_ms)
         if why is not None:
             effects += _end(desk, grant, why, at_ms, aloud=True)
-        elif not isinstance(event, BooksTouched) or grant.market.condition_id in touched:
+            continue
+        if not isinstance(event, BooksTouched) or grant.market.condition_id in touched:
             look, stance, done = decide(desk, grant, at_ms)
             effects += [*done, *_show(desk, grant, look, stance, at_ms)]
         if isinstance(event, JobDue) and event.job is Job.DUTCH_SCAN:
