@@ -313,8 +313,8 @@ def _show(
     desk: Desk, grant: SpreadGrant, look: MarketLook | None, stance: Stance | None, at_ms: Ms
 ) -> list[Effect]:
     """Bring the panel up to date, not more often than a chat can bear."""
-    if look is None or stance is None:
-        return []
+    if look is None or stance is None or at_ms - grant.shown_ms < PANEL_AT_ONCE_MS:
+        return []  # before it is made: books change many times a second
     now, before = panel(desk, grant, look, stance), grant.shown
     loud = before is None or _news(now) != _news(before)
     pause = PANEL_AT_ONCE_MS if loud else PANEL_EVERY_MS
