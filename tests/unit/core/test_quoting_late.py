@@ -3,15 +3,16 @@
 import pytest
 
 from engine.core.trading import spread_flow
+from engine.domain.account import CancelReply
 from engine.domain.commands import StopSpread
-from engine.domain.effects import ResendOrders
+from engine.domain.effects import ResendOrders, SendBatch
 from engine.domain.events import Job, JobDue
 from engine.domain.failure import PostClass
 from engine.domain.order import Settlement
 from engine.domain.units import Ms
 from tests.support.builders import answer, usdc
-from tests.support.desk_run import of_kind, timers
-from tests.support.quote_run import QuoteRun
+from tests.support.desk_run import cancelled_ids, of_kind, timers
+from tests.support.quote_run import ASKS, BIDS, QuoteRun
 
 
 @pytest.fixture
@@ -94,3 +95,13 @@ def test_a_fill_first_told_when_it_was_undone_already_is_no_fill(run):
     grant = next(iter(run.desk.quoter.grants.values()))
     assert not grant.pulse.toxicity.waiting[0]
     assert not grant.tally.captured
+
+
+def test_a_tick_that_this_desk_does_not_know_pulls_and_places_nothing(run):
+    orders = run.resting()
+    run.lay(BIDS, ASKS, tick=20)
+    effects = run.later(5_000).refreshed()
+    assert cancelled_ids(effects) == {each.order_id for each in orders}
+    run.cancel_says(CancelReply.CANCELLED, *orders)
+    run.read()
+    assert not of_kind(run.later(5_000).refreshed(), SendBatch)
