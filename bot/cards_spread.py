@@ -161,7 +161,8 @@ def _panel(view: TicketView, look: Look) -> Card:
 
 def _live(facts: SpreadView) -> list[str]:
     fair = "-" if facts.fair is None else price(facts.fair)
-    why = f", not all: {esc(facts.why, WHY_MAX)}" if facts.why else ""
+    but = ", not all: " if facts.quotes else ": "
+    why = f"{but}{esc(facts.why, WHY_MAX)}" if facts.why else ""
     lines = [table([("", "YES at", "shares", "state"), *(_row(quote) for quote in facts.quotes)], _QUOTES)]
     lines += [
         f"{esc(facts.regime, 16)}{why}",
