@@ -92,7 +92,8 @@ def test_tables_above_name_every_field():
     """A new field must be placed on one side on purpose."""
     unhashed = {"code", "slug", "markets"}  # names for people, and the children themselves
     assert {f.name for f in fields(EventGroup)} == set(EVENT_RULES) | unhashed
-    assert {f.name for f in fields(Market)} == set(MARKET_RULES) | {"terms"}
+    # Rewards and rebates pay quotes; no plan rests on them, so their change must refuse none.
+    assert {f.name for f in fields(Market)} == set(MARKET_RULES) | {"terms", "rewards", "rebate_pct"}
     # A market with a winner is closed: nothing is planned on it, and closing has changed the hash already.
     assert {f.name for f in fields(Terms)} == set(TERMS) | {"winner"}
 
