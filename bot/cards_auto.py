@@ -5,7 +5,7 @@ Pure rendering of a `TicketView`; while the grant is in force its message is edi
 
 from bot.card import Button, Card, CommandAct, Keyboard, Look, Style, headline
 from bot.cards_ticket import armed_buttons, ids_line, mark_of, move_button, note_lines, owner_line
-from bot.figures import clock_time, cost, proceeds, span
+from bot.figures import clock_time, cost, lasting, proceeds
 from bot.markup import bold, esc, table, when
 from engine.domain.ticket import AutoTerms, Move, Ticket, TicketState
 from engine.domain.units import format_scaled
@@ -57,12 +57,12 @@ def _open_card(view: TicketView, terms: AutoTerms, look: Look) -> Card:
     ticket = view.ticket
     armed = ticket.state is TicketState.ARMED
     budget = cost(terms.budget)
-    verdict = f"plans up to {bold(f'{budget} USDC')} for {span(terms.lasts_ms)}, without a press"
+    verdict = f"plans up to {bold(f'{budget} USDC')} for {lasting(terms.lasts_ms)}, without a press"
     rows = [
         ("events", _scope(ticket)),
         ("budget", budget),
         ("per plan at most", cost(terms.per_plan)),
-        ("lasts", span(terms.lasts_ms)),
+        ("lasts", lasting(terms.lasts_ms)),
     ]
     lines = [
         headline("🔒" if armed else "🤖", look, ticket.state.value, _subject(ticket), verdict),

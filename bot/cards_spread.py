@@ -5,7 +5,7 @@ Pure rendering of views; while the grant is in force its message is edited as qu
 
 from bot.card import Button, Card, CommandAct, Keyboard, Look, Style, headline
 from bot.cards_ticket import armed_buttons, ids_line, mark_of, move_button, note_lines, owner_line
-from bot.figures import clock_time, cost, gain, price, proceeds, shares, short_shares, span
+from bot.figures import clock_time, cost, gain, lasting, price, proceeds, shares, short_shares, span
 from bot.markup import bold, details, esc, table, when
 from engine.domain.quote import QuoteSide
 from engine.domain.quote_views import (
@@ -27,7 +27,6 @@ BAR = 10
 """Blocks of the inventory bar."""
 _COLUMNS = (16, 16)
 _QUOTES = (5, 8, 9, 10)
-_LIST = (12, 7, 7, 6)
 _STATUS = Button("📊 Status", CommandAct("/status"))
 _STOP = Button("⏹ Stop quoting", CommandAct("/spread stop"), Style.PRIMARY)
 _ENDS = "Ends by Stop, time, /kill or any halt, a change of rules, a restart; its quotes are cancelled then."
@@ -85,7 +84,7 @@ def _asked(terms: SpreadTerms) -> str:
     most = bold(f"{cost(terms.resting)} USDC")
     return (
         f"Grant asked: inventory ≤ {shares(terms.inventory)} YES or NO, at most {most} resting, "
-        f"for {span(terms.lasts_ms)}."
+        f"for {lasting(terms.lasts_ms)}."
     )
 
 
@@ -162,7 +161,8 @@ def _panel(view: TicketView, look: Look) -> Card:
 
 def _live(facts: SpreadView) -> list[str]:
     fair = "-" if facts.fair is None else price(facts.fair)
-    why = f", not all: {esc(facts.why, WHY_MAX)}" if facts.why else ""
+    but = ", not all: " if facts.quotes else ": "
+    why = f"{but}{esc(facts.why, WHY_MAX)}" if facts.why else ""
     lines = [table([("", "YES at", "shares", "state"), *(_row(quote) for quote in facts.quotes)], _QUOTES)]
     lines += [
         f"{esc(facts.regime, 16)}{why}",
@@ -211,12 +211,10 @@ def spreads_card(view: SpreadsView, look: Look) -> Card:
     if not view.rows:
         line = headline("🧵", look, "spread", "markets", "none is wide enough to quote, or no book is proven")
         return Card(line, ((_STATUS,),))
-    rows = [("market", "bid", "ask", "ticks"), *(_listed(row) for row in view.rows)]
     quoted = [row for row in view.rows if row.granted is not None]
     lines = [
         headline("🧵", look, "spread", "markets", f"{len(view.rows)} to choose from, the widest first"),
-        table(rows, _LIST),
-        *(f"Quoted: {esc(row.code)} {esc(row.name, NAME_MAX)} under {row.granted}" for row in quoted),
+        *(_listed(row) for row in view.rows),
         "A dry ticket sends nothing: /spread CODE outcome size 2t 1h",
     ]
     choices = [(row, _open(row)) for row in view.rows if row.granted is None]
@@ -229,9 +227,11 @@ def spreads_card(view: SpreadsView, look: Look) -> Card:
     return Card("\n".join(lines), (*buttons, last))
 
 
-def _listed(row: SpreadRow) -> tuple[str, str, str, str]:
-    name = f"{row.code} {row.name}".strip()
-    return name, price(row.bid), price(row.ask), str((row.ask - row.bid) // row.tick)
+def _listed(row: SpreadRow) -> str:
+    """Return one market on a line of its own: in a table the outcomes of one event would be cut alike."""
+    name = f"{bold(esc(row.code))} {esc(row.name, NAME_MAX)}".rstrip()
+    wide = f"{price(row.bid)} / {price(row.ask)}, {(row.ask - row.bid) // row.tick} ticks"
+    return f"{name}: {wide}" + ("" if row.granted is None else f", quoted under {row.granted}")
 
 
 def _open(row: SpreadRow) -> str:

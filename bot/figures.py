@@ -90,6 +90,12 @@ def span(duration_ms: int) -> str:
     return f"{duration} ms"
 
 
+def lasting(duration_ms: int) -> str:
+    """Return how long something is asked for, in whole minutes rounded down: 90 are not called an hour."""
+    minutes = duration_ms // 60_000
+    return f"{minutes} min" if minutes % 60 else span(duration_ms)
+
+
 def left(until_ms: Ms, now_ms: Ms) -> str:
     """Return the time left as fallback of a relative time."""
     return f"in {span(until_ms - now_ms)}" if until_ms > now_ms else "now"

@@ -30,13 +30,16 @@ from bot.drawing import (
     put,
     signed,
 )
+from bot.figures import span
 from engine.domain.quote import QuoteSide
 from engine.domain.quoting import Execution, Glance, Quoted, QuotedCourse, QuotingResult
-from engine.domain.units import PRICE_ONE, Price, Size, Usdc, format_scaled, format_size
+from engine.domain.units import PRICE_ONE, Ms, Price, Size, Usdc, format_scaled, format_size
 
 HEIGHT = 1_240
 """Three pictures above one another; a phone held upright shows all of it."""
 MICRO = 1_000_000 // PRICE_ONE
+SHARE = 1_000_000
+"""Upper edge of the inventory where nothing was ever held."""
 BID, ASK = (58, 140, 104), (172, 82, 82)
 """Quotes are duller than the fills on them."""
 NAMES = 250
@@ -54,8 +57,8 @@ def quote_chart(result: QuotingResult) -> bytes:
         centred(draw, "nothing was quoted in this recording")
         return png_of(image)
     run, net = shown.runs[0], shown.runs[0].split.net
-    lasted_s = (run.trail[-1].at_ms - run.trail[0].at_ms) // 1000
-    subtitle = f"net of {lasted_s // 60} min, {len(run.executions)} fills, USDC"
+    lasted = span(Ms(run.trail[-1].at_ms - run.trail[0].at_ms))
+    subtitle = f"net of {lasted}, {len(run.executions)} fills, USDC"
     heading(draw, f"{shown.code}: {shown.name}", subtitle, signed(net), GAIN if net >= 0 else LOSS)
     _prices(draw, run)
     _inventory(draw, run.trail)
@@ -70,8 +73,8 @@ def _weight(course: QuotedCourse) -> tuple[int, int, str]:
 
 
 def _columns(trail: Sequence[Glance]) -> Callable[[int], int]:
-    first, span = trail[0].at_ms, max(1, trail[-1].at_ms - trail[0].at_ms)
-    return lambda at_ms: min(max(LEFT + (at_ms - first) * (RIGHT - LEFT) // span, LEFT), RIGHT)
+    first, lasts = trail[0].at_ms, max(1, trail[-1].at_ms - trail[0].at_ms)
+    return lambda at_ms: min(max(LEFT + (at_ms - first) * (RIGHT - LEFT) // lasts, LEFT), RIGHT)
 
 
 def _prices(draw: ImageDraw.ImageDraw, run: Quoted) -> None:
@@ -117,7 +120,8 @@ def _dot(draw: ImageDraw.ImageDraw, at: Spot, execution: Execution) -> None:
 
 def _inventory(draw: ImageDraw.ImageDraw, trail: Sequence[Glance]) -> None:
     put(draw, (48, 640), "inventory, shares of YES", SMALL, FAINT)
-    area, x = area_of(695, 830, [0, *(glance.net for glance in trail)]), _columns(trail)
+    held = [0, *(glance.net for glance in trail)]
+    area, x = area_of(695, 830, held if any(held) else [0, SHARE]), _columns(trail)
     _scale(draw, area, lambda value: format_size(Size(value)))
     draw.line([(LEFT, area.y(0)), (RIGHT, area.y(0))], fill=GRID, width=3)
     spots: list[Spot] = []
@@ -149,13 +153,13 @@ def _split(draw: ImageDraw.ImageDraw, course: QuotedCourse) -> None:
         ("net, upper bound", course.runs[-1].split.net),
     ]
     ends = [0, *(amount for _, amount in rows)]
-    low, span = min(ends), max(1, max(ends) - min(ends))
+    low, width = min(ends), max(1, max(ends) - min(ends))
     left, right = NAMES + VALUES, RIGHT - VALUES
-    zero = left + (0 - low) * (right - left) // span
+    zero = left + (0 - low) * (right - left) // width
     for number, (name, amount) in enumerate(rows):
         y = 925 + 50 * number
         put(draw, (48, y + 16), name, SMALL, TEXT if name == "net" else FAINT, anchor="lm")
-        x = left + (amount - low) * (right - left) // span
+        x = left + (amount - low) * (right - left) // width
         colour = GAIN if amount >= 0 else LOSS
         draw.rectangle([min(x, zero), y, max(x, zero), y + 32], fill=colour)
         beside, anchor = (max(x, zero) + 12, "lm") if amount >= 0 else (min(x, zero) - 12, "rm")

@@ -33,6 +33,8 @@ def read_spread(words: tuple[str, ...]) -> ListSpreads | OpenSpread | StopSpread
     if lasts is None:
         return "the time is minutes or hours such as 30m or 2h, at most 12h", f"/spread {code}"
     ticks = _last(rest, "t")
+    if ticks is not None and int(ticks[:-1]) == 0:
+        return "the width is half of it in ticks, 1t or more", f"/spread {code} 1t"
     size = parse_size(rest.pop()) if rest and is_number(rest[-1]) else None
     if size is not None and (size == 0 or size % LOT):
         nearest = format_size(Size(size - size % LOT)) if size >= LOT else "100"

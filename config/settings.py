@@ -203,12 +203,12 @@ class SpreadSection(Section):
 
     @model_validator(mode="after")
     def _reserves_fit_into_their_buckets(self) -> Self:
-        for reserve, burst in (
-            (self.cancel_reserve, self.cancel_burst),
-            (self.all_cancel_reserve, self.all_cancel_burst),
+        for name, reserve, burst in (
+            ("cancel", self.cancel_reserve, self.cancel_burst),
+            ("all_cancel", self.all_cancel_reserve, self.all_cancel_burst),
         ):
             if reserve > burst:
-                raise ValueError(f"expected a cancel reserve of at most its burst {burst}, was {reserve}")
+                raise ValueError(f"expected {name}_reserve to be at most {name}_burst {burst}, was {reserve}")
         if self.base_size > self.inventory_max:
             raise ValueError("expected base_size to be at most inventory_max, was more")
         return self

@@ -139,9 +139,12 @@ def _rules(config_path: Path, turned: tuple[str, ...]) -> SpreadRules:
     values = read_toml(config_path)
     spread = dict(values.get("spread", {}))
     for words in turned:
-        name, _, value = words.partition("=")
+        name, equals, value = words.partition("=")
+        if not (name and equals and value):
+            raise BacktestError(f'expected --knob as NAME=VALUE ("stale_ms=3000"), found {words!r}')
         spread[name] = value
-    return desk_settings(parse({**values, "spread": spread}, source=config_path.name)).spread
+    source = f"{config_path.name} with --knob" if turned else config_path.name
+    return desk_settings(parse({**values, "spread": spread}, source=source)).spread
 
 
 def _reward_terms(words: str) -> RewardTerms:

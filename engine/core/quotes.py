@@ -42,7 +42,9 @@ class MarketPulse:
     flow: Flow = field(default_factory=Flow)
     toxicity: Toxicity = field(default_factory=Toxicity)
     fair: int | None = None
-    """The newest fair value, in micro."""
+    """The fair value now, in micro; None without one."""
+    last_fair: int | None = None
+    """The newest one there was: what is held, and what fills while the book is lost, is valued at it."""
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from engine.core.orders import resend
 from engine.core.rate_governor import CANCEL_IDS_MAX, Purpose
 from engine.core.rules.rules_watch import rules_hold
 from engine.core.state import Desk, Flight, live_orders
+from engine.domain.book import LiveBook
 from engine.domain.effects import (
     CancelEverything,
     CancelOrders,
@@ -58,6 +59,7 @@ def resend_due(desk: Desk, key: str, at_ms: Ms) -> list[Effect]:
     in_time = all(order.intent.resend_until_ms >= at_ms for order in waiting)
     # Nothing is sent after notice of a change of rules (reliability 26), or of the terms on the card.
     allowed = in_time and rules_hold(desk, flight.event_id, "") is None and _is_as_planned(desk, flight)
+    allowed = allowed and _may_be_quoted(desk, flight, at_ms)
     if flight.stopped or not (allowed and flight.witnesses and desk.gate in (Gate.RUN, Gate.PAUSED)):
         return effects + orders.give_up(desk, waiting, at_ms)
     wait_ms = _wait_ms(desk, len(waiting), at_ms)
@@ -77,6 +79,20 @@ def _is_as_planned(desk: Desk, flight: Flight) -> bool:
         return True
     planned = ticket.plan.rules_hash, ticket.plan.terms_hash
     return event is not None and (rules_hash(event), terms_hash(event)) == planned
+
+
+def _may_be_quoted(desk: Desk, flight: Flight, at_ms: Ms) -> bool:
+    """Tell whether the grant of a quote is in force and its book proven: either may end in this very step.
+
+    Anything else than a quote asks for neither.
+    """
+    ticket = desk.tickets[flight.ticket_id]
+    if ticket.kind is not TicketKind.QUOTE:
+        return True
+    grant = desk.quoter.grants.get(TicketId(ticket.subject))
+    if grant is None or at_ms >= grant.expires_ms:
+        return False
+    return isinstance(desk.feeds.live(grant.market.yes, at_ms), LiveBook)
 
 
 def _wait_ms(desk: Desk, cost: int, at_ms: Ms) -> int:

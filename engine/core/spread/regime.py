@@ -29,7 +29,8 @@ class Regime(Enum):
     """It jumped, or takers know more than we do: no quotes."""
     REDUCE_ONLY = "reduce-only"
     """The end is near or the inventory is full: only what lowers the inventory."""
-    HALTED = "halted"
+    HALTED = "no quotes"
+    """Everything is off; the desk itself may well run."""
 
 
 @dataclass(frozen=True, slots=True)

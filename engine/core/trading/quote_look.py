@@ -28,7 +28,7 @@ from engine.core.state import Desk, live_orders
 from engine.domain.book import Level, LiveBook
 from engine.domain.fees import RATE_ONE, outlay_bound
 from engine.domain.ids import ConditionId, OrderId, TokenId
-from engine.domain.market import EventGroup, Market, Side, rules_hash
+from engine.domain.market import TICKS, EventGroup, Market, Side, rules_hash
 from engine.domain.order import OrderRecord, OrderState
 from engine.domain.plan import PlanKind
 from engine.domain.quote import LiveQuote, QuotedMarket, QuoteSide, QuoteState, RewardTerms, reward_terms
@@ -207,7 +207,8 @@ def look_at(desk: Desk, grant: SpreadGrant, at_ms: Ms) -> MarketLook | None:
         venue=desk.venue.state,
         is_granted=at_ms < grant.expires_ms,
         rules_changed=rules_changed(desk, grant) is not None,
-        tick_changed=bool(ticks - {market.tick}),
+        # On a tick that the desk does not know nothing can be priced: none is the right one.
+        tick_changed=bool(ticks - {market.tick}) or market.tick not in TICKS,
         cap_reached=over_caps(desk, grant.event_id, at_ms),
         book=grant.pulse.book,
         swing=grant.pulse.mids.swing,
@@ -272,6 +273,7 @@ def _value(desk: Desk, grant: SpreadGrant, levels: Sides, at_ms: Ms) -> None:
         fair = _among_siblings(desk, grant, fair, at_ms)
     pulse.fair = fair
     if fair is not None:
+        pulse.last_fair = fair
         _settle_markouts(grant, pulse, fair, at_ms)
 
 

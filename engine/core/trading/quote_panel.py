@@ -9,9 +9,9 @@ from engine.core.trading.quote_look import MarketLook, quote_stock
 from engine.domain.ids import OrderId
 from engine.domain.market import Side
 from engine.domain.order import Fill
-from engine.domain.quote import LiveQuote, QuoteSide, Target
+from engine.domain.quote import Held, LiveQuote, QuoteSide, Target
 from engine.domain.quote_views import QuoteLine, QuoteProfit, SpreadView
-from engine.domain.units import Price, Size, Usdc
+from engine.domain.units import Price, Size, Usdc, format_scaled
 
 _ENDED = "ended"
 
@@ -81,9 +81,10 @@ def ended(desk: Desk, grant: SpreadGrant) -> SpreadView:
 def profit(grant: SpreadGrant, fills: list[Fill]) -> QuoteProfit:
     """Return what the fills under a grant have come to at the newest fair value (strategy 5.8).
 
-    What is held is worth its fair value; without one it counts at what was paid.
+    What is held is worth its fair value, the last one where the book was lost; where there never was one it
+    counts at what was paid.
     """
-    fair = grant.pulse.fair
+    fair = grant.pulse.last_fair
     cash = worth = captured = fees = 0
     for fill in fills:
         sign = 1 if fill.side is Side.BUY else -1
@@ -118,6 +119,9 @@ def _is_under(desk: Desk, grant: SpreadGrant, order_id: OrderId) -> bool:
 
 
 def _why(grant: SpreadGrant, stance: Stance) -> str:
+    if stance.why is Held.RECOVERING:
+        waits = format_scaled(grant.knobs.stale_recover_ms, 3)
+        return f"waits until the book has stood for {waits} s"
     if stance.pulls:
         return stance.pulls[0].value
     return ", ".join(sorted({why.value for _, why in grant.held}))

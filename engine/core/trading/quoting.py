@@ -31,7 +31,7 @@ from engine.domain.effects import Count, Effect, SendBatch
 from engine.domain.events import Asked, BatchCommitted, BatchRefused
 from engine.domain.ids import TicketId
 from engine.domain.market import Side
-from engine.domain.order import Fill
+from engine.domain.order import Fill, Settlement
 from engine.domain.quote import (
     CancelAll,
     Held,
@@ -304,9 +304,9 @@ def _note_fill(desk: Desk, fill: Fill, at_ms: Ms) -> None:
     desk.quoter.filled.setdefault(intent.condition_id, {})[order.order_id] = None
     ticket = desk.tickets.get(intent.ticket_id)
     grant = None if ticket is None else desk.quoter.grants.get(TicketId(ticket.subject))
-    if grant is None or grant.pulse.fair is None:
+    if grant is None or grant.pulse.last_fair is None or fill.settlement is Settlement.FAILED:
         return
-    fair, is_yes = grant.pulse.fair, intent.token_id == grant.market.yes
+    fair, is_yes = grant.pulse.last_fair, intent.token_id == grant.market.yes
     bid = is_yes == (fill.side is Side.BUY)
     yes = intent.price if is_yes else complement(intent.price)
     grant.tally.captured[fill.trade_id, fill.order_id] = _captured(fair, yes, fill.size, bid=bid)

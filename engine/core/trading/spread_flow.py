@@ -291,7 +291,8 @@ def tend(desk: Desk, event: Event) -> list[Effect]:
         why = _over(desk, grant, at_ms)
         if why is not None:
             effects += _end(desk, grant, why, at_ms, aloud=True)
-        elif not isinstance(event, BooksTouched) or grant.market.condition_id in touched:
+            continue
+        if not isinstance(event, BooksTouched) or grant.market.condition_id in touched:
             look, stance, done = decide(desk, grant, at_ms)
             effects += [*done, *_show(desk, grant, look, stance, at_ms)]
         if isinstance(event, JobDue) and event.job is Job.DUTCH_SCAN:
@@ -312,8 +313,8 @@ def _show(
     desk: Desk, grant: SpreadGrant, look: MarketLook | None, stance: Stance | None, at_ms: Ms
 ) -> list[Effect]:
     """Bring the panel up to date, not more often than a chat can bear."""
-    if look is None or stance is None:
-        return []
+    if look is None or stance is None or at_ms - grant.shown_ms < PANEL_AT_ONCE_MS:
+        return []  # before it is made: books change many times a second
     now, before = panel(desk, grant, look, stance), grant.shown
     loud = before is None or _news(now) != _news(before)
     pause = PANEL_AT_ONCE_MS if loud else PANEL_EVERY_MS

@@ -124,6 +124,7 @@ def test_parse_well_formed_line_gives_what_is_asked(text: str, ask: Ask) -> None
         ("/spread fed4 0", "/spread fed4 100"),
         ("/spread fed4 10.005", "/spread fed4 10"),
         ("/spread fed4 100 13h", "/spread fed4"),
+        ("/spread fed4 100 0t", "/spread fed4 1t"),
         ("/dutch auto fed4", "/dutch auto fed4 100"),
         ("/dutch auto fed4 0.50", "/dutch auto fed4 100"),
         ("/dutch auto fed4 500 2d", "/dutch auto fed4 500 30m"),

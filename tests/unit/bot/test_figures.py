@@ -10,6 +10,7 @@ from bot.figures import (
     exact,
     exact_gain,
     gain,
+    lasting,
     left,
     loss,
     percent,
@@ -108,3 +109,7 @@ def test_span_names_the_largest_unit(ms: int, shown: str) -> None:
 def test_left_after_the_end_is_now() -> None:
     assert left(Ms(1_000), Ms(1_000)) == "now"
     assert left(Ms(46_000), Ms(1_000)) == "in 45 s"
+
+
+def test_ninety_minutes_asked_for_are_not_called_an_hour():
+    assert [lasting(minutes * 60_000) for minutes in (30, 60, 90, 120)] == ["30 min", "1 h", "90 min", "2 h"]

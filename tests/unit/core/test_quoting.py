@@ -70,6 +70,15 @@ def test_a_bid_and_an_ask_rest_at_the_touch_and_the_ask_buys_no(run):
     assert reserved(run.desk) >= usdc(90)
 
 
+def test_the_panel_of_a_book_that_has_not_stood_long_enough_says_that_it_waits(run):
+    ticket = run.granted()
+    run.later(WAITS_MS - 1).refreshed()
+
+    view = run.desk.quoter.cards[ticket.ticket_id]
+
+    assert (view.regime, view.why) == ("no quotes", "waits until the book has stood for 2 s")
+
+
 def test_nothing_is_placed_before_the_book_has_stood_to_the_millisecond(run):
     run.granted()
     assert not of_kind(run.later(WAITS_MS - 1).refreshed(), SendBatch)

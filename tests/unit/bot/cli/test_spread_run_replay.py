@@ -177,11 +177,12 @@ def test_knob_that_is_turned_changes_the_quotes(tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--knob", "bse_size=5"), "spread.bse_size"),
+        (("--knob", "bse_size=5"), "with --knob cannot be used:\n- spread.bse_size"),
+        (("--knob", "base_size"), "expected --knob as NAME=VALUE"),
         (("--knob", "base_size=many"), "spread.base_size"),
         (("--knob", "max_layers=1.5"), "spread.max_layers"),
         (("--knob", "reward_mode=on"), "spread.reward_mode"),
-        (("--knob", "cancel_reserve=99"), "expected a cancel reserve of at most its burst"),
+        (("--knob", "cancel_reserve=99"), "expected cancel_reserve to be at most cancel_burst"),
         (("--budget", "-1"), "--budget: expected a plain decimal number"),
         (("--rewards", "50:0.03"), "expected --rewards as DAILY:SPREAD:SIZE"),
         (("--rewards", "50:3:20"), "--rewards: expected a price between 0 and 1"),
